@@ -1,0 +1,62 @@
+#pragma once
+/* buf.h: a growing byte buffer with a ceiling. Errors stick: appends return nothing, the first one
+ * that does not fit (AL_LIMIT) or finds no memory (AL_NOMEM) leaves the content unchanged and makes
+ * every later append do nothing; whoever uses the content checks al_buf_code once at the end.
+ * One thread at a time. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+typedef struct al_buf {
+    uint8_t *ptr;
+    size_t len; /* bytes used */
+    size_t cap; /* bytes allocated */
+    size_t max; /* ceiling of len */
+    al_code code;
+} al_buf;
+
+/* `max`: the ceiling in bytes. Allocates nothing yet. al_buf_done frees. */
+void al_buf_init(al_buf *b, size_t max);
+void al_buf_done(al_buf *b);
+/* Empty again and without error; keeps the memory. */
+void al_buf_clear(al_buf *b);
+/* AL_OK or the error that stuck. */
+AL_CHECK al_code al_buf_code(const al_buf *b);
+/* The content; valid until the next append. */
+al_slice al_buf_slice(const al_buf *b);
+/* Room for n more bytes: returns where they go (uninitialised, already counted in len) or NULL. */
+uint8_t *al_buf_extend(al_buf *b, size_t n);
+/* Makes n more bytes fit without counting them; false when the error stuck. */
+bool al_buf_reserve(al_buf *b, size_t n);
+
+void al_buf_put(al_buf *b, const void *bytes, size_t n);
+void al_buf_slice_put(al_buf *b, al_slice s);
+void al_buf_str(al_buf *b, const char *s);
+void al_buf_u8(al_buf *b, uint8_t v);
+void al_buf_u16(al_buf *b, uint16_t v); /* little-endian, as all of them */
+void al_buf_u32(al_buf *b, uint32_t v);
+void al_buf_u64(al_buf *b, uint64_t v);
+/* LEB128: seven bits a byte, least significant first; 1 to 10 bytes. */
+void al_buf_varint(al_buf *b, uint64_t v);
+void al_buf_printf(al_buf *b, const char *fmt, ...) AL_PRINTF(2, 3);
+
+/* ---- Reading bytes from disk or network: an over-read makes `bad` true for good and yields zeros.
+ * One statement per field: the order of evaluation inside an argument list is not specified. */
+typedef struct al_rd {
+    const uint8_t *p;
+    size_t left; /* bytes */
+    bool bad;
+} al_rd;
+
+al_rd al_rd_of(al_slice s);
+uint8_t al_rd_u8(al_rd *r);
+uint16_t al_rd_u16(al_rd *r);
+uint32_t al_rd_u32(al_rd *r);
+uint64_t al_rd_u64(al_rd *r);
+/* Bad also when the number does not fit 64 bits. */
+uint64_t al_rd_varint(al_rd *r);
+/* The next n bytes, borrowed from what al_rd_of was given; empty when bad. */
+al_slice al_rd_bytes(al_rd *r, uint64_t n);

@@ -1,0 +1,81 @@
+/* Memory: checked products and a failure switch for tests. See mem.h for the contract. */
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+
+static atomic_ulong fail_at; /* 0: never */
+static atomic_ulong calls;   /* counted only while fail_at is set, to keep the hot path plain */
+
+static int must_fail(void)
+{
+    unsigned long at = atomic_load_explicit(&fail_at, memory_order_relaxed);
+    if (at == 0)
+        return 0;
+    return atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) + 1 == at;
+}
+
+void al_mem_fail_at(unsigned long n)
+{
+    atomic_store(&calls, 0);
+    atomic_store(&fail_at, n);
+}
+
+unsigned long al_mem_calls(void)
+{
+    return atomic_load(&calls);
+}
+
+void *al_alloc(size_t n, size_t size)
+{
+    size_t bytes = 0;
+    if (!al_mul(n, size, &bytes) || must_fail())
+        return NULL;
+    return malloc(bytes ? bytes : 1);
+}
+
+void *al_zalloc(size_t n, size_t size)
+{
+    if (must_fail())
+        return NULL;
+    return calloc(n ? n : 1, size ? size : 1);
+}
+
+void *al_realloc(void *old, size_t n, size_t size)
+{
+    size_t bytes = 0;
+    if (!al_mul(n, size, &bytes) || must_fail())
+        return NULL;
+    return realloc(old, bytes ? bytes : 1);
+}
+
+void *al_grow(void *array, size_t *cap, size_t n_used, size_t size, size_t first, size_t max)
+{
+    if (n_used < *cap)
+        return array;
+    size_t next = *cap ? *cap : first;
+    if (*cap && !al_mul(*cap, (size_t)2, &next))
+        return NULL;
+    if (next > max)
+        next = max;
+    if (next <= n_used)
+        return NULL;
+    void *moved = al_realloc(array, next, size);
+    if (moved)
+        *cap = next;
+    return moved;
+}
+
+void al_closep(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd); /* nothing was promised about what this descriptor wrote */
+}
+
+void al_freep(void *p)
+{
+    free(*(void **)p);
+}

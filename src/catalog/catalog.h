@@ -1,0 +1,68 @@
+#pragma once
+/* catalog.h: indexes, fields, shortcuts and users in an SQLite file of the data directory
+ * (catalog.db). Reads come from memory; writes of fields are collected and written behind ingest by
+ * a thread of its own, all other writes are durable when the call returns. Any thread. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+typedef struct catalog catalog;
+
+enum { CAT_INDEX_NAME_MAX = 20, CAT_INDEXES_MAX = 1000, CAT_FIELDS_MAX = 10000 };
+
+typedef struct cat_index { /* PRODUCT section 4; the slices live as long as whoever gave it says */
+    char name[CAT_INDEX_NAME_MAX + 1];
+    uint32_t intervals;
+    uint64_t max_bytes;
+    al_slice queue_name;
+    al_slice exchange;
+    al_slice routing_key; /* comma list */
+    bool durable;
+    uint32_t num_processes;
+    al_slice timestamp_zone;
+    const al_slice *text_fields;
+    size_t n_text_fields;
+    al_slice engine; /* "embedded" or "sphinx" */
+} cat_index;
+
+typedef struct cat_field {
+    al_slice name;
+    bool filtered;
+    bool display;
+    bool excluded;
+    bool context;
+    bool indexed;
+} cat_field;
+
+/* Opens or makes `dir`/catalog.db. */
+AL_CHECK al_code catalog_open(const char *dir, catalog **ret, al_err *err);
+/* Writes what is pending. */
+catalog *catalog_close(catalog *cat);
+
+/* Defaults of section 4 for an index of this name. AL_INVALID: the name is not \w{1,20}. */
+AL_CHECK al_code catalog_index_defaults(const char *name, al_arena *arena, cat_index *ret,
+                                        al_err *err);
+/* AL_INVALID names the bad setting; AL_EXISTS: the name or the queue is taken. */
+AL_CHECK al_code catalog_index_create(catalog *cat, const cat_index *idx, al_err *err);
+AL_CHECK al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err);
+AL_CHECK al_code catalog_index_drop(catalog *cat, const char *name, al_err *err);
+/* A copy in the arena. AL_NOT_FOUND. */
+AL_CHECK al_code catalog_index_get(catalog *cat, const char *name, al_arena *arena, cat_index *ret,
+                                   al_err *err);
+/* All, by name, in the arena. */
+AL_CHECK al_code catalog_indexes(catalog *cat, al_arena *arena, cat_index **ret, size_t *ret_n,
+                                 al_err *err);
+
+/* Makes a field known at once, durable soon (catalog_flush). False: the index has CAT_FIELDS_MAX.
+ */
+bool catalog_field_seen(catalog *cat, const char *index, al_slice name);
+bool catalog_is_field(catalog *cat, const char *index, al_slice name);
+AL_CHECK al_code catalog_fields(catalog *cat, const char *index, al_arena *arena, cat_field **ret,
+                                size_t *ret_n, al_err *err);
+AL_CHECK al_code catalog_field_set(catalog *cat, const char *index, const cat_field *f,
+                                   al_err *err);
+/* Returns when every field seen before is durable. */
+AL_CHECK al_code catalog_flush(catalog *cat, al_err *err);

@@ -1,0 +1,76 @@
+#pragma once
+/* ingest.h: the one path of every input: bytes -> record -> index -> durable -> acknowledged.
+ * It applies the index's settings (zone, excluded fields), makes new fields known, counts what was
+ * unusual, keeps the ledger of deliveries (ledger.h) and hands batches to the index's engine.
+ *
+ * Life: ingest_new (before the engine is opened, for its hooks) -> engine opened with ingest_hooks
+ * -> ingest_attach -> batches from any thread -> ingest_stop (no new batches) -> engine_close ->
+ * ingest_free. */
+#include "catalog/catalog.h"
+#include "query/engine.h"
+
+typedef struct ingest ingest;
+
+AL_CHECK al_code ingest_new(catalog *cat, ingest **ret, al_err *err);
+ingest *ingest_free(ingest *in);
+/* The hooks to open the engine with; borrowed, valid until ingest_free. */
+const eng_hooks *ingest_hooks(ingest *in);
+/* Opens every index of the catalogue in the engine. Before it only hooks are called. */
+AL_CHECK al_code ingest_attach(ingest *in, engine *e, al_err *err);
+/* Later batches get AL_AGAIN, as those that wait for room do. */
+void ingest_stop(ingest *in);
+
+/* ---- Indexes: create, change and drop go through here so that engine, catalogue and listeners
+ * agree. Any thread. */
+AL_CHECK al_code ingest_index_create(ingest *in, const cat_index *idx, al_err *err);
+AL_CHECK al_code ingest_index_change(ingest *in, const cat_index *idx, al_err *err);
+AL_CHECK al_code ingest_index_drop(ingest *in, const char *name, al_err *err);
+
+/* Told after each such change, outside all locks, on the thread that made it; the AMQP input
+ * follows with queues and bindings, the call of the API returns when every listener has returned.
+ */
+typedef void ingest_listener_fn(void *ctx, const char *index);
+void ingest_on_change(ingest *in, ingest_listener_fn *fn, void *ctx);
+/* Called when something new is visible (tails) or there is room again (inputs); must not block. */
+void ingest_on_commit(ingest *in, void (*fn)(void *ctx), void *ctx);
+void ingest_on_room(ingest *in, void (*fn)(void *ctx), void *ctx);
+
+/* ---- Batches: made and filled by one thread, then submitted. */
+typedef struct ingest_batch ingest_batch;
+
+enum {
+    INGEST_BATCH_RECORDS_MAX = 10000, /* a batch with so many, or so many bytes, is full */
+    INGEST_BATCH_BYTES_MAX = 4 << 20,
+};
+
+/* `source` is a short constant such as "http" or "amqp", the label of the counters in /metrics.
+ * AL_NOT_FOUND: no such index. */
+AL_CHECK al_code ingest_begin(ingest *in, const char *index, const char *source, ingest_batch **ret,
+                              al_err *err);
+/* One document as a sender made it (JSON or not); copied. AL_NOMEM only. */
+AL_CHECK al_code ingest_add(ingest_batch *b, al_slice body);
+/* A line that is text: its own message. `fields` (may be none) and time_ns (-1 = arrival) come from
+ * the input that read it, such as the file it stood in. All copied. */
+AL_CHECK al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns,
+                                 const field *fields, size_t n_fields);
+/* Bytes for ledger.h that become durable with this batch; appended to earlier ones. */
+AL_CHECK al_code ingest_add_marks(ingest_batch *b, al_slice marks);
+size_t ingest_count(const ingest_batch *b);
+bool ingest_is_full(const ingest_batch *b);
+/* Hands it on. AL_OK: taken, `done` is called exactly once from an engine thread (see eng_done_fn;
+ * on AL_AGAIN there nothing was stored). AL_AGAIN: no room or stopping; the batch is still the
+ * caller's, who may submit it again after on_room. */
+AL_CHECK al_code ingest_submit(ingest_batch *b, eng_done_fn *done, void *ctx, al_err *err);
+/* Blocks until durable, waiting for room until *cancel. Takes the batch in every case. */
+AL_CHECK al_code ingest_submit_wait(ingest_batch *b, const atomic_bool *cancel, al_err *err);
+ingest_batch *ingest_batch_free(ingest_batch *b);
+
+/* Is `name` a field of the index, from the acknowledgement of its first record on? For query_env.
+ */
+bool ingest_is_field(ingest *in, const char *index, al_slice name);
+
+/* Counters for /metrics, in Prometheus text. */
+void ingest_metrics(ingest *in, al_buf *out);
+
+AL_DEFINE_CLEANUP(ingest_batch, ingest_batch_free);
+AL_DEFINE_CLEANUP(ingest, ingest_free);

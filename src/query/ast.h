@@ -1,0 +1,47 @@
+#pragma once
+/* ast.h: the tree of a query, for engines that plan (which columns, which terms) before they match.
+ * Built by query_parse, immutable. The meaning of every node is what the naive matcher does. */
+#include "query/query.h"
+
+typedef enum ast_kind {
+    AST_ALL,         /* everything */
+    AST_AND,         /* kids */
+    AST_OR,          /* kids */
+    AST_NOT,         /* kids[0] */
+    AST_TEXT,        /* `text` in the message or a text field */
+    AST_REGEX,       /* `text` is a PCRE2 pattern, in the message or a text field */
+    AST_EXISTS,      /* field has a value, null included */
+    AST_EQUALS,      /* field equals one of `values` (any element of an array) */
+    AST_CONTAINS,    /* field's text contains `text` */
+    AST_FIELD_REGEX, /* field's text matches the pattern `text` */
+    AST_COMPARE,     /* field's number `compare` the number spelled `text` */
+} ast_kind;
+
+typedef enum ast_compare { AST_LESS, AST_LESS_EQUAL, AST_GREATER, AST_GREATER_EQUAL } ast_compare;
+
+/* `text` of an AST_EQUALS value as typed: equal as numbers if both are JSON numbers, else as exact
+ * bytes; true, false and null also equal the JSON constants (doc/query.md). */
+typedef struct ast_node ast_node;
+struct ast_node {
+    ast_kind kind;
+    bool ignores_case;   /* TEXT, REGEX, CONTAINS, FIELD_REGEX */
+    bool is_exact_space; /* TEXT, CONTAINS: quoted: white space as written; else a run matches any
+                            run */
+    ast_compare compare;
+    al_slice name; /* of the field */
+    al_slice text;
+    const al_slice *values;
+    uint32_t n_values;
+    const ast_node *const *kids;
+    uint32_t n_kids;
+};
+
+const ast_node *query_root(const query *q);
+/* The field names that the query looks at, each once; borrowed from q. Bare text also looks at the
+ * message and the text fields: *ret_text says so. Returns how many. */
+size_t query_fields(const query *q, const al_slice **ret_names, bool *ret_text);
+/* Does one AST_EQUALS/… leaf hold for a single value of its field (not for its absence)? The truth
+ * for per-dictionary evaluation. Matcher scratch is used; same thread rule. */
+bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v, al_code *ret_code);
+/* Does the AST_TEXT or AST_REGEX leaf hold for this one text? */
+bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text, al_code *ret_code);

@@ -1,0 +1,59 @@
+#pragma once
+/* query.h: the query language (doc/query.md): text -> immutable AST, and the naive row matcher that
+ * is the truth for every engine. The tree itself is in ast.h. */
+#include "base/buf.h"
+#include "base/err.h"
+#include "record/record.h"
+
+typedef struct query query; /* immutable, refcounted; any thread */
+
+/* What the parser must know about the indexes that are read. */
+typedef struct query_env {
+    /* Is `name` a known field of one of them? Decides whether `name=value` is a filter or text. */
+    bool (*is_field)(void *ctx, al_slice name);
+    void *ctx;
+} query_env;
+
+enum {
+    QUERY_BYTES_MAX = 65536, /* text of one query */
+    QUERY_NODES_MAX = 4096,
+    QUERY_DEPTH_MAX = 64,
+};
+
+/* Parses. `text` is copied. On AL_INVALID the message names the column (1-based, counted in
+ * characters) where reading stopped and what was expected. An empty text matches everything. */
+AL_CHECK al_code query_parse(al_slice text, const query_env *env, query **ret, al_err *err);
+query *query_ref(query *q);
+query *query_unref(query *q);
+/* A query that matches everything. NULL without memory. */
+query *query_all(void);
+/* a AND b as a new query (the API's filters beside q, context's `same=`). Takes references. */
+AL_CHECK al_code query_and(query *a, query *b, query **ret);
+/* `field = text`, text compared exactly as in the language; built without parsing. */
+AL_CHECK al_code query_field_equals(al_slice name, const value *v, query **ret);
+/* How it was read: the same query with every decision spelled out. Parses to the same tree. */
+void query_read_as(const query *q, al_buf *out);
+
+/* ---- Matching: one matcher per thread and query (it owns scratch memory and PCRE2 match data). */
+typedef struct matcher matcher;
+
+/* `text_fields`: the index's fields that bare text is looked for in beside the message; copied.
+ * Takes a reference on q. */
+AL_CHECK al_code matcher_new(query *q, const al_slice *text_fields, size_t n_text_fields,
+                             matcher **ret, al_err *err);
+matcher *matcher_free(matcher *m);
+/* Does the record match? AL_LIMIT in *ret_code (else AL_OK) when a regular expression ran into its
+ * match limits: the answer is then false and the caller reports the result as partial. */
+bool matcher_matches(matcher *m, const record *r, al_code *ret_code);
+
+typedef struct highlight {
+    uint32_t start;  /* bytes into the message */
+    uint32_t length; /* bytes, > 0 */
+} highlight;
+enum { HIGHLIGHTS_MAX = 1000 }; /* of one message */
+/* Where the query's positive text and regular expressions stand in the message: sorted, merged,
+ * not overlapping. Returns how many were written (<= max). */
+size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max);
+
+AL_DEFINE_CLEANUP(query, query_unref);
+AL_DEFINE_CLEANUP(matcher, matcher_free);

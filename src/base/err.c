@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_msg(al_err *err, const char *fmt, va_list ap)
+AL_PRINTF(2, 0) static void set_msg(al_err *err, const char *fmt, va_list ap)
 {
     if (vsnprintf(err->msg, sizeof err->msg, fmt, ap) < 0)
         err->msg[0] = '\0';

@@ -94,7 +94,8 @@ run_web() {
 run_integration() {
     say "tests of the whole program"
     rc=0
-    ALCO=$root/build/alco PYTHONDONTWRITEBYTECODE=1 timeout -k 10 1200 /usr/bin/python3 -m pytest -q \
+    ALCO=$root/build/alco JSON_DUMP=$root/build/release/tests/support/json_dump \
+        PYTHONDONTWRITEBYTECODE=1 timeout -k 10 1200 /usr/bin/python3 -m pytest -q \
         -p no:cacheprovider --tb=short --junitxml=build/results/integration.junit "$@" || rc=$?
     ended "$rc" integration
 }

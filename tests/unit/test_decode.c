@@ -195,6 +195,7 @@ static void what_is_no_object_is_kept_raw(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {"", "at byte 1 of 0: expected a value"},
+        {"\xef\xbb\xbf", "at byte 4 of 3: expected a value"},
         {"plain text", "at byte 1 of 10: expected a value"},
         {" [1]", "at byte 2 of 4: expected an object"},
         {"{\"a\":1", "at byte 7 of 6: expected ',' or '}'"},

@@ -52,11 +52,8 @@ static amqp_table_entry_t text(const char *name, const char *value)
 static amqp_rpc_reply_t login(amqp_link *k, const amqp_address *to, const char *name)
 {
     amqp_table_entry_t can[] = {
-        flag("consumer_cancel_notify"),
-        flag("connection.blocked"),
-        flag("basic.nack"),
-        flag("publisher_confirms"),
-        flag("authentication_failure_close"),
+        flag("consumer_cancel_notify"), flag("connection.blocked"),           flag("basic.nack"),
+        flag("publisher_confirms"),     flag("authentication_failure_close"),
     };
     amqp_table_entry_t about[] = {
         {.key = amqp_cstring_bytes("capabilities")},
@@ -213,9 +210,9 @@ al_code amqp_link_check(amqp_link *k, const char *what, al_err *err)
         k->is_broken = true;
         return al_fail(err, AL_IO, "%s: the broker ended the connection", what);
     }
-    (void)amqp_link_closed(k, &r.reply, err); /* its words are in err */
+    al_code c = amqp_link_closed(k, &r.reply, err);
     al_err again;
-    if (!k->is_broken && reopen_channel(k, &again))
+    if (c != AL_IO && reopen_channel(k, &again))
         *err = again;
     return al_wrap(err, "%s", what);
 }

@@ -11,7 +11,8 @@
  *
  * Invariants: (1) what a leaf says about a value is the naive matcher's word; (2) a leaf holds for
  * a record if it holds for one value at its path, so columns of the same path are joined by OR;
- * (3) bits outside [from, to) are never changed. */
+ * (3) bits outside [from, to) are never changed; (4) a row for which a regular expression ran into
+ * its limits does not match, whatever stands around that leaf. */
 #include "store/filter.h"
 
 #include <assert.h>
@@ -21,7 +22,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 
-enum { UNKNOWN = 0, NO = 1, YES = 2, SCRATCH_BYTES = 16 * 1024 };
+enum { UNKNOWN = 0, NO = 1, YES = 2, GAVE_UP = 3, SCRATCH_BYTES = 16 * 1024 };
 
 struct filter {
     matcher *m;
@@ -29,8 +30,9 @@ struct filter {
     plan plan;
     al_arena *arena;   /* of the plan */
     al_arena *scratch; /* for values inside nested JSON */
-    row_bits *temps;   /* one for each depth and purpose */
+    row_bits *temps;   /* two for each level of the tree */
     uint32_t n_temps;
+    row_bits gave_up;
 };
 
 typedef struct slot { /* one leaf on one column of the open block */
@@ -52,7 +54,8 @@ typedef struct run {
     block_view *view;
     uint32_t word_from;
     uint32_t word_to;
-    bool gave_up;
+    row_bits *gave_up; /* rows that some leaf could not decide */
+    bool has_given_up;
     al_err *err;
 } run;
 
@@ -131,30 +134,40 @@ static void copy_bits(const run *r, row_bits *to, const row_bits *from)
 typedef struct asking {
     run *r;
     const ast_node *leaf;
-    bool holds;
+    uint8_t verdict;
 } asking;
+
+static uint8_t verdict_of(bool holds, al_code c)
+{
+    return c ? GAVE_UP : holds ? YES : NO;
+}
 
 static rec_visit ask_value(void *ctx, const value *v, bool is_element)
 {
-    (void)is_element;
     asking *a = ctx;
+    if (is_element)
+        return REC_VISIT_MORE; /* the matcher has asked the elements with their array */
     al_code c = AL_OK;
-    a->holds = matcher_value_matches(a->r->f->m, a->leaf, v, &c);
-    a->r->gave_up |= c != AL_OK;
-    return a->holds ? REC_VISIT_STOP : REC_VISIT_MORE;
+    bool holds = matcher_leaf_matches(a->r->f->m, a->leaf, v, &c);
+    a->verdict = verdict_of(holds, c);
+    return a->verdict == NO ? REC_VISIT_MORE : REC_VISIT_STOP;
 }
 
 /* Does the leaf hold for what stands at the head's path inside this value of its column? */
-static bool ask_column_value(run *r, const ast_node *leaf, const plan_head *head, const value *v)
+static uint8_t ask_column_value(run *r, const ast_node *leaf, const plan_head *head, const value *v)
 {
-    bool is_nested = v->type == VAL_ARRAY || v->type == VAL_OBJECT;
-    if (!is_nested && head->name.len != head->path.len)
-        return false; /* a path leads on only through objects */
+    if (head->name.len == head->path.len) {
+        al_code c = AL_OK;
+        bool holds = matcher_leaf_matches(r->f->m, leaf, v, &c);
+        return verdict_of(holds, c);
+    }
+    if (v->type != VAL_ARRAY && v->type != VAL_OBJECT)
+        return NO; /* a path leads on only through objects */
     const field f = {.name = head->name, .val = *v};
     const record one = {.fields = &f, .n_fields = 1};
-    asking a = {.r = r, .leaf = leaf};
+    asking a = {.r = r, .leaf = leaf, .verdict = NO};
     (void)rec_values_at(&one, head->path, r->f->scratch, ask_value, &a);
-    return a.holds;
+    return a.verdict;
 }
 
 static al_code open_slot(run *r, const plan_head *head, slot **ret)
@@ -177,6 +190,20 @@ static al_code open_slot(run *r, const plan_head *head, slot **ret)
     return AL_OK;
 }
 
+/* A row was decided: taken, or not decidable. */
+static void take_row(run *r, uint32_t row, uint8_t verdict, row_bits *in, row_bits *out)
+{
+    if (verdict == NO)
+        return;
+    row_bits_unset(in, row);
+    if (verdict == YES) {
+        row_bits_set(out, row);
+        return;
+    }
+    row_bits_set(r->gave_up, row);
+    r->has_given_up = true;
+}
+
 /* Moves the rows for which a column says yes from `in` to `out`. */
 static al_code take_column(run *r, const ast_node *leaf, const plan_head *head, row_bits *in,
                            row_bits *out)
@@ -192,15 +219,13 @@ static al_code take_column(run *r, const ast_node *leaf, const plan_head *head, 
         if (v == BLOCK_NO_VALUE)
             continue;
         if (s->verdict[v] == UNKNOWN)
-            s->verdict[v] = ask_column_value(r, leaf, head, &s->col->values[v]) ? YES : NO;
-        if (s->verdict[v] == YES) {
-            row_bits_set(out, row);
-            row_bits_unset(in, row);
-        }
+            s->verdict[v] = ask_column_value(r, leaf, head, &s->col->values[v]);
+        take_row(r, row, s->verdict[v], in, out);
     }
     return AL_OK;
 }
 
+/* The message as a text, or as the value of the field that is called so in queries. */
 static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bits *out)
 {
     const al_slice *messages = NULL;
@@ -210,12 +235,10 @@ static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bit
     uint32_t end = r->word_to * 64;
     for (uint32_t row = row_bits_next(in, r->word_from * 64, end); row < end;
          row = row_bits_next(in, row + 1, end)) {
-        al_code gave_up = AL_OK;
-        if (matcher_text_matches(r->f->m, leaf, messages[row], &gave_up)) {
-            row_bits_set(out, row);
-            row_bits_unset(in, row);
-        }
-        r->gave_up |= gave_up != AL_OK;
+        const value v = {.type = VAL_STRING, .text = messages[row]};
+        al_code code = AL_OK;
+        bool holds = matcher_leaf_matches(r->f->m, leaf, &v, &code);
+        take_row(r, row, verdict_of(holds, code), in, out);
     }
     return AL_OK;
 }
@@ -239,8 +262,7 @@ static void clear_bits(const run *r, row_bits *b)
 static al_code eval_leaf(run *r, const plan_node *node, row_bits *in, row_bits *out)
 {
     clear_bits(r, out);
-    ast_kind kind = node->ast->kind;
-    if (kind == AST_TEXT || kind == AST_REGEX) {
+    if (node->asks_message) {
         al_code c = take_messages(r, node->ast, in, out);
         if (c)
             return c;
@@ -333,21 +355,23 @@ al_code filter_rows(filter *f, verdicts *known, block_view *view, uint32_t from,
              .view = view,
              .word_from = from / 64,
              .word_to = (to + 63) / 64,
+             .gave_up = &f->gave_up,
              .err = err};
     row_bits *in = temp(&r, 0, 0);
     row_bits *out = temp(&r, 0, 1);
     clear_bits(&r, in);
+    clear_bits(&r, r.gave_up);
     for (uint32_t row = row_bits_next(bits, from, to); row < to;
          row = row_bits_next(bits, row + 1, to)) {
         row_bits_set(in, row);
         row_bits_unset(bits, row);
     }
     al_code c = eval(&r, f->plan.root, 1, in, out);
-    *ret_gave_up |= r.gave_up;
+    *ret_gave_up |= r.has_given_up;
     if (c)
         return c;
-    for (uint32_t w = r.word_from; w < r.word_to; w++) /* invariant 3: out has no others */
-        bits->words[w] |= out->words[w];
+    for (uint32_t w = r.word_from; w < r.word_to; w++) /* invariants 3 (out has no others) and 4 */
+        bits->words[w] |= out->words[w] & ~r.gave_up->words[w];
     return AL_OK;
 }
 

@@ -47,6 +47,12 @@ al_code plan_heads(al_slice path, al_arena *arena, const plan_head **ret, uint32
     return AL_OK;
 }
 
+/* In queries the message goes by this name; no field does. */
+static bool is_message(al_slice path)
+{
+    return al_slice_eq(path, AL_LIT("message"));
+}
+
 static al_code set_heads(maker *mk, plan_node *node)
 {
     const ast_node *ast = node->ast;
@@ -54,14 +60,16 @@ static al_code set_heads(maker *mk, plan_node *node)
     const al_slice *paths = is_text ? mk->text_fields : &ast->name;
     size_t n_paths = is_text ? mk->n_text_fields : 1;
     uint32_t n = 0;
+    node->asks_message = is_text || is_message(ast->name);
     for (size_t i = 0; i < n_paths; i++)
-        n += heads_of(paths[i], NULL);
+        n += is_message(paths[i]) ? 0 : heads_of(paths[i], NULL);
     plan_head *heads = al_arena_alloc(mk->arena, n ? n : 1, sizeof *heads);
     if (!heads)
         return AL_NOMEM;
     node->heads = heads;
     for (size_t i = 0; i < n_paths; i++)
-        node->n_heads += heads_of(paths[i], heads + node->n_heads);
+        if (!is_message(paths[i]))
+            node->n_heads += heads_of(paths[i], heads + node->n_heads);
     for (uint32_t i = 0; i < n; i++)
         heads[i].slot = mk->n_slots++;
     return AL_OK;
@@ -175,6 +183,8 @@ static bool node_may_match(const plan_node *node, const names *n)
     case AST_CONTAINS:
     case AST_FIELD_REGEX:
     case AST_COMPARE:
+        if (node->asks_message)
+            return true;
         for (uint32_t i = 0; i < node->n_heads; i++)
             if (n->has(n->ctx, node->heads[i].name))
                 return true;

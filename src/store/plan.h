@@ -20,6 +20,7 @@ struct plan_node {
     const plan_node *const *kids; /* cheapest first */
     uint32_t n_kids;
     uint32_t cost;          /* of one row, about */
+    bool asks_message;      /* a leaf: bare text or regex, or a field called `message` */
     const plan_head *heads; /* of a leaf; of bare text and regex: those of the text fields */
     uint32_t n_heads;
 };

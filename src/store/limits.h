@@ -13,10 +13,14 @@ enum {
     /* Names of fields in one block; the block is closed before a row that would need more. */
     BLOCK_NAMES_MAX = 16384,
     BLOCK_SHAPES_MAX = BLOCK_ROWS_MAX,
+    /* Rows times names of a block of several rows: a decoded column has a number for each row. */
+    BLOCK_CELLS_MAX = 4 << 20,
     /* Entries of all shapes of one block together. */
     BLOCK_SHAPE_ENTRIES_MAX = 1 << 20,
     /* Decoded bytes of one column: bounds what a decoder allocates for hostile input. */
     COLUMN_BYTES_MAX = 192 << 20,
+    /* ... and all columns of a block. */
+    BLOCK_DECODED_MAX = 384 << 20,
     /* Encoded bytes of one block. */
     BLOCK_BYTES_MAX = 256 << 20,
 

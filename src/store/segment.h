@@ -13,8 +13,6 @@
 typedef struct segment segment;
 typedef struct seg_env seg_env; /* caches shared by all segments of a store: seg_env.h */
 
-enum { STORE_ID_BYTES = 16 };
-
 /* What the manifest says of a segment. */
 typedef struct seg_summary {
     uint64_t id;         /* file id, never reused within the index */

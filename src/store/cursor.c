@@ -4,15 +4,16 @@
  * hundred must not open what lies further back. So a source (one unit) has a key, which is either a
  * row that matches, or only a bound: "whatever I have comes here or later". A heap holds the
  * sources by key. When the first of them is a bound, that source works a little (opens its
- * directory, decodes a block, decides a window of rows) and gets a later key; when it is a row, that
- * is the next row of the answer.
+ * directory, decodes a block, decides a window of rows) and gets a later key; when it is a row,
+ * that is the next row of the answer.
  *
  * Invariants: (1) no row of a source that is still to come lies before its key; (2) so when the
  * first key is a row, it is the next one of all; (3) work on a source always moves its key on, or
  * makes it a row; (4) a source's rows are decided in its own order, each once per opening of its
  * block.
  *
- * `step` below is +1 ascending, -1 descending; "first", "next", "behind" mean in the order asked. */
+ * `step` below is +1 ascending, -1 descending; "first", "next", "behind" mean in the order asked.
+ */
 #include "store/cursor.h"
 
 #include <assert.h>
@@ -42,8 +43,8 @@ typedef struct source {
     uint64_t min_id; /* bounds of what is asked of this unit, both included */
     uint64_t max_id;
     uint32_t block;
-    uint32_t row;        /* next row in question, or the hit */
-    uint32_t from;       /* rows [from, to) of the block are asked for */
+    uint32_t row;  /* next row in question, or the hit */
+    uint32_t from; /* rows [from, to) of the block are asked for */
     uint32_t to;
     uint32_t known_from; /* rows [known_from, known_to) of the open block are decided */
     uint32_t known_to;
@@ -376,9 +377,8 @@ al_code cursor_next(cursor *c, eng_row *ret, record *ret_rec, al_err *err)
             pop(c);
             c->given = s;
             c->begin = (eng_pos){.id = s->key, .index_no = s->index_no};
-            *ret = (eng_row){.index = c->rd->pin->at[s->index_no].name,
-                             .index_no = s->index_no,
-                             .rec = ret_rec};
+            *ret = (eng_row){
+                .index = c->rd->pin->at[s->index_no].name, .index_no = s->index_no, .rec = ret_rec};
             return AL_OK;
         }
         code = reading_damage(c->rd, s->u, code, err);

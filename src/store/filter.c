@@ -5,9 +5,9 @@
  * once per distinct value, not once per row.
  *
  * Shape: eval() takes the rows that are still in question as bits and leaves those for which the
- * node holds. AND narrows, OR asks only about what no kid has taken yet, NOT subtracts. A leaf keeps
- * its verdict for each value of its column (verdicts) while the block is open, so that a block may
- * be asked in pieces.
+ * node holds. AND narrows, OR asks only about what no kid has taken yet, NOT subtracts. A leaf
+ * keeps its verdict for each value of its column (verdicts) while the block is open, so that a
+ * block may be asked in pieces.
  *
  * Invariants: (1) what a leaf says about a value is the naive matcher's word; (2) a leaf holds for
  * a record if it holds for one value at its path, so columns of the same path are joined by OR;

@@ -29,10 +29,10 @@ typedef struct bars {
     size_t n_top;
     eng_bucket *buckets; /* ENG_HISTOGRAM_BUCKETS_MAX */
     size_t n;
-    uint16_t *slots; /* 1 + place in buckets */
+    uint16_t *slots;  /* 1 + place in buckets */
     eng_bucket *last; /* the bucket counted last: times are near each other */
-    uint32_t mask;   /* of the record or value in hand: bit i = top[i], OTHER */
-    uint16_t *masks; /* per value of a column */
+    uint32_t mask;    /* of the record or value in hand: bit i = top[i], OTHER */
+    uint16_t *masks;  /* per value of a column */
     size_t cap_masks;
 } bars;
 _Static_assert(ENG_HISTOGRAM_BUCKETS_MAX < UINT16_MAX, "places fit a slot");

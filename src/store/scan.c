@@ -55,8 +55,11 @@ static al_code scan_one(scan *s, const unit *u, const unit_blocks *blocks, uint3
 {
     reading *rd = s->rd;
     const block_info *info = &blocks->blocks[i];
-    scan_block b = {
-        .index_no = s->d.index_no, .info = info, .u = u, .n_rows = info->n_rows, .bits = &s->d.bits};
+    scan_block b = {.index_no = s->d.index_no,
+                    .info = info,
+                    .u = u,
+                    .n_rows = info->n_rows,
+                    .bits = &s->d.bits};
     b.is_whole = filter_plan(rd->filters[b.index_no])->is_all &&
                  reading_has_all_times(rd, info->min_ns, info->max_ns);
     if (b.is_whole && !(s->opt->needs_view && s->opt->needs_view(s->ctx, info))) {

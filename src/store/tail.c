@@ -27,7 +27,7 @@ typedef struct tail_unit {
 } tail_unit;
 
 typedef struct tail_run { /* rows of a unit that arrived one after the other */
-    eng_arrival at; /* of the first */
+    eng_arrival at;       /* of the first */
     uint32_t unit_no;
     uint32_t first_row;
     uint32_t n_rows;

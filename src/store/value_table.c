@@ -91,8 +91,7 @@ static size_t find_slot(const value_table *t, const value *v, uint64_t hash)
     for (; t->slots[at]; at = (at + 1) & (t->n_slots - 1)) {
         size_t i = t->slots[at] - 1;
         const value *known = &t->values[i].val;
-        if (t->items[i].hash == hash && known->type == v->type &&
-            al_slice_eq(known->text, v->text))
+        if (t->items[i].hash == hash && known->type == v->type && al_slice_eq(known->text, v->text))
             break;
     }
     return at;
@@ -120,13 +119,13 @@ static al_code add_new(value_table *t, const value *v, uint64_t hash, uint64_t n
 {
     if ((t->n + 1) * 2 >= t->n_slots && grow_slots(t))
         return AL_NOMEM;
-    eng_value_count *values = al_grow(t->values, &t->cap, t->n, sizeof *values, SLOTS_FIRST,
-                                      VALUES_DISTINCT_MAX);
+    eng_value_count *values =
+        al_grow(t->values, &t->cap, t->n, sizeof *values, SLOTS_FIRST, VALUES_DISTINCT_MAX);
     if (!values)
         return AL_NOMEM;
     t->values = values;
-    item *items = al_grow(t->items, &t->cap_items, t->n, sizeof *items, SLOTS_FIRST,
-                          VALUES_DISTINCT_MAX);
+    item *items =
+        al_grow(t->items, &t->cap_items, t->n, sizeof *items, SLOTS_FIRST, VALUES_DISTINCT_MAX);
     if (!items)
         return AL_NOMEM;
     t->items = items;

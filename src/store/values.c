@@ -16,7 +16,7 @@
 typedef struct counting {
     column_values cv;
     value_table *table;
-    uint64_t n; /* rows that have the value in hand */
+    uint64_t n;       /* rows that have the value in hand */
     uint32_t *counts; /* per value of a column */
     size_t cap_counts;
     al_code code;
@@ -102,8 +102,7 @@ al_code values_count(reading *rd, al_slice field, value_table *t, al_err *err)
     al_code code = column_values_init(&c.cv, field, err);
     if (code)
         return code;
-    const scan_options opt = {
-        .needs_view = always, .heads = c.cv.heads, .n_heads = c.cv.n_heads};
+    const scan_options opt = {.needs_view = always, .heads = c.cv.heads, .n_heads = c.cv.n_heads};
     code = scan_run(rd, &opt, count_block, &c, err);
     if (!code && value_table_uncounted(t))
         eng_partial_add(&rd->answer->partial, "values",

@@ -74,7 +74,8 @@ static uint32_t oldest(const views *v)
     return at;
 }
 
-/* Decoded columns grow while a block is used: what it holds is asked anew at each use of another. */
+/* Decoded columns grow while a block is used: what it holds is asked anew at each use of another.
+ */
 static void weigh(views *v)
 {
     v->bytes = 0;

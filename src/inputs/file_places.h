@@ -9,13 +9,13 @@
 #include "base/cleanup.h"
 
 enum {
-    FILE_PLACES_MAX = 4096,    /* files remembered; the one marked longest ago is forgotten first */
+    FILE_PLACES_MAX = 4096, /* files remembered; the one marked longest ago is forgotten first */
     FILE_PATH_BYTES_MAX = 4096,
     FILE_PRINT_BYTES = 256, /* of a file's beginning that tell it from another with its inode */
 };
 
-/* A file is known by inode and by a hash of its beginning: names change at rotation, inodes are used
- * again, and device numbers may change at a reboot. */
+/* A file is known by inode and by a hash of its beginning: names change at rotation, inodes are
+ * used again, and device numbers may change at a reboot. */
 typedef struct file_place {
     uint64_t inode;
     uint64_t off;         /* everything before it is stored */
@@ -33,7 +33,8 @@ file_places *file_places_free(file_places *p);
 
 uint64_t file_print(al_slice beginning);
 
-/* Appends what file_places_apply reads: the file at `path`, followed into `index`, is at `place`. */
+/* Appends what file_places_apply reads: the file at `path`, followed into `index`, is at `place`.
+ */
 void file_place_put(al_buf *out, al_slice index, al_slice path, const file_place *place);
 /* Takes in places that are durable. Bytes that cannot be read are ignored from there on. */
 void file_places_apply(file_places *p, al_slice bytes);
@@ -46,7 +47,6 @@ bool file_places_find(file_places *p, al_slice index, al_slice path, uint64_t in
                       file_place *ret);
 /* The `i`-th place, in no order; false when there are not so many. Path and index are appended to
  * the buffers. */
-bool file_places_at(file_places *p, size_t i, al_buf *ret_index, al_buf *ret_path,
-                    file_place *ret);
+bool file_places_at(file_places *p, size_t i, al_buf *ret_index, al_buf *ret_path, file_place *ret);
 
 AL_DEFINE_CLEANUP(file_places, file_places_free);

@@ -1,8 +1,8 @@
 /* Following one file. See file_tail.h.
  * There is no buffer per file: each look reads on from t->next, hands out whole records and leaves
  * the rest in the file, so that a place in a file is all the state there is.
- * What rotation does: renamed and created anew - the caller opens the new one beside us, we go on to
- * the end of the old; copied and truncated - the size falls below where we were, or, when it has
+ * What rotation does: renamed and created anew - the caller opens the new one beside us, we go on
+ * to the end of the old; copied and truncated - the size falls below where we were, or, when it has
  * grown again meanwhile, the beginning is not the one we knew. (Lines written between copy and
  * truncation are lost by whoever truncates.)
  * Invariants: (1) next.off only passes whole records, or parts of one that is_in_long_line says;
@@ -208,8 +208,11 @@ al_code file_tail_read(file_tail *t, uint8_t *buffer, int64_t mono_ns, file_reco
     al_code c = look(t, mono_ns, &st, err);
     if (!c)
         c = widen_print(t, err);
-    if (!c)
-        c = read_up_to(t->fd, buffer, FILE_TAIL_BYTES, t->next.off, &n, err);
+    if (c)
+        return c;
+    uint64_t unread = t->bytes_seen - t->next.off;
+    c = read_up_to(t->fd, buffer, (size_t)AL_MIN(unread, (uint64_t)FILE_TAIL_BYTES), t->next.off,
+                   &n, err);
     if (c)
         return c;
 

@@ -11,8 +11,8 @@
 
 enum {
     FILE_TAIL_BYTES = LINE_JOIN_BYTES_MAX + 65536, /* of the buffer that reading wants */
-    FILE_TAIL_JOIN_MS = 300,     /* a last record that may go on waits so long for more */
-    FILE_TAIL_OVER_MS = 10000,   /* a renamed or deleted file is done after so long without growth */
+    FILE_TAIL_JOIN_MS = 300,   /* a last record that may go on waits so long for more */
+    FILE_TAIL_OVER_MS = 10000, /* a renamed or deleted file is done after so long without growth */
 };
 
 typedef struct file_tail {

@@ -80,10 +80,10 @@ static bool iso_time(al_slice s, size_t at, const rec_zone *zone, int64_t *ret_n
         return false;
 
     char text[TEXT_BYTES];
-    int n = snprintf(text, sizeof text, "%.*sT%.*s%s%.*s%.*s", DATE_BYTES,
-                     (const char *)s.ptr + at, CLOCK_BYTES, (const char *)s.ptr + clock,
-                     digits ? "." : "", (int)digits, digits ? (const char *)s.ptr + fraction : "",
-                     (int)offset_bytes, offset_bytes ? (const char *)s.ptr + offset : "");
+    int n = snprintf(text, sizeof text, "%.*sT%.*s%s%.*s%.*s", DATE_BYTES, (const char *)s.ptr + at,
+                     CLOCK_BYTES, (const char *)s.ptr + clock, digits ? "." : "", (int)digits,
+                     digits ? (const char *)s.ptr + fraction : "", (int)offset_bytes,
+                     offset_bytes ? (const char *)s.ptr + offset : "");
     const rec_zone *read_in = offset_bytes == 1 ? NULL : zone; /* Z says UTC */
     *ret_end = end;
     return rec_time_parse((al_slice){(const uint8_t *)text, (size_t)n}, read_in, ret_ns);

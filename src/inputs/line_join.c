@@ -4,7 +4,8 @@
  * a time of its own; "Caused by:" and the two sentences that Python puts between chained
  * exceptions. Empty lines belong to what surrounds them, or to nothing: between two records each is
  * a record without text, which the caller skips.
- * State while walking the lines: NORMAL -> (Traceback) -> FRAMES -> (line without indent) -> NORMAL. */
+ * State while walking the lines: NORMAL -> (Traceback) -> FRAMES -> (line without indent) ->
+ * NORMAL. */
 #include "inputs/line_join.h"
 
 #include "inputs/line_head.h"

@@ -637,6 +637,7 @@ void server_drain(server *s, int wait_ms)
     end_requests(s, true);
     MHD_stop_daemon(s->daemon);
     s->daemon = NULL;
+    uploads_room(s); /* those that waited for it have given up */
     wait_for_all(s); /* workers that had a cancelled request */
     s->tails = tails_free(s->tails);
 }

@@ -20,6 +20,7 @@ export interface DetailActions {
 /* Fields printed as blocks below the table rather than inside it. */
 const BLOCK_LINES = /\n/;
 const MESSAGE_IN_LINE_MAX = 160;
+const VALUE_IN_LINE_MAX = 40;
 
 export function makeDetail(row: Row, contextFields: readonly string[], zone: Zone,
     actions: DetailActions): HTMLElement {
@@ -57,8 +58,9 @@ function fieldRow(name: string, value: Json, actions: DetailActions): HTMLElemen
   const copy = button('link', 'copy', 'Copy the value', () => void copied(copy, text));
   if (doing.childElementCount > 0) doing.append(' \u00b7 ');
   doing.append(copy);
-  const shown = isScalar(value) ? text : jsonText(value, 2);
-  const cell = make('td', 'v', longText(isScalar(value) ? 'span' : 'pre', '', shown, [], actions));
+  const isShort = isScalar(value) || text.length <= VALUE_IN_LINE_MAX;
+  const shown = isShort ? text : jsonText(value, 2);
+  const cell = make('td', 'v', longText(isShort ? 'span' : 'pre', '', shown, [], actions));
   if (value === null) cell.classList.add('null');
   cell.dataset['field'] = name;
   return make('tr', '', make('td', 'n', name), cell, doing);

@@ -15,7 +15,7 @@ import { isEmpty, rowElementId } from './row_paint.ts';
 import { ROW_HEIGHT, RowList, type ListEvents, type ListSource, type Place, type Viewed } from './rows.ts';
 import { panelShown, storeColumns, storedColumns, wrap, zone } from './settings.ts';
 import { formatNs, trimZeros } from './time.ts';
-import { logAddress, type RowRef, type View } from './url_state.ts';
+import { logAddress, type Context, type RowRef, type View } from './url_state.ts';
 import type { Row, Side } from './window.ts';
 
 export type Pick = 'only' | 'toggle' | 'exclude';
@@ -23,7 +23,7 @@ export type Pick = 'only' | 'toggle' | 'exclude';
 export class LogControl implements Screen, ListSource, ListEvents {
   readonly view;
   readonly draft; /* the text in the query box */
-  readonly reader = new Reader(this);
+  readonly reader;
   readonly current = signal<Row | null>(null);
   readonly viewedRows = signal<Viewed | null>(null);
   readonly helpOpen = signal(false);
@@ -42,6 +42,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   constructor(view: View) {
     this.view = signal(view);
     this.draft = signal(view.q);
+    this.reader = new Reader(this, view);
   }
 
   /* Columns: as the address says, as chosen here before, or the page's own choice. */
@@ -106,7 +107,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   }
 
   submit(): void {
-    this.go({ q: this.draft.value.trim(), context: false });
+    this.go({ q: this.draft.value.trim(), context: 'off' });
     this.list?.scroller.focus({ preventScroll: true });
   }
 
@@ -287,13 +288,13 @@ export class LogControl implements Screen, ListSource, ListEvents {
     return location.origin + logAddress({ ...this.view.value, from, to, line });
   }
 
-  /* The line among all others: the query is dropped from the rows, the place is kept. */
+  /* From hits to the lines around them and back; the place is kept. With a row: among all lines. */
   lookAround(row: Row | null): void {
     const place = row ?? this.current.value ?? this.list?.firstInView() ?? null;
-    const context = row !== null ? true : !this.view.value.context;
+    const context: Context = row !== null ? 'all' : this.view.value.context === 'off' ? 'filtered' : 'off';
     const line = place === null ? null : { index: place.index, id: place.id };
     const offset = place === null ? null : (this.list?.offsetOf(place.key) ?? null);
-    const view = { ...this.view.value, context, line };
+    const view: View = { ...this.view.value, context, line };
     history.pushState(null, '', logAddress(view));
     this.view.value = view;
     this.current.value = place;
@@ -376,7 +377,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
     const { list, reader } = this;
     const from = this.current.value ?? (side === 'older' ? list?.lastInView() : list?.firstInView()) ?? null;
     if (list === null || from === null) return;
-    if (!this.view.value.context) return this.step(side === 'older' ? -1 : 1);
+    if (this.view.value.context === 'off') return this.step(side === 'older' ? -1 : 1);
     const hit = await reader.findHit(side, from);
     if (hit === null) return this.say(side === 'older' ? 'no hit before this one' : 'no hit after this one');
     await reader.goRow(hit, list.viewHeight / 3);
@@ -409,7 +410,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
     else if (this.rangeOpen.value) this.rangeOpen.value = false;
     else if (this.sheetOpen.value) this.sheetOpen.value = false;
     else if (this.reader.follow.value !== 'off') this.reader.stopFollow();
-    else if (this.view.value.context) this.lookAround(null);
+    else if (this.view.value.context !== 'off') this.lookAround(null);
     else this.mark(null);
   }
 

@@ -176,14 +176,28 @@ function cut(text: string, known: ReadonlySet<string>, asText: ReadonlySet<numbe
 /* ---- filters of the value panel ---- */
 
 /* A filter part whose meaning is simply "and this": at the top, under no NOT, beside no OR. */
-function plainFilters(text: string): Part[] {
+function topFilters(text: string): Part[] {
   const parts = parseQueryText(text).filter((part) => part.kind !== 'space');
   const isWord = (part: Part | undefined, word: string): boolean =>
     part?.kind === 'word-op' && part.depth === 0 && text.slice(part.start, part.end) === word;
   if (parts.some((part) => isWord(part, 'OR'))) return [];
   return parts.filter((part, i) =>
-    part.kind === 'filter' && part.depth === 0 && !isWord(parts[i - 1], 'NOT') &&
+    part.kind === 'filter' && part.depth === 0 && !isWord(parts[i - 1], 'NOT'));
+}
+
+/* Those of them that the panel can show and write. */
+function plainFilters(text: string): Part[] {
+  return topFilters(text).filter((part) =>
     (part.op === '=' || (part.op === '!=' && !part.negated)) && text[part.valueStart!] !== '*');
+}
+
+/* What is left of a query when one looks at the lines around its hits: its filters, without its text.
+ * A query of filters alone has nothing else to drop, so all of it goes. */
+export function withoutText(text: string): string {
+  const filters = topFilters(text);
+  const parts = parseQueryText(text).filter((part) => part.kind !== 'space' && part.kind !== 'word-op');
+  if (filters.length === parts.length) return '';
+  return filters.map((part) => text.slice(part.start, part.end)).join(' ');
 }
 
 /* `-@f=v` reads as `@f!=v`. */

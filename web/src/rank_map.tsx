@@ -24,7 +24,7 @@ export function RankMap({ control }: { control: LogControl }) {
   return (
     <div class="map" ref={map} onPointerDown={go} title="Where the errors are; click to go there">
       <svg viewBox="0 0 12 1000" preserveAspectRatio="none" aria-hidden="true">
-        {ticks(chart).map(([y, level]) => <rect key={y} class={level} x="2" width="8" y={y} height="2" />)}
+        {ticks(chart).map(([y, shade]) => <rect key={y} class={shade} x="2" width="8" y={y} height="2" />)}
         {viewed !== null && <rect class="thumb" x="0" width="12" y={Math.min(top * 1000, 992)}
           height={Math.max(8, (bottom - top) * 1000)} />}
       </svg>
@@ -32,13 +32,17 @@ export function RankMap({ control }: { control: LogControl }) {
   );
 }
 
+/* A mark where records of level E or F are; faint where they are few beside the worst place. */
 function ticks(chart: Chart): Array<[number, string]> {
+  const bad = chart.slots.map((slot) => slotLevel(slot, 'E') + slotLevel(slot, 'F'));
+  const worst = Math.max(...bad);
   const found = new Map<number, string>();
-  for (const slot of chart.slots) {
-    const level = slotLevel(slot, 'F') > 0 ? 'F' : slotLevel(slot, 'E') > 0 ? 'E' : null;
-    if (level === null) continue;
+  chart.slots.forEach((slot, i) => {
+    if (bad[i] === 0) return;
     const y = Math.round(rankAt(chart, slot.startMs + chart.intervalMs / 2) * 1000);
-    if (found.get(y) !== 'F') found.set(y, level);
-  }
+    const level = slotLevel(slot, 'F') > slotLevel(slot, 'E') ? 'F' : 'E';
+    if (bad[i]! * 2 >= worst) found.set(y, level);
+    else if (!found.has(y)) found.set(y, `${level} some`);
+  });
   return [...found];
 }

@@ -13,7 +13,7 @@ import * as api from './api.ts';
 import { Problem, isAbort, type FieldInfo, type Reading, type Report } from './api.ts';
 import { makeChart, type Chart, type Histogram } from './buckets.ts';
 import { LEVEL_FIELDS } from './level.ts';
-import { clearField } from './query_text.ts';
+import { clearField, withoutText } from './query_text.ts';
 import type { Place } from './rows.ts';
 import { Tail } from './tail.ts';
 import { boundNs, formatNs, parseNs, trimZeros } from './time.ts';
@@ -63,7 +63,6 @@ export class Reader {
   readonly notice = signal(''); /* said once, in the status line */
   readonly rowCount = signal(0);
 
-  private view: View | null = null;
   private bounds = { from: '', to: '' };
   private abort = new AbortController();
   private readonly busy: Record<Side, boolean> = { older: false, newer: false };
@@ -74,7 +73,7 @@ export class Reader {
   private paintTimer: ReturnType<typeof setTimeout> | undefined;
   private summaryTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly screen: Screen) {}
+  constructor(private readonly screen: Screen, private view: View) {}
 
   /* ---- a view ---- */
 
@@ -101,12 +100,18 @@ export class Reader {
 
   /* The query's own reading: counts, histogram, values. */
   hitReading(): Reading {
-    return { indexes: this.view!.indexes, q: this.view!.q, ...this.bounds };
+    return { indexes: this.view.indexes, q: this.view.q, ...this.bounds };
   }
 
-  /* What the list shows: in context all lines, whatever the query. */
+  /* What the list shows: in context more than the query finds. */
   private rowReading(): Reading {
-    return { ...this.hitReading(), q: this.view!.context ? '' : this.view!.q };
+    const { q, context } = this.view;
+    const rowQuery = { off: q, filtered: withoutText(q), all: '' }[context];
+    return { ...this.hitReading(), q: rowQuery };
+  }
+
+  private isInContext(): boolean {
+    return this.view.context !== 'off' && this.view.q !== '';
   }
 
   close(): void {
@@ -172,7 +177,7 @@ export class Reader {
   }
 
   private async readAround(ref: RowRef, offset: number | null, signal: AbortSignal): Promise<void> {
-    const { indexes } = this.view!;
+    const { indexes } = this.view;
     const reading = this.rowReading();
     const limit = reading.q === '' ? CONTEXT_LIMIT : 0;
     const around = await api.context(indexes, ref, limit, limit, signal);
@@ -336,7 +341,7 @@ export class Reader {
 
   /* The next row the query finds beyond `row`, asked of the server. null: there is none. */
   async findHit(side: Side, row: Row): Promise<Row | null> {
-    if (!this.view!.context || this.view!.q === '') return null;
+    if (!this.isInContext()) return null;
     try {
       const { rows } = await this.readFromRow(this.hitReading(), side, row, 1, this.abort.signal);
       return (side === 'older' ? rows[rows.length - 1] : rows[0]) ?? null;
@@ -348,10 +353,9 @@ export class Reader {
 
   /* In context: mark which of the lines just loaded the query finds, with its matches. */
   private async markHits(rows: readonly Row[], signal: AbortSignal): Promise<void> {
-    const view = this.view!;
-    const first = rows[0];
+        const first = rows[0];
     const last = rows[rows.length - 1];
-    if (!view.context || view.q === '' || first === undefined || last === undefined) return;
+    if (!this.isInContext() || first === undefined || last === undefined) return;
     const times = rows.map((row) => parseNs(row.time) ?? 0n);
     const low = times.reduce((a, b) => (b < a ? b : a));
     const high = times.reduce((a, b) => (b > a ? b : a));
@@ -387,7 +391,7 @@ export class Reader {
 
   private async loadFields(signal: AbortSignal): Promise<void> {
     try {
-      this.fields.value = await api.listFields(this.view!.indexes, signal);
+      this.fields.value = await api.listFields(this.view.indexes, signal);
     } catch (error) {
       if (!isAbort(error)) this.notice.value = 'the list of fields could not be read';
     }
@@ -426,7 +430,7 @@ export class Reader {
       const ns = boundNs(bound, now);
       return ns === null ? null : Number(ns / 1_000_000n);
     };
-    const relative = this.view!.from.startsWith('-');
+    const relative = this.view.from.startsWith('-');
     return makeChart(histogram, ms(this.bounds.from), ms(this.bounds.to) ?? (relative ? now : null));
   }
 
@@ -443,7 +447,7 @@ export class Reader {
   /* ---- following ---- */
 
   async startFollow(): Promise<void> {
-    if (this.follow.value !== 'off' || this.view === null) return;
+    if (this.follow.value !== 'off') return;
     this.follow.value = 'live';
     this.bounds = { ...this.bounds, to: '' };
     if (this.window.newer.kind !== 'end' || this.problem.value !== null) {
@@ -459,7 +463,7 @@ export class Reader {
 
   private openTail(): void {
     this.catchingUp = true;
-    this.tail = new Tail(this.view!.indexes, this.rowReading().q, {
+    this.tail = new Tail(this.view.indexes, this.rowReading().q, {
       opened: (resumed) => {
         this.followTrouble.value = null;
         if (!resumed) void this.catchUp();
@@ -559,9 +563,9 @@ export class Reader {
     }
     const added = this.window.insert(pending);
     if (added === 0 && !always) return;
-    if (this.hits.value !== null && !this.view!.context) this.hits.value += added;
+    if (this.hits.value !== null && !this.isInContext()) this.hits.value += added;
     this.changed('bottom');
-    if (this.view!.context) void this.markHits(pending, this.abort.signal);
+    if (this.isInContext()) void this.markHits(pending, this.abort.signal);
   }
 
   pause(): void {

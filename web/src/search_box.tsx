@@ -43,7 +43,7 @@ export function SearchBox({ control }: { control: LogControl }) {
       </div>
       {text !== '' && (
         <button type="button" class="q-clear" title="Clear the query" aria-label="Clear the query"
-          onClick={() => control.go({ q: '', context: false })}>{'\u00d7'}</button>
+          onClick={() => control.go({ q: '', context: 'off' })}>{'\u00d7'}</button>
       )}
       <button type="button" class={`q-toggle ${isCaseSensitive(text) ? 'on' : ''}`}
         title="Tell upper from lower case (case:yes)" aria-pressed={isCaseSensitive(text)}

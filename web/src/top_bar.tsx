@@ -18,7 +18,7 @@ export function TopBar({ control }: { control: LogControl }) {
       <a class="logo" href="/" title="All indexes">alco<i>_</i></a>
       <IndexMenu control={control} />
       <SearchBox control={control} />
-      {control.view.value.context && (
+      {control.view.value.context !== 'off' && (
         <button type="button" class="btn chip" title="Show only the hits again (c)"
           onClick={() => control.lookAround(null)}>in context {'\u00d7'}</button>
       )}
@@ -78,7 +78,7 @@ function MoreMenu({ control }: { control: LogControl }) {
       <ul>
         <li><button type="button" onClick={() => control.do('panel')}>{panelShown.value === 'on' ? 'field panel \u2713' : 'field panel'}</button></li>
         <li><button type="button" onClick={() => control.do('wrap')}>{wrap.value === 'on' ? 'wrap long lines \u2713' : 'wrap long lines'}</button></li>
-        <li><button type="button" onClick={() => control.do('context')}>{control.view.value.context ? 'only the hits' : 'lines around the hits'}</button></li>
+        <li><button type="button" onClick={() => control.do('context')}>{control.view.value.context !== 'off' ? 'only the hits' : 'lines around the hits'}</button></li>
         <li><button type="button" onClick={() => {
           open.value = false;
           control.helpOpen.value = true;

@@ -3,19 +3,22 @@
  *   /grep/web,db/?q=timeout&from=-1h&to=&line=1732273400118000000&context=y
  *
  * `q`, `from` and `to` are the API's own parameters. `line` names the current row by its id (behind
- * `index:` when several indexes are read). `context=y` shows every line around the hits of `q`. */
+ * `index:` when several indexes are read). `context=y` shows the lines around the hits of `q`: its filters
+ * stay, its text does not; with `context=all` its filters go too. */
 
 export interface RowRef {
   index: string;
   id: string; /* decimal, up to 20 digits: never a Number */
 }
 
+export type Context = 'off' | 'filtered' | 'all';
+
 export interface View {
   indexes: string[];
   q: string;
   from: string; /* empty: open */
   to: string;
-  context: boolean;
+  context: Context;
   line: RowRef | null;
   columns: string[] | null; /* null: the page's own choice */
 }
@@ -35,7 +38,7 @@ export function parseAddress(path: string, query: string): Route {
       q: params.get('q') ?? '',
       from: params.get('from') ?? '',
       to: params.get('to') ?? '',
-      context: params.get('context') === 'y',
+      context: { y: 'filtered', all: 'all' }[params.get('context') ?? ''] as Context | undefined ?? 'off',
       line: parseLine(params.get('line') ?? '', indexes),
       columns: columns === null ? null : columns.split(',').filter((name) => name !== ''),
     },
@@ -60,7 +63,7 @@ export function logAddress(view: View): string {
   if (view.q !== '') params.set('q', view.q);
   if (view.from !== '') params.set('from', view.from);
   if (view.to !== '') params.set('to', view.to);
-  if (view.context) params.set('context', 'y');
+  if (view.context !== 'off') params.set('context', view.context === 'all' ? 'all' : 'y');
   if (view.columns !== null) params.set('cols', view.columns.join(','));
   if (view.line !== null) {
     const { index, id } = view.line;

@@ -2,7 +2,6 @@
 
 import { button, copyText, make } from './dom.ts';
 import { isScalar, jsonText, plainText, type Json } from './json.ts';
-import { isNameable } from './query_text.ts';
 import { appendPieces, isEmpty } from './row_paint.ts';
 import { byteSize, cutText, SHOWN_MAX } from './text.ts';
 import { fullTime, type Zone } from './time.ts';
@@ -48,16 +47,13 @@ function fieldRow(name: string, value: Json, actions: DetailActions): HTMLElemen
     if (doing.childElementCount > 0) doing.append(' \u00b7 ');
     doing.append(button('link', label, title, act));
   };
-  if (isNameable(name)) {
-    if (isScalar(value) && value !== null && text.length <= 1000) {
-      add('only', `Show only rows with this ${name}`, () => actions.only(name, text));
-      add('not', `Hide rows with this ${name}`, () => actions.not(name, text));
-    }
-    add('column', `Show or hide ${name} as a column`, () => actions.toggleColumn(name));
+  if (isScalar(value) && value !== null && text.length <= 1000) {
+    add('only', `Show only rows with this ${name}`, () => actions.only(name, text));
+    add('not', `Hide rows with this ${name}`, () => actions.not(name, text));
   }
+  add('column', `Show or hide ${name} as a column`, () => actions.toggleColumn(name));
   const copy = button('link', 'copy', 'Copy the value', () => void copied(copy, text));
-  if (doing.childElementCount > 0) doing.append(' \u00b7 ');
-  doing.append(copy);
+  doing.append(' \u00b7 ', copy);
   const isShort = isScalar(value) || text.length <= VALUE_IN_LINE_MAX;
   const shown = isShort ? text : jsonText(value, 2);
   const cell = make('td', 'v', longText(isShort ? 'span' : 'pre', '', shown, [], actions));

@@ -6,7 +6,7 @@ import { signal, useSignal } from '@preact/signals';
 import { textIsSelected } from './dom.ts';
 import { levelOfValue, LEVEL_FIELDS } from './level.ts';
 import type { LogControl, Pick } from './log_control.ts';
-import { filterOf, isNameable, type FieldFilter } from './query_text.ts';
+import { filterOf, type FieldFilter } from './query_text.ts';
 import type { PanelField } from './reader.ts';
 import { groupDigits } from './text.ts';
 
@@ -16,7 +16,7 @@ const FIRST_FIELDS = [...LEVEL_FIELDS, 'host', 'logger', 'application', 'project
 const closed = signal<ReadonlySet<string>>(new Set());
 
 export function Panel({ control }: { control: LogControl }) {
-  const fields = control.reader.panel.value.filter((field) => isNameable(field.name));
+  const fields = control.reader.panel.value;
   const rank = (name: string): number => (FIRST_FIELDS.indexOf(name) + 1) || FIRST_FIELDS.length + 1;
   const shown = fields
     .map((field) => ({ field, filter: filterOf(control.view.value.q, field.name) }))

@@ -26,9 +26,10 @@ export interface FieldFilter {
 }
 
 const OPERATOR = /!=|>=|<=|=|:|~|>|</y;
-const NAME = /[^\s=!:~<>()"@,]+/y;
-const REGEX = /\/(?:[^/\\]|\\.)+\/i?(?=[\s)]|$)/sy;
-const SPACE = /\s+/y;
+const NAME = /[\w.\-/@$\u0080-\uffff]+/y;
+const REGEX = /\/(?:[^/\\]|\\.)+\/i?(?=[ \t\n\v\f\r)]|$)/sy;
+const SPACE = /[ \t\n\v\f\r]+/y;
+const SPACE_OR_CLOSE = /[ \t\n\v\f\r)]/;
 const PLAIN_VALUE = /^[^\s"'()\\,/*]+$/;
 
 function matchAt(pattern: RegExp, text: string, at: number): string | null {
@@ -36,8 +37,18 @@ function matchAt(pattern: RegExp, text: string, at: number): string | null {
   return pattern.exec(text)?.[0] ?? null;
 }
 
+function isSpaceAt(text: string, at: number): boolean {
+  return matchAt(SPACE, text, at) !== null;
+}
+
+/* May a closing quote stand before this place? */
+function isTermEnd(text: string, at: number): boolean {
+  return at >= text.length || SPACE_OR_CLOSE.test(text[at]!);
+}
+
 /* The end of a quoted text that begins at `at`, behind its closing quote; -1 if it has none. */
 function quotedEnd(text: string, at: number): number {
+  if (text[at] !== '"') return -1;
   for (let i = at + 1; i < text.length; i++) {
     if (text[i] === '\\') i++;
     else if (text[i] === '"') return i + 1;
@@ -54,16 +65,16 @@ export function quoteValue(value: string): string {
   return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
 
-/* Can `@name=` be written at all? */
-export function isNameable(field: string): boolean {
-  return matchAt(NAME, field, 0) === field;
+/* A field's name as a filter begins: `@host`, or `@"odd name"`. */
+export function writtenName(field: string): string {
+  return `@${matchAt(NAME, field, 0) === field ? field : `"${field.replace(/["\\]/g, '\\$&')}"`}`;
 }
 
 /* Where a run of text ends: at white space, or at a bracket that closes a group. */
 function wordEnd(text: string, at: number, depth: number): number {
   let open = 0;
   let i = at;
-  for (; i < text.length && !/\s/.test(text[i]!); i++) {
+  for (; i < text.length && !isSpaceAt(text, i); i++) {
     if (text[i] === '(') open++;
     else if (text[i] === ')' && --open < 0 && depth > 0) break;
   }
@@ -81,8 +92,9 @@ function readValueList(text: string, at: number): { values: string[]; end: numbe
       values.push(unquote(text.slice(i, end)));
       i = end;
     } else {
-      const word = matchAt(/[^,()]*/y, text, i) ?? '';
-      values.push(word.trim());
+      const word = matchAt(/[^,) \t\n\v\f\r]+/y, text, i);
+      if (word === null) return null;
+      values.push(word);
       i += word.length;
     }
     i += matchAt(SPACE, text, i)?.length ?? 0;
@@ -97,20 +109,21 @@ function readFilter(text: string, at: number, depth: number, known: ReadonlySet<
     Pick<Part, 'field' | 'op' | 'values' | 'end' | 'valueStart'> | null {
   const sign = text[at] === '@';
   const nameAt = sign ? at + 1 : at;
-  const field = matchAt(NAME, text, nameAt);
-  if (field === null || (!sign && !known.has(field))) return null;
-  const op = matchAt(OPERATOR, text, nameAt + field.length);
+  const nameEnd = sign ? quotedEnd(text, nameAt) : -1;
+  const name = nameEnd > 0 ? text.slice(nameAt, nameEnd) : matchAt(NAME, text, nameAt);
+  if (name === null || (!sign && !known.has(name))) return null;
+  const op = matchAt(OPERATOR, text, nameAt + name.length);
   if (op === null) return null;
-  const valueStart = nameAt + field.length + op.length;
-  if (valueStart >= text.length || /\s/.test(text[valueStart]!)) return null;
-  const found = { field, op, valueStart };
-  if (text[valueStart] === '(' && op === '=') {
+  const valueStart = nameAt + name.length + op.length;
+  if (valueStart >= text.length || isSpaceAt(text, valueStart)) return null;
+  const found = { field: nameEnd > 0 ? unquote(name) : name, op, valueStart };
+  if (text[valueStart] === '(' && (op === '=' || op === '!=')) {
     const list = readValueList(text, valueStart);
     if (list !== null) return { ...found, ...list };
   }
-  if (text[valueStart] === '"') {
-    const end = quotedEnd(text, valueStart);
-    if (end > 0) return { ...found, values: [unquote(text.slice(valueStart, end))], end };
+  const quoteEnd = quotedEnd(text, valueStart);
+  if (quoteEnd > 0 && isTermEnd(text, quoteEnd)) {
+    return { ...found, values: [unquote(text.slice(valueStart, quoteEnd))], end: quoteEnd };
   }
   const regex = op === '~' ? matchAt(REGEX, text, valueStart) : null;
   const end = regex !== null ? valueStart + regex.length : wordEnd(text, valueStart, depth);
@@ -159,10 +172,10 @@ function cut(text: string, known: ReadonlySet<string>, asText: ReadonlySet<numbe
       continue;
     }
     const regex = matchAt(REGEX, text, from);
-    const quoteEnd = text[from] === '"' ? quotedEnd(text, from) : -1;
+    const quoteEnd = quotedEnd(text, text[from] === '~' ? from + 1 : from);
     const filter = readFilter(text, from, depth, known);
     if (regex !== null) put({ kind: 'regex', end: from + regex.length, negated });
-    else if (quoteEnd > 0) put({ kind: 'quoted', end: quoteEnd, negated });
+    else if (quoteEnd > 0 && isTermEnd(text, quoteEnd)) put({ kind: 'quoted', end: quoteEnd, negated });
     else if (filter !== null) put({ kind: 'filter', negated, ...filter, end: filter.end });
     else {
       const end = Math.max(wordEnd(text, from, depth), from + 1);
@@ -214,10 +227,11 @@ export function filterOf(text: string, field: string): FieldFilter {
 }
 
 function written(filter: FieldFilter): string[] {
-  const terms = filter.not.map((value) => `@${filter.field}!=${quoteValue(value)}`);
-  if (filter.only.length === 1) terms.unshift(`@${filter.field}=${quoteValue(filter.only[0]!)}`);
+  const name = writtenName(filter.field);
+  const terms = filter.not.map((value) => `${name}!=${quoteValue(value)}`);
+  if (filter.only.length === 1) terms.unshift(`${name}=${quoteValue(filter.only[0]!)}`);
   if (filter.only.length > 1)
-    terms.unshift(`@${filter.field}=(${filter.only.map(quoteValue).join(',')})`);
+    terms.unshift(`${name}=(${filter.only.map(quoteValue).join(',')})`);
   return terms;
 }
 

@@ -14,7 +14,7 @@ import { dayOf } from './time.ts';
 import type { Row, Side } from './window.ts';
 
 export const ROW_HEIGHT = 20;
-const MARKER_HEIGHT = 34; /* room for "start of range" above and "now" below the rows */
+const MARKER_HEIGHT = 34; /* room for "start of the range" above the rows, and at least for "now" below */
 const OVERSCAN = 300;
 const PREFETCH_SCREENS = 2;
 
@@ -130,7 +130,7 @@ export class RowList {
 
   isAtBottom(): boolean {
     const { scrollTop, clientHeight } = this.scroller;
-    return scrollTop + clientHeight >= this.height() - MARKER_HEIGHT - 2;
+    return scrollTop + clientHeight >= this.height() - this.below() - 2;
   }
 
   /* Did the reader scroll up since we last looked? (The event may still be on its way.) */
@@ -167,7 +167,13 @@ export class RowList {
   }
 
   private height(): number {
-    return this.layout.total + 2 * MARKER_HEIGHT;
+    return MARKER_HEIGHT + this.layout.total + this.below();
+  }
+
+  /* Room below the rows: so much that at the very end a whole row stands at the top of the view. */
+  private below(): number {
+    const cut = (this.scroller.clientHeight - this.layout.total - MARKER_HEIGHT) % ROW_HEIGHT;
+    return MARKER_HEIGHT + ((cut + ROW_HEIGHT) % ROW_HEIGHT);
   }
 
   private indexOf(key: string): number {

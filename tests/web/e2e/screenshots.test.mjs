@@ -60,9 +60,10 @@ for (const [name, viewport, colorScheme] of [
       await page.locator('.q-input').fill(`@run=${tag}`);
       await page.locator('.q-input').press('Enter');
       await waitForHits(page, count);
-      await page.locator('.panel .v').first().waitFor({ state: 'attached' });
+      await page.locator('.panel .v', { hasText: 'INFO' }).waitFor({ state: 'attached' });
       await page.screenshot({ path: join(DIRECTORY, `${name}-all.png`) });
       await page.keyboard.press('?');
+      await page.locator('dialog.help').waitFor();
       await page.screenshot({ path: join(DIRECTORY, `${name}-help.png`) });
     }
     assert.deepEqual(troubles, []);

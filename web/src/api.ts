@@ -165,10 +165,12 @@ export function readHit(json: Json, fallbackIndex: string): Row {
   const id = plainText(hit.get('id') ?? '0');
   const index = string(hit.get('index')) || fallbackIndex;
   const fields = object(hit.get('fields'));
+  const message = string(hit.get('message'));
+  let size = message.length + 100;
+  for (const value of fields.values()) size += typeof value === 'string' ? value.length + 20 : 60;
   return {
-    key: rowKey({ id, index }), id, index, fields,
+    key: rowKey({ id, index }), id, index, fields, message, size,
     time: string(hit.get('time')),
-    message: string(hit.get('message')),
     highlights: list(hit.get('highlights')).map((pair) => {
       const [start, length] = list(pair);
       return [number(start), number(length)] as const;

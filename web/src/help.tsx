@@ -51,7 +51,7 @@ export function Help({ control }: { control: LogControl }) {
             onChange={(event) => (singleKeys.value = event.currentTarget.checked ? 'on' : 'off')} /> keys without Ctrl act</label>
         </section>
       </div>
-      <button type="button" class="btn" onClick={() => (control.helpOpen.value = false)}>Close</button>
+      <button type="button" class="btn" autofocus onClick={() => (control.helpOpen.value = false)}>Close</button>
     </dialog>
   );
 }

@@ -138,7 +138,7 @@ function Nothing({ control }: { control: LogControl }) {
     return (
       <div class="nothing" role="alert">
         <h2>{isQuery ? 'The query could not be read' : problem.status === 404 ? 'No such log' : 'That did not work'}</h2>
-        <p>{problem.message}</p>
+        {!isQuery && <p>{problem.message}</p>}
         <p>
           {!isQuery && <button type="button" class="btn" onClick={() => void reader.run(control.view.value)}>Try again</button>}
           {problem.status === 404 && <a class="btn" href="/">All indexes</a>}

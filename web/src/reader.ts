@@ -36,6 +36,8 @@ export interface PanelField {
 
 const FIRST_LIMIT = 200;
 const PAGE_LIMIT = 500;
+const PAGE_SIZE = 4_000_000; /* characters: pages of huge records are shorter */
+const PAGE_LIMIT_MIN = 20;
 const CONTEXT_LIMIT = 200;
 const PANEL_VALUES = 100;
 const PAINT_MS = 100; /* at most ten paints a second while following */
@@ -64,6 +66,7 @@ export class Reader {
   readonly rowCount = signal(0);
 
   private bounds = { from: '', to: '' };
+  private pageLimit = PAGE_LIMIT;
   private abort = new AbortController();
   private readonly busy: Record<Side, boolean> = { older: false, newer: false };
   private tail: Tail | null = null;
@@ -85,6 +88,7 @@ export class Reader {
     this.view = view;
     this.problem.value = null;
     this.notice.value = '';
+    this.hits.value = null;
     const now = api.serverNowMs();
     const instant = (bound: string): string => {
       const ns = bound.startsWith('-') || bound === 'now' ? boundNs(bound, now) : null;
@@ -136,6 +140,7 @@ export class Reader {
     } catch (error) {
       if (signal.aborted || isAbort(error)) return;
       this.problem.value = error instanceof Problem ? error : new Problem(String(error), 0);
+      this.chart.value = null;
       this.resetRows({ rows: [], older: { kind: 'end' }, newer: { kind: 'end' } }, 'top');
     } finally {
       if (!signal.aborted) this.loading.value = false;
@@ -144,6 +149,7 @@ export class Reader {
 
   private resetRows(page: Page, place: Place): void {
     this.hitKeys.clear();
+    this.fitPages(page.rows);
     this.window.reset(page);
     this.changed(place);
   }
@@ -232,9 +238,10 @@ export class Reader {
     try {
       const page = edge.kind === 'cursor'
         ? await this.readCursor(edge, signal)
-        : await this.readFromRow(this.rowReading(), side, edge.row, PAGE_LIMIT, signal);
+        : await this.readFromRow(this.rowReading(), side, edge.row, this.pageLimit, signal);
       if (signal.aborted) return;
       this.busy[side] = false;
+      this.fitPages(page.rows);
       this.window.extend(side, page);
       this.changed('stay');
       void this.markHits(page.rows, signal);
@@ -247,7 +254,7 @@ export class Reader {
   }
 
   private async readCursor(edge: Extract<Edge, { kind: 'cursor' }>, signal: AbortSignal): Promise<Page> {
-    const options = { order: edge.order, limit: PAGE_LIMIT, cursor: edge.cursor };
+    const options = { order: edge.order, limit: this.pageLimit, cursor: edge.cursor };
     const reading = { ...this.rowReading(), from: edge.from, to: edge.to };
     const { page, report } = await api.search(reading, options, signal);
     this.note(report);
@@ -289,6 +296,12 @@ export class Reader {
 
   private note(report: Report): void {
     if (report.partial) this.report.value = report;
+  }
+
+  private fitPages(rows: readonly Row[]): void {
+    const size = rows.reduce((sum, row) => sum + row.size, 0) / Math.max(1, rows.length);
+    const fitting = Math.floor(PAGE_SIZE / Math.max(1, size));
+    this.pageLimit = Math.min(PAGE_LIMIT, Math.max(PAGE_LIMIT_MIN, fitting));
   }
 
   goEnd(): Promise<void> {
@@ -499,7 +512,7 @@ export class Reader {
       const last = this.window.rows[this.window.rows.length - 1];
       if (last === undefined) await this.readEnd(signal);
       else {
-        const page = await this.readFromRow(this.rowReading(), 'newer', last, PAGE_LIMIT, signal);
+        const page = await this.readFromRow(this.rowReading(), 'newer', last, this.pageLimit, signal);
         if (signal.aborted) return;
         if (page.newer.kind === 'cursor') await this.readEnd(signal);
         else this.arrived(page.rows);

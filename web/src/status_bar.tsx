@@ -13,7 +13,7 @@ export function StatusBar({ control }: { control: LogControl }) {
   const notice = control.said.value || reader.followTrouble.value || reader.notice.value;
   return (
     <footer class="st">
-      <span role="status">{hits === null ? '\u2026' : <><b>{groupDigits(hits)}</b> hits</>}</span>
+      <span role="status">{hits === null ? (reader.problem.value === null ? '\u2026' : '\u2013') : <><b>{groupDigits(hits)}</b> hits</>}</span>
       {row !== null && <span>{clock(row.time, zone.value)}</span>}
       {report?.tookMs != null && <span class="hide">{took(report.tookMs)}</span>}
       {report !== null && (report.partial

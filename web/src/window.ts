@@ -19,6 +19,7 @@ export interface Row extends RowRef {
   fields: JsonObject;
   highlights: ReadonlyArray<readonly [number, number]>;
   level: Level | null;
+  size: number; /* about so many characters */
 }
 
 export type Order = 'asc' | 'desc';
@@ -36,6 +37,8 @@ export interface Page {
 }
 
 export const ROWS_MAX = 5000;
+const SIZE_MAX = 40_000_000; /* characters in all rows: a message may have a million */
+const ROWS_KEPT = 100; /* however large they are: more than a screen */
 const END: Edge = { kind: 'end' };
 
 /* Rows are ordered by id, then index. Twenty digits make ids compare as text. */
@@ -50,7 +53,7 @@ export class LogWindow {
   /* Cursors the server gave for a row at the border of a page. */
   private known: Record<Side, Map<string, Edge>> = { older: new Map(), newer: new Map() };
 
-  constructor(private readonly rowsMax = ROWS_MAX) {}
+  constructor(private readonly rowsMax = ROWS_MAX, private readonly sizeMax = SIZE_MAX) {}
 
   reset(page: Page): void {
     this.rows = page.rows.slice();
@@ -122,7 +125,7 @@ export class LogWindow {
    * a cursor is exact and cheap, asking from a row is only exact. */
   private evict(side: Side): void {
     const { rows, rowsMax } = this;
-    const surplus = rows.length - rowsMax;
+    const surplus = this.surplus(side);
     if (surplus <= 0) return;
     const slack = Math.min(surplus + Math.floor(rowsMax / 4), rows.length - 1);
     let cut = surplus;
@@ -141,6 +144,17 @@ export class LogWindow {
       this.known.older.delete(row.key);
       this.known.newer.delete(row.key);
     }
+  }
+
+  /* How many rows must go at one side. */
+  private surplus(side: Side): number {
+    const { rows, rowsMax, sizeMax } = this;
+    let size = rows.reduce((sum, row) => sum + row.size, 0);
+    let n = 0;
+    for (; rows.length - n > ROWS_KEPT && size > sizeMax; n++) {
+      size -= (side === 'older' ? rows[n]! : rows[rows.length - 1 - n]!).size;
+    }
+    return Math.max(n, rows.length - rowsMax);
   }
 
   private check(): void {

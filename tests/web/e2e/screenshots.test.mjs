@@ -50,6 +50,7 @@ for (const [name, viewport, colorScheme] of [
     const { page, troubles } = await openBrowser(t, { viewport, colorScheme });
     await openLog(page, { q: `@run=${tag} timeout`, from: '-1h' });
     await page.locator('.hist svg').waitFor();
+    await page.locator('.panel .v').first().waitFor({ state: 'attached' });
     await page.locator('.rows .r.E .t').nth(1).click();
     await page.locator('.x .trace').waitFor();
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -9,7 +9,7 @@ import { LogWindow, rowKey, type Edge, type Order, type Page, type Row, type Sid
 
 function row(id: number | string): Row {
   const ref = { index: 'logs', id: String(id) };
-  return { ...ref, key: rowKey(ref), time: '', message: `row ${id}`, fields: new Map(), highlights: [], level: null };
+  return { ...ref, key: rowKey(ref), time: '', message: `row ${id}`, fields: new Map(), highlights: [], level: null, size: 100 };
 }
 
 const END: Edge = { kind: 'end' };
@@ -127,6 +127,17 @@ test('overlapping and empty pages', () => {
   window.extend('newer', { rows: [], older: END, newer: END });
   assert.deepEqual(ids(window.rows), [10, 20, 30]);
   assert.equal(window.newer.kind, 'end');
+});
+
+test('large rows leave room for fewer, but a screen of them stays', () => {
+  const window = new LogWindow(5000, 20_000);
+  window.reset({ rows: [0].map(row), older: END, newer: END });
+  const many = Array.from({ length: 1000 }, (_, i) => row(i + 1));
+  window.extend('newer', { rows: many, older: END, newer: END });
+  assert.equal(window.rows.length, 200);
+  assert.equal(window.rows[199]!.id, '1000');
+  window.insert(Array.from({ length: 500 }, (_, i) => ({ ...row(2000 + i), size: 1e6 })));
+  assert.equal(window.rows.length, 100);
 });
 
 test('a row out of order is refused', () => {

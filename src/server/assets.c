@@ -7,7 +7,7 @@
 extern const asset assets_table[];
 extern const size_t assets_table_n;
 extern const uint8_t asset_openapi_begin[];
-extern const uint8_t asset_openapi_end[];
+extern const uint8_t *const asset_openapi_end;
 
 al_slice asset_openapi(void)
 {

@@ -1,6 +1,7 @@
 #pragma once
 /* assets.h: the page and openapi.json, built into the program. Immutable. */
 #include <microhttpd.h>
+#include <stdbool.h>
 
 #include "base/slice.h"
 

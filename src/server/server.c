@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -191,6 +192,7 @@ static bool read_head(req *r, const char *method)
         return true;
     if (!read_params(r) || !is_ready(r))
         return false;
+    r->last_event_id = al_arena_copy(r->arena, header_of(r, "Last-Event-ID"));
     return r->route->body != BODY_LINES || upload_begin(r, header_of(r, "Content-Encoding"));
 }
 

@@ -9,7 +9,8 @@
 enum { ING_LISTENERS_MAX = 8 };
 
 struct ingest {
-    catalog *cat;        /* immutable, as hooks */
+    catalog *cat;        /* immutable, as the next two */
+    ledger *led;
     eng_hooks hooks;
     _Atomic(engine *) eng; /* NULL before ingest_attach */
     atomic_bool is_stopped;

@@ -17,6 +17,18 @@
 
 /* ---- Hooks: called by the engine */
 
+static void hook_mark(void *ctx, al_slice marks)
+{
+    ingest *in = ctx;
+    ledger_apply(in->led, marks);
+}
+
+static al_code hook_marks_dump(void *ctx, al_buf *out)
+{
+    ingest *in = ctx;
+    return ledger_dump(in->led, out);
+}
+
 static void hook_field_seen(void *ctx, const char *index, al_slice path)
 {
     ingest *in = ctx;
@@ -53,7 +65,14 @@ al_code ingest_new(catalog *cat, ingest **ret, al_err *err)
     if (!in)
         return al_fail(err, AL_NOMEM, "ingest");
     in->cat = cat;
+    in->led = ledger_new();
+    if (!in->led) {
+        free(in);
+        return al_fail(err, AL_NOMEM, "ingest");
+    }
     in->hooks = (eng_hooks){.ctx = in,
+                            .mark = hook_mark,
+                            .marks_dump = hook_marks_dump,
                             .field_seen = hook_field_seen,
                             .before_forget = hook_before_forget,
                             .committed = hook_committed,
@@ -72,11 +91,17 @@ ingest *ingest_free(ingest *in)
     for (size_t i = 0; i < in->n; i++)
         (void)ing_index_unref(in->indexes[i]);
     free(in->indexes);
+    (void)ledger_free(in->led);
     (void)pthread_mutex_destroy(&in->change_lock);
     (void)pthread_mutex_destroy(&in->listen_lock);
     (void)pthread_rwlock_destroy(&in->lock);
     free(in);
     return NULL;
+}
+
+ledger *ingest_ledger(ingest *in)
+{
+    return in->led;
 }
 
 const eng_hooks *ingest_hooks(ingest *in)

@@ -7,12 +7,15 @@
  * -> ingest_attach -> batches from any thread -> ingest_stop (no new batches) -> engine_close ->
  * ingest_free. */
 #include "catalog/catalog.h"
+#include "ingest/ledger.h"
 #include "query/engine.h"
 
 typedef struct ingest ingest;
 
 AL_CHECK al_code ingest_new(catalog *cat, ingest **ret, al_err *err);
 ingest *ingest_free(ingest *in);
+/* The ledger of deliveries, kept durable by the marks of batches; borrowed, until ingest_free. */
+ledger *ingest_ledger(ingest *in);
 /* The hooks to open the engine with; borrowed, valid until ingest_free. */
 const eng_hooks *ingest_hooks(ingest *in);
 /* Opens every index of the catalogue in the engine. Before it only hooks are called. */

@@ -115,4 +115,6 @@ void api_metrics(req *r)
     ingest_metrics(s->in, out);
     put_engine(out, s->eng);
     put_http(out, s);
+    for (size_t i = 0; i < s->n_metrics; i++)
+        s->metrics[i].fn(s->metrics[i].ctx, out);
 }

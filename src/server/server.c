@@ -587,6 +587,14 @@ al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng, al_err *
     return AL_OK;
 }
 
+void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx)
+{
+    assert(!atomic_load(&s->is_attached));
+    assert(s->n_metrics < SERVER_METRICS_MAX);
+    s->metrics[s->n_metrics].fn = fn;
+    s->metrics[s->n_metrics++].ctx = ctx;
+}
+
 const char *server_address(const server *s)
 {
     return s->address;

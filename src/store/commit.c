@@ -112,10 +112,8 @@ static al_code end_block(group *g, sindex *ix, uint32_t *frame_row, al_err *err)
     if (!b || !grown)
         return al_fail(err, AL_NOMEM, "commit a block");
     memcpy(b->bytes, st->encoded.ptr, st->encoded.len);
-    memtab head = {.index_id = ix->id,
-                   .frame = g->seq,
-                   .frame_row = *frame_row,
-                   .arrival_ns = g->arrival_ns};
+    memtab head = {
+        .index_id = ix->id, .frame = g->seq, .frame_row = *frame_row, .arrival_ns = g->arrival_ns};
     c = memtab_new(b, st->view, &head, &g->parts[g->n_parts], err);
     if (c)
         return c;
@@ -175,8 +173,8 @@ static al_code encode_rows(group *g, al_err *err)
         if (c)
             return c;
         s->n_parts = g->n_parts - s->first_part;
-        s->snap = snapshot_make(s->ix->snap, 0, g->parts + s->first_part, s->n_parts,
-                                s->ix->snap->segs);
+        s->snap =
+            snapshot_make(s->ix->snap, 0, g->parts + s->first_part, s->n_parts, s->ix->snap->segs);
         if (!s->snap)
             return al_fail(err, AL_NOMEM, "commit to index %s", s->ix->name);
         g->n_shares++;
@@ -223,8 +221,8 @@ static void make_visible(group *g)
         publish_snapshot_locked(st, g->shares[i].ix, AL_TAKE(g->shares[i].snap));
         g->shares[i].ix->last_append_ns = now;
     }
-    st->end = (eng_arrival){.frame = g->seq,
-                            .row = g->n_rows ? (uint32_t)(g->n_rows - 1) : UINT32_MAX};
+    st->end =
+        (eng_arrival){.frame = g->seq, .row = g->n_rows ? (uint32_t)(g->n_rows - 1) : UINT32_MAX};
     st->log_bytes = wal_bytes(st->wal);
     st->log_first = wal_first_seq(st->wal);
     (void)pthread_cond_broadcast(&st->changed);

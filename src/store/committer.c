@@ -13,8 +13,8 @@
 #include "store/store_impl.h"
 
 enum { QUEUE_ITEMS_MAX = 65536, ITEM_OVERHEAD_BYTES = 256 };
-#define TICK_NS     (200 * AL_NS_PER_MS)
-#define TIDY_NS     (30 * AL_NS_PER_S)
+#define TICK_NS (200 * AL_NS_PER_MS)
+#define TIDY_NS (30 * AL_NS_PER_S)
 
 /* ---- Appending: any thread */
 

@@ -39,8 +39,8 @@ typedef struct job {
 /* ---- What to do next (under the lock) */
 
 typedef struct pressure {
-    uint64_t oldest_frame;   /* of all tails */
-    uint64_t largest_tail;   /* bytes */
+    uint64_t oldest_frame; /* of all tails */
+    uint64_t largest_tail; /* bytes */
 } pressure;
 
 static pressure look_at_pressure(const store *st)

@@ -71,3 +71,12 @@ void store_report_damage(engine *e, const unit *u)
     if (u->seg)
         publish_report_damage(store_of(e), u->seg);
 }
+
+al_code store_tail_end(engine *e, eng_arrival *ret, al_err *err)
+{
+    store *st = store_of(e);
+    (void)err;
+    AL_LOCKED(&st->lock);
+    *ret = st->end;
+    return AL_OK;
+}

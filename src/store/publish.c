@@ -1,8 +1,8 @@
 /* Publishing: manifests, the root, and what readers see. Committer's thread (and open, before it
  * runs).
  * Invariants: (1) a manifest is on disk before what it says becomes visible; (2) a segment's file
- * is deleted only after a manifest without it is on disk; (3) an index is in the root only while its
- * directory has a manifest. */
+ * is deleted only after a manifest without it is on disk; (3) an index is in the root only while
+ * its directory has a manifest. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -142,8 +142,7 @@ static void tidy_index(store *st, sindex *ix, int64_t now)
         if (ix->is_open && ix->max_bytes)
             drop_excess(&p, ix->max_bytes, now);
         forget_positions(st, ix, &p, now);
-        if (p.is_changed &&
-            !publish_segments(st, ix, p.segs, p.n, 0, ix->covered, &ignored))
+        if (p.is_changed && !publish_segments(st, ix, p.segs, p.n, 0, ix->covered, &ignored))
             delete_positions(st, ix, &p);
     }
     plan_done(&p);
@@ -162,7 +161,8 @@ void retention_tidy(store *st)
     (void)pthread_cond_broadcast(&st->changed);
 }
 
-al_code retention_drop_oldest(store *st, al_err *err)
+/* Of all indexes; not today's. AL_NOT_FOUND: there is none. */
+static al_code drop_oldest(store *st, al_err *err)
 {
     sindex *in = NULL;
     size_t at = 0;
@@ -205,6 +205,6 @@ void retention_look_at_disk(store *st, bool now)
     atomic_store(&st->free_bytes, bytes);
     bool is_low = bytes < st->min_free_bytes;
     if (is_low && st->drops_when_low)
-        (void)retention_drop_oldest(st, &ignored); /* one each time; looked at again soon */
+        (void)drop_oldest(st, &ignored); /* one each time; looked at again soon */
     atomic_store(&st->is_low, is_low);
 }

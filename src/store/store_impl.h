@@ -103,9 +103,9 @@ struct store {
     uint64_t queue_bytes;
     call *calls_first;
     call *calls_last;
-    bool is_stopping;    /* no more appends */
-    bool is_draining;    /* the committer ends when both lists are empty */
-    bool wants_room;     /* an append was refused: has_room is owed */
+    bool is_stopping; /* no more appends */
+    bool is_draining; /* the committer ends when both lists are empty */
+    bool wants_room;  /* an append was refused: has_room is owed */
 
     /* ---- lock: the list of indexes, what is visible, and what mergers look at */
     pthread_mutex_t lock;
@@ -118,7 +118,7 @@ struct store {
     uint64_t log_first;  /* oldest frame in the log */
     uint64_t log_bytes;
     uint64_t merge_failures;
-    al_err merge_err; /* the last */
+    al_err merge_err;  /* the last */
     bool wants_forget; /* covered log files may exist */
 
     /* ---- committer only (after open) */
@@ -201,8 +201,6 @@ void *merger_run(void *store_ptr);
 /* ---- retention.c: committer's thread */
 /* Drops what is too old or too much and forgets old positions. */
 void retention_tidy(store *st);
-/* Drops the oldest segment of all indexes that is not today's. AL_NOT_FOUND. */
-AL_CHECK al_code retention_drop_oldest(store *st, al_err *err);
 /* Refreshes is_low at most every 100 ms. */
 void retention_look_at_disk(store *st, bool now);
 

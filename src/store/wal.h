@@ -24,8 +24,8 @@ typedef struct wal_visitor {
 
 /* Reads every log file in `dir` (the log's own directory) and keeps what it learned for wal_start.
  * `store_id` is borrowed until close. AL_TOO_NEW, AL_IO, AL_NOMEM, and what the visitor answers. */
-AL_CHECK al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id,
-                            const wal_visitor *v, wal **ret, al_err *err);
+AL_CHECK al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id, const wal_visitor *v,
+                            wal **ret, al_err *err);
 /* Closes; nothing is written. */
 wal *wal_close(wal *w);
 

@@ -140,17 +140,6 @@ static void log_line(void *ctx, const char *line)
     cli_say("%s", line);
 }
 
-/* Inputs that begin when the page answers. */
-static al_code start_inputs(serve *s, node *n, al_err *err)
-{
-    al_code c = AL_OK;
-    if (s->n_follows)
-        c = files_start(node_files(n), s->follows, s->n_follows, log_line, NULL, err);
-    if (!c && s->amqp)
-        c = amqp_input_start(s->amqp, err);
-    return c;
-}
-
 static void amqp_metrics(void *ctx, al_buf *out)
 {
     amqp_input_metrics(ctx, out);
@@ -244,6 +233,20 @@ static void stop(serve *s, node *n)
         amqp_input_stop(s->amqp);
 }
 
+/* Says that it is ready between the two: the indexes of followed files are there by then, and
+ * brokers are not waited for. */
+static al_code start_inputs(serve *s, node *n, al_err *err)
+{
+    al_code c = AL_OK;
+    if (s->n_follows)
+        c = files_start(node_files(n), s->follows, s->n_follows, log_line, NULL, err);
+    if (c)
+        return c;
+    (void)printf("alco: ready on http://%s\n", server_address(node_server(n)));
+    (void)fflush(stdout);
+    return s->amqp ? amqp_input_start(s->amqp, err) : AL_OK;
+}
+
 static int run(serve *s, const sigset_t *signals)
 {
     node *n = NULL;
@@ -253,8 +256,6 @@ static int run(serve *s, const sigset_t *signals)
         cli_say("%s", err.msg[0] ? err.msg : al_code_name(c));
         return c == AL_INVALID ? CLI_USAGE : CLI_FAILED;
     }
-    (void)printf("alco: ready on http://%s\n", server_address(node_server(n)));
-    (void)fflush(stdout);
     c = start_inputs(s, n, &err);
     if (c)
         cli_say("%s", err.msg);

@@ -101,6 +101,11 @@ files_input *files_free(files_input *f)
     return NULL;
 }
 
+static bool is_name_byte(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 al_code files_spec_parse(const char *text, files_spec *ret, al_err *err)
 {
     const char *equals = strchr(text, '=');
@@ -110,6 +115,10 @@ al_code files_spec_parse(const char *text, files_spec *ret, al_err *err)
     if (n > CAT_INDEX_NAME_MAX)
         return al_fail(err, AL_INVALID, "'%.*s' is longer than %d characters", (int)AL_MIN(n, 100u),
                        text, CAT_INDEX_NAME_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (!is_name_byte((uint8_t)text[i]))
+            return al_fail(err, AL_INVALID, "'%.*s' is not a name of letters, digits, underscores",
+                           (int)n, text);
     *ret = (files_spec){.glob = equals + 1};
     memcpy(ret->index, text, n);
     return AL_OK;

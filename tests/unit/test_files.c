@@ -267,8 +267,8 @@ static void specs_are_checked(void **state)
     assert_int_equal(files_spec_parse("system=/var/log/*.log", &spec, &err), AL_OK);
     assert_string_equal(spec.index, "system");
     assert_string_equal(spec.glob, "/var/log/*.log");
-    static const char *const bad[] = {"", "system", "=/var/log/x",
-                                      "system=", "a23456789012345678901=/x"};
+    static const char *const bad[] = {"",        "system",     "=/var/log/x",
+                                      "system=", "no-name=/x", "a23456789012345678901=/x"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(files_spec_parse(bad[i], &spec, &err), AL_INVALID);
 }

@@ -15,7 +15,7 @@
 enum {
     DATE_BYTES = 10,      /* 2026-11-22 */
     CLOCK_BYTES = 8,      /* 13:40:01 */
-    OFFSET_BYTES = 6,     /* +01:00 */
+    OFFSET_BYTES = 6,     /* +01:00, or +0100 as journalctl writes */
     BSD_TIME_BYTES = 15,  /* Nov 22 13:40:01 */
     WORDS_BEFORE_MAX = 2, /* "Log started: " is two words */
     WORD_BYTES_MAX = 32,
@@ -73,6 +73,8 @@ static bool iso_time(al_slice s, size_t at, const rec_zone *zone, int64_t *ret_n
     size_t offset = end;
     if (fits(s, end, "+00:00") || fits(s, end, "-00:00"))
         end += OFFSET_BYTES;
+    else if (fits(s, end, "+0000") || fits(s, end, "-0000"))
+        end += OFFSET_BYTES - 1;
     else if (end < s.len && s.ptr[end] == 'Z')
         end++;
     size_t offset_bytes = end - offset;

@@ -15,6 +15,29 @@ run_demo() {
         set -- "$@" --follow "system=$glob"
     done
     set +f
+    mkdir -p build/demo
+    if has_journal; then
+        set -- "$@" --follow "system=build/demo/journal.log"
+        follow_journal &
+    fi
     say "starting alco; data in build/demo, this machine's logs in the index 'system'"
-    exec build/alco serve --data build/demo "$@"
+    exec build/alco serve --data build/demo/data "$@"
+}
+
+has_journal() {
+    command -v journalctl >/dev/null && [ -n "$(journalctl -q -n 1 2>/dev/null)" ]
+}
+
+# Writes the journal to a file that alco follows, as long as this process (which becomes alco) lives.
+# journalctl remembers in the cursor file how far it was.
+follow_journal() {
+    cursor=build/demo/journal.cursor
+    only=
+    [ -e "$cursor" ] || only='-n 10000'
+    while kill -0 $$ 2>/dev/null; do
+        # shellcheck disable=SC2086 # no word or two
+        journalctl -q $only -o short-iso-precise --cursor-file="$cursor" >>build/demo/journal.log
+        only=
+        sleep 1
+    done
 }

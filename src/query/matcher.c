@@ -1,0 +1,348 @@
+/* The naive row matcher: what every node means, once and for all. Engines may be faster, never
+ * different.
+ * What a value's text is: a string its bytes, a number its spelling, true and false the words, a
+ * nested object its compact JSON; null has none. An array is looked at element by element, nested
+ * ones too; for `=` and for existing, it is also a value itself.
+ * The name `message` stands for the record's message, which is no field.
+ * Limits: a regular expression that ran into one makes the whole answer "does not match", not only
+ * its leaf: under NOT that would turn into a match.
+ * Memory: after the first rows nothing is allocated: values inside nested JSON are decoded into
+ * `scratch`, which keeps its first block. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "query/tree.h"
+
+enum { SCRATCH_BLOCK_BYTES = 16 * 1024 };
+
+struct matcher {
+    query *q;
+    al_arena *memory; /* of text_fields */
+    al_slice *text_fields;
+    size_t n_text_fields;
+    al_arena *scratch;
+    regex_scratch *regexes;
+    highlight *found; /* of one leaf, then of all so far; HIGHLIGHTS_MAX each; made when needed */
+};
+
+matcher *matcher_free(matcher *m)
+{
+    if (!m)
+        return NULL;
+    (void)query_unref(m->q);
+    (void)al_arena_free(m->memory);
+    (void)al_arena_free(m->scratch);
+    (void)regex_scratch_free(m->regexes);
+    free(m->found);
+    free(m);
+    return NULL;
+}
+
+al_code matcher_new(query *q, const al_slice *text_fields, size_t n_text_fields, matcher **ret,
+                    al_err *err)
+{
+    *ret = NULL;
+    AL_CLEANUP(matcher_freep) matcher *m = al_zalloc(1, sizeof *m);
+    if (!m)
+        return al_fail(err, AL_NOMEM, "matcher");
+    m->q = query_ref(q);
+    m->memory = al_arena_new(SCRATCH_BLOCK_BYTES / 16);
+    m->scratch = al_arena_new(SCRATCH_BLOCK_BYTES);
+    m->regexes = regex_scratch_new();
+    if (!m->memory || !m->scratch || !m->regexes)
+        return al_fail(err, AL_NOMEM, "matcher");
+    m->text_fields = al_arena_alloc(m->memory, n_text_fields, sizeof *m->text_fields);
+    if (!m->text_fields)
+        return al_fail(err, AL_NOMEM, "matcher");
+    for (size_t i = 0; i < n_text_fields; i++) {
+        m->text_fields[i] = al_arena_copy(m->memory, text_fields[i]);
+        if (!m->text_fields[i].ptr)
+            return al_fail(err, AL_NOMEM, "matcher");
+    }
+    m->n_text_fields = n_text_fields;
+    *ret = AL_TAKE(m);
+    return AL_OK;
+}
+
+/* ---- One text, one value */
+
+static bool stands_in(matcher *m, const ast_node *leaf, al_slice text, size_t from,
+                      bool takes_empty, highlight *ret, al_code *ret_code)
+{
+    const tree_node *n = tree_node_of(leaf);
+    size_t start = 0;
+    size_t end = 0;
+    bool is_found =
+        n->re ? regex_find(n->re, m->regexes, text, from, takes_empty, &start, &end, ret_code)
+              : literal_find(n->needle, text, from, &start, &end);
+    if (is_found && ret)
+        *ret = (highlight){.start = (uint32_t)start, .length = (uint32_t)(end - start)};
+    return is_found;
+}
+
+bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text, al_code *ret_code)
+{
+    *ret_code = AL_OK;
+    return stands_in(m, leaf, text, 0, true, NULL, ret_code);
+}
+
+/* False when the value has no text. */
+static bool text_of(const value *v, al_slice *ret)
+{
+    switch (v->type) {
+    case VAL_NULL:
+    case VAL_ARRAY:
+        return false;
+    case VAL_FALSE:
+        *ret = AL_LIT("false");
+        return true;
+    case VAL_TRUE:
+        *ret = AL_LIT("true");
+        return true;
+    case VAL_NUMBER:
+    case VAL_STRING:
+    case VAL_OBJECT:
+        break;
+    }
+    *ret = v->text;
+    return true;
+}
+
+static bool equals(const ast_node *leaf, const value *v)
+{
+    al_slice text = v->text;
+    if (v->type == VAL_NULL)
+        text = AL_LIT("null");
+    else if (v->type == VAL_TRUE || v->type == VAL_FALSE)
+        (void)text_of(v, &text);
+    for (uint32_t i = 0; i < leaf->n_values; i++) {
+        if (al_slice_eq(leaf->values[i], text))
+            return true;
+        if (v->type != VAL_NUMBER)
+            continue;
+        bool is_ok = false;
+        int order = rec_number_cmp(text, leaf->values[i], &is_ok);
+        if (is_ok && order == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Numbers, and strings that spell one: many senders quote all values. */
+static bool compares(const ast_node *leaf, const value *v)
+{
+    if (v->type != VAL_NUMBER && v->type != VAL_STRING)
+        return false;
+    bool is_ok = false;
+    int order = rec_number_cmp(v->text, leaf->text, &is_ok);
+    if (!is_ok)
+        return false;
+    switch (leaf->compare) {
+    case AST_LESS:
+        return order < 0;
+    case AST_LESS_EQUAL:
+        return order <= 0;
+    case AST_GREATER:
+        return order > 0;
+    case AST_GREATER_EQUAL:
+        break;
+    }
+    return order >= 0;
+}
+
+/* A value by itself: an array's elements are values of their own. */
+static bool holds_for(matcher *m, const ast_node *leaf, const value *v, al_code *ret_code)
+{
+    if (leaf->kind == AST_EXISTS)
+        return true;
+    if (leaf->kind == AST_EQUALS)
+        return equals(leaf, v);
+    if (leaf->kind == AST_COMPARE)
+        return compares(leaf, v);
+    al_slice text;
+    return text_of(v, &text) && stands_in(m, leaf, text, 0, true, NULL, ret_code);
+}
+
+/* ---- Fields */
+
+typedef struct search {
+    matcher *m;
+    const ast_node *leaf;
+    bool holds;
+    al_code code;
+} search;
+
+static rec_visit visit(void *ctx, const value *v, bool is_element)
+{
+    (void)is_element;
+    search *s = ctx;
+    s->holds = holds_for(s->m, s->leaf, v, &s->code);
+    return s->holds || s->code ? REC_VISIT_STOP : REC_VISIT_MORE;
+}
+
+static bool field_holds(matcher *m, const ast_node *leaf, const record *r, al_slice path,
+                        al_code *ret_code)
+{
+    search s = {.m = m, .leaf = leaf};
+    if (al_slice_eq(path, AL_LIT("message"))) {
+        value message = {.type = VAL_STRING, .text = r->message};
+        (void)visit(&s, &message, false);
+    } else {
+        al_arena_reset(m->scratch);
+        (void)rec_values_at(r, path, m->scratch, visit, &s);
+    }
+    if (s.code)
+        *ret_code = s.code;
+    return s.holds;
+}
+
+bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v, al_code *ret_code)
+{
+    *ret_code = AL_OK;
+    if (v->type != VAL_ARRAY)
+        return holds_for(m, leaf, v, ret_code);
+    field only = {.name = AL_LIT("a"), .val = *v};
+    record r = {.fields = &only, .n_fields = 1};
+    return field_holds(m, leaf, &r, only.name, ret_code);
+}
+
+/* ---- Rows */
+
+static bool text_holds(matcher *m, const ast_node *leaf, const record *r, al_code *ret_code)
+{
+    if (stands_in(m, leaf, r->message, 0, true, NULL, ret_code))
+        return true;
+    for (size_t i = 0; i < m->n_text_fields && !*ret_code; i++)
+        if (field_holds(m, leaf, r, m->text_fields[i], ret_code))
+            return true;
+    return false;
+}
+
+/* What it returns once *ret_code is set does not count. */
+static bool holds(matcher *m, const ast_node *n, const record *r, al_code *ret_code)
+{
+    switch (n->kind) {
+    case AST_ALL:
+        return true;
+    case AST_AND:
+    case AST_OR:
+        for (uint32_t i = 0; i < n->n_kids && !*ret_code; i++)
+            if (holds(m, n->kids[i], r, ret_code) == (n->kind == AST_OR))
+                return n->kind == AST_OR;
+        return n->kind == AST_AND;
+    case AST_NOT:
+        return !holds(m, n->kids[0], r, ret_code);
+    case AST_TEXT:
+    case AST_REGEX:
+        return text_holds(m, n, r, ret_code);
+    case AST_EXISTS:
+    case AST_EQUALS:
+    case AST_CONTAINS:
+    case AST_FIELD_REGEX:
+    case AST_COMPARE:
+        break;
+    }
+    return field_holds(m, n, r, n->name, ret_code);
+}
+
+bool matcher_matches(matcher *m, const record *r, al_code *ret_code)
+{
+    *ret_code = AL_OK;
+    bool is_match = holds(m, m->q->root, r, ret_code);
+    return is_match && !*ret_code;
+}
+
+/* ---- Highlights */
+
+/* All places of one leaf, up to HIGHLIGHTS_MAX. */
+static size_t find_all(matcher *m, const ast_node *leaf, al_slice text, highlight *ret)
+{
+    size_t n = 0;
+    al_code code = AL_OK;
+    for (size_t from = 0; n < HIGHLIGHTS_MAX && from < text.len;) {
+        highlight h;
+        if (!stands_in(m, leaf, text, from, false, &h, &code) || code)
+            break;
+        size_t end = (size_t)h.start + h.length;
+        if (h.length)
+            ret[n++] = h;
+        from = end > from ? end : from + 1; /* \K may lead to an empty one, an empty text too */
+    }
+    return n;
+}
+
+static void put_merged(highlight *all, size_t *n, highlight h)
+{
+    highlight *last = *n ? &all[*n - 1] : NULL;
+    if (last && h.start <= last->start + last->length) {
+        uint32_t end = AL_MAX(h.start + h.length, last->start + last->length);
+        last->length = end - last->start;
+    } else {
+        all[(*n)++] = h;
+    }
+}
+
+/* Merges the sorted `more` into the sorted `all`; keeps the first HIGHLIGHTS_MAX. */
+static void merge(highlight *all, size_t *n, const highlight *more, size_t n_more, highlight *room)
+{
+    size_t n_out = 0;
+    size_t i = 0;
+    size_t k = 0;
+    while (i < *n || k < n_more) {
+        bool takes_more = i == *n || (k < n_more && more[k].start < all[i].start);
+        put_merged(room, &n_out, takes_more ? more[k++] : all[i++]);
+    }
+    *n = AL_MIN(n_out, (size_t)HIGHLIGHTS_MAX);
+    memcpy(all, room, *n * sizeof *all);
+}
+
+typedef struct highlighting {
+    matcher *m;
+    al_slice message;
+    highlight *all;
+    size_t n;
+    highlight *of_leaf;
+    highlight *room;
+} highlighting;
+
+static bool shows_in_message(const ast_node *n)
+{
+    if (n->kind == AST_TEXT || n->kind == AST_REGEX)
+        return true;
+    return (n->kind == AST_CONTAINS || n->kind == AST_FIELD_REGEX) &&
+           al_slice_eq(n->name, AL_LIT("message"));
+}
+
+static void gather(highlighting *h, const ast_node *n, bool is_positive)
+{
+    for (uint32_t i = 0; i < n->n_kids; i++)
+        gather(h, n->kids[i], is_positive == (n->kind != AST_NOT));
+    if (!is_positive || !shows_in_message(n))
+        return;
+    size_t n_leaf = find_all(h->m, n, h->message, h->of_leaf);
+    if (n_leaf)
+        merge(h->all, &h->n, h->of_leaf, n_leaf, h->room);
+}
+
+size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max)
+{
+    if (!m->found)
+        m->found = al_alloc(4 * HIGHLIGHTS_MAX, sizeof *m->found);
+    if (!m->found || r->message.len > UINT32_MAX)
+        return 0;
+    highlighting h = {
+        .m = m,
+        .message = r->message,
+        .all = m->found,
+        .of_leaf = m->found + HIGHLIGHTS_MAX,
+        .room = m->found + 2 * HIGHLIGHTS_MAX,
+    };
+    gather(&h, m->q->root, true);
+    size_t n = AL_MIN(h.n, max);
+    if (n)
+        memcpy(ret, h.all, n * sizeof *ret);
+    return n;
+}

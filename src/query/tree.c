@@ -1,0 +1,314 @@
+/* Queries as trees: building, sharing, combining. See query.h, ast.h and tree.h for the contracts.
+ * Invariants of every tree: (1) the kids of an AND are never ANDs, those of an OR never ORs, and
+ * there are at least two; (2) the kid of a NOT is never a NOT; (3) AST_ALL stands only at the root;
+ * (4) a text without white space has is_exact_space set, since both readings are the same one.
+ * They make the spelling of read_as unique. A query is immutable once tree_finish has run;
+ * query_and shares the trees of both sides and holds references to them. */
+#include "query/tree.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { ARENA_BLOCK_BYTES = 4096, LIST_FIRST = 8 };
+
+static al_code no_memory(al_err *err)
+{
+    return al_fail(err, AL_NOMEM, "query");
+}
+
+query *tree_new(void)
+{
+    query *q = al_zalloc(1, sizeof *q);
+    if (!q)
+        return NULL;
+    atomic_init(&q->refs, 1);
+    q->arena = al_arena_new(ARENA_BLOCK_BYTES);
+    if (!q->arena)
+        return query_unref(q);
+    return q;
+}
+
+query *query_ref(query *q)
+{
+    unsigned before = atomic_fetch_add_explicit(&q->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    return q;
+}
+
+/* Chains of query_and are as long as a caller makes them: the left side is followed by the loop. */
+query *query_unref(query *q)
+{
+    while (q) {
+        unsigned before = atomic_fetch_sub_explicit(&q->refs, 1, memory_order_acq_rel);
+        assert(before > 0);
+        if (before > 1)
+            return NULL;
+        for (tree_code *code = q->codes; code; code = code->next)
+            pcre2_code_free(code->re);
+        query *left = q->parts[0];
+        (void)query_unref(q->parts[1]);
+        (void)al_arena_free(q->arena);
+        free(q);
+        q = left;
+    }
+    return NULL;
+}
+
+al_code tree_add(query *q, ast_kind kind, tree_node **ret, al_err *err)
+{
+    if (q->n_nodes == QUERY_NODES_MAX)
+        return al_fail(err, AL_LIMIT, "the query has more than %d parts", QUERY_NODES_MAX);
+    tree_node *n = al_arena_alloc(q->arena, 1, sizeof *n);
+    if (!n)
+        return no_memory(err);
+    *n = (tree_node){.pub.kind = kind, .depth = 1};
+    q->n_nodes++;
+    *ret = n;
+    return AL_OK;
+}
+
+static al_code take_kids(query *q, tree_node *parent, tree_node *const *kids, size_t n, al_err *err)
+{
+    size_t n_all = 0;
+    for (size_t i = 0; i < n; i++)
+        n_all += kids[i]->pub.kind == parent->pub.kind ? kids[i]->pub.n_kids : 1;
+    const ast_node **all = al_arena_alloc(q->arena, n_all, sizeof(const ast_node *));
+    if (!all)
+        return no_memory(err);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        const ast_node *kid = &kids[i]->pub;
+        if (kid->kind != parent->pub.kind) {
+            all[at++] = kid;
+            continue;
+        }
+        for (uint32_t k = 0; k < kid->n_kids; k++)
+            all[at++] = kid->kids[k];
+    }
+    assert(at == n_all);
+    parent->pub.kids = all;
+    parent->pub.n_kids = (uint32_t)n_all;
+    for (size_t i = 0; i < n_all; i++)
+        if (tree_node_of(all[i])->depth >= parent->depth)
+            parent->depth = tree_node_of(all[i])->depth + 1;
+    if (parent->depth > QUERY_DEPTH_MAX)
+        return al_fail(err, AL_LIMIT, "the query is nested more than %d deep", QUERY_DEPTH_MAX);
+    return AL_OK;
+}
+
+al_code tree_join(query *q, ast_kind kind, tree_node *const *kids, size_t n, tree_node **ret,
+                  al_err *err)
+{
+    assert(kind == AST_AND || kind == AST_OR);
+    assert(n > 0);
+    if (n == 1) {
+        *ret = kids[0];
+        return AL_OK;
+    }
+    tree_node *parent = NULL;
+    al_code c = tree_add(q, kind, &parent, err);
+    if (!c)
+        c = take_kids(q, parent, kids, n, err);
+    if (!c)
+        *ret = parent;
+    return c;
+}
+
+al_code tree_negate(query *q, tree_node *kid, tree_node **ret, al_err *err)
+{
+    if (kid->pub.kind == AST_NOT) {
+        *ret = (tree_node *)kid->pub.kids[0]; /* made by tree_add: not const in truth */
+        return AL_OK;
+    }
+    tree_node *n = NULL;
+    al_code c = tree_add(q, AST_NOT, &n, err);
+    if (!c)
+        c = take_kids(q, n, &kid, 1, err);
+    if (!c)
+        *ret = n;
+    return c;
+}
+
+al_code tree_compile(query *q, tree_node *leaf, size_t *ret_at, al_err *err)
+{
+    tree_code *code = al_arena_alloc(q->arena, 1, sizeof *code);
+    if (!code)
+        return no_memory(err);
+    *code = (tree_code){0};
+    al_code c = regex_new(leaf->pub.text, leaf->pub.ignores_case, &code->re, ret_at, err);
+    if (c)
+        return c;
+    code->next = q->codes;
+    q->codes = code;
+    leaf->re = code->re;
+    return AL_OK;
+}
+
+al_code tree_prepare(query *q, tree_node *leaf, al_err *err)
+{
+    leaf->needle =
+        literal_new(q->arena, leaf->pub.text, leaf->pub.ignores_case, !leaf->pub.is_exact_space);
+    return leaf->needle ? AL_OK : no_memory(err);
+}
+
+/* ---- What a tree looks at */
+
+typedef struct name_list {
+    al_slice *names;
+    size_t n;
+    size_t cap;
+    bool has_text;
+} name_list;
+
+static al_code gather(const ast_node *n, name_list *list)
+{
+    if (n->kind == AST_TEXT || n->kind == AST_REGEX)
+        list->has_text = true;
+    for (uint32_t i = 0; i < n->n_kids; i++) {
+        al_code c = gather(n->kids[i], list);
+        if (c)
+            return c;
+    }
+    if (!n->name.ptr)
+        return AL_OK;
+    if (list->n == list->cap) {
+        al_slice *more =
+            al_grow(list->names, &list->cap, list->n, sizeof *more, LIST_FIRST, QUERY_NODES_MAX);
+        if (!more)
+            return AL_NOMEM;
+        list->names = more;
+    }
+    list->names[list->n++] = n->name;
+    return AL_OK;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return al_slice_cmp(*(const al_slice *)a, *(const al_slice *)b);
+}
+
+static void keep_each_once(name_list *list)
+{
+    size_t n = 0;
+    if (list->n)
+        qsort(list->names, list->n, sizeof *list->names, by_bytes);
+    for (size_t i = 0; i < list->n; i++)
+        if (n == 0 || !al_slice_eq(list->names[n - 1], list->names[i]))
+            list->names[n++] = list->names[i];
+    list->n = n;
+}
+
+al_code tree_finish(query *q, const ast_node *root, al_err *err)
+{
+    assert(!q->root);
+    name_list list = {0};
+    al_code c = gather(root, &list);
+    keep_each_once(&list);
+    al_slice *names = c ? NULL : al_arena_alloc(q->arena, list.n, sizeof *names);
+    if (names) {
+        if (list.n)
+            memcpy(names, list.names, list.n * sizeof *names);
+        q->names = names;
+        q->n_names = list.n;
+        q->has_text = list.has_text;
+        q->root = root;
+    }
+    free(list.names);
+    return names ? AL_OK : no_memory(err);
+}
+
+const ast_node *query_root(const query *q)
+{
+    return q->root;
+}
+
+size_t query_fields(const query *q, const al_slice **ret_names, bool *ret_text)
+{
+    *ret_names = q->names;
+    *ret_text = q->has_text;
+    return q->n_names;
+}
+
+/* ---- Queries that are not parsed */
+
+query *query_all(void)
+{
+    AL_CLEANUP(query_unrefp) query *q = tree_new();
+    tree_node *all = NULL;
+    if (!q || tree_add(q, AST_ALL, &all, NULL) || tree_finish(q, &all->pub, NULL))
+        return NULL;
+    return AL_TAKE(q);
+}
+
+al_code query_and(query *a, query *b, query **ret)
+{
+    *ret = NULL;
+    if (a->root->kind == AST_ALL || b->root->kind == AST_ALL) {
+        *ret = query_ref(a->root->kind == AST_ALL ? b : a);
+        return AL_OK;
+    }
+    AL_CLEANUP(query_unrefp) query *q = tree_new();
+    if (!q)
+        return AL_NOMEM;
+    q->parts[0] = query_ref(a);
+    q->parts[1] = query_ref(b);
+    q->n_nodes = a->n_nodes;
+    if (b->n_nodes > QUERY_NODES_MAX - q->n_nodes)
+        return AL_LIMIT;
+    q->n_nodes += b->n_nodes;
+    tree_node *sides[2] = {(tree_node *)a->root, (tree_node *)b->root}; /* only read */
+    tree_node *root = NULL;
+    al_code c = tree_join(q, AST_AND, sides, 2, &root, NULL);
+    if (!c)
+        c = tree_finish(q, &root->pub, NULL);
+    if (!c)
+        *ret = AL_TAKE(q);
+    return c;
+}
+
+static al_slice word_of(const value *v)
+{
+    switch (v->type) {
+    case VAL_NULL:
+        return AL_LIT("null");
+    case VAL_FALSE:
+        return AL_LIT("false");
+    case VAL_TRUE:
+        return AL_LIT("true");
+    case VAL_NUMBER:
+    case VAL_STRING:
+    case VAL_ARRAY:
+    case VAL_OBJECT:
+        break;
+    }
+    return v->text;
+}
+
+al_code query_field_equals(al_slice name, const value *v, query **ret)
+{
+    *ret = NULL;
+    AL_CLEANUP(query_unrefp) query *q = tree_new();
+    tree_node *leaf = NULL;
+    if (!q)
+        return AL_NOMEM;
+    al_code c = tree_add(q, AST_EQUALS, &leaf, NULL);
+    if (c)
+        return c;
+    al_slice *values = al_arena_alloc(q->arena, 1, sizeof *values);
+    leaf->pub.name = al_arena_copy(q->arena, name);
+    if (!values || !leaf->pub.name.ptr)
+        return AL_NOMEM;
+    values[0] = al_arena_copy(q->arena, word_of(v));
+    if (!values[0].ptr)
+        return AL_NOMEM;
+    leaf->pub.values = values;
+    leaf->pub.n_values = 1;
+    leaf->quotes_name = true; /* no parser has seen which names are known */
+    c = tree_finish(q, &leaf->pub, NULL);
+    if (!c)
+        *ret = AL_TAKE(q);
+    return c;
+}

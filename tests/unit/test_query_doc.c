@@ -1,0 +1,127 @@
+/* Goal: what doc/query.md tells people is true.
+ * Method: every line of its ```query blocks is run; see the top of that page for their form. Each
+ * query must also read the same when its read_as is parsed again. */
+#include "query_help.h"
+
+
+typedef struct page {
+    al_slice text;
+    size_t at;
+    unsigned line_no;
+} page;
+
+static bool next_line(page *p, al_slice *ret)
+{
+    if (p->at >= p->text.len)
+        return false;
+    size_t end = al_slice_find(p->text, '\n', p->at);
+    *ret = al_slice_sub(p->text, p->at, end);
+    p->at = end + 1;
+    p->line_no++;
+    return true;
+}
+
+/* Takes `word` and a space off the front of s. */
+static bool takes(al_slice *s, const char *word)
+{
+    al_slice w = al_cstr(word);
+    if (!al_slice_starts(*s, w))
+        return false;
+    *s = al_slice_trim(al_slice_sub(*s, w.len, s->len));
+    return true;
+}
+
+static void assert_reads_the_same_again(const query *q, const char *fields)
+{
+    al_buf once = help_read_as(q);
+    AL_CLEANUP(query_unrefp) query *again = NULL;
+    al_err err = {0};
+    if (help_parse(al_buf_slice(&once), fields, &again, &err))
+        fail_msg("%.*s: %s", AL_ARG(al_buf_slice(&once)), err.msg);
+    al_buf twice = help_read_as(again);
+    assert_true(al_slice_eq(al_buf_slice(&once), al_buf_slice(&twice)));
+    al_buf_done(&once);
+    al_buf_done(&twice);
+}
+
+static void run_example(al_slice text, al_slice wanted, const char *fields, unsigned line_no)
+{
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    AL_CLEANUP(query_unrefp) query *q = NULL;
+    al_err err = {0};
+    al_code c = help_parse(text, fields, &q, &err);
+    if (takes(&wanted, "fails ")) {
+        if (c != AL_INVALID || !al_slice_starts(al_cstr(err.msg), wanted))
+            fail_msg("line %u: failed with: %s", line_no, c ? err.msg : "nothing");
+        return;
+    }
+    if (c)
+        fail_msg("line %u: %s", line_no, err.msg);
+    assert_reads_the_same_again(q, fields);
+    if (takes(&wanted, "reads ")) {
+        al_buf out = help_read_as(q);
+        if (!al_slice_eq(al_buf_slice(&out), wanted))
+            fail_msg("line %u: read as %.*s", line_no, AL_ARG(al_buf_slice(&out)));
+        al_buf_done(&out);
+        return;
+    }
+    bool is_match = takes(&wanted, "matches ");
+    if (!is_match && !takes(&wanted, "misses "))
+        fail_msg("line %u: what is wanted?", line_no);
+    record r = help_record(arena, wanted);
+    al_code code = AL_OK;
+    if (help_matches(q, &r, &code) != is_match || code)
+        fail_msg("line %u: wrong for %.*s", line_no, AL_ARG(wanted));
+}
+
+static size_t run_block(page *p)
+{
+    char fields[256] = "";
+    size_t n = 0;
+    al_slice line;
+    while (next_line(p, &line) && !al_slice_eq(line, AL_LIT("```"))) {
+        if (takes(&line, "fields: ")) {
+            assert_true(line.len < sizeof fields);
+            memcpy(fields, line.ptr, line.len);
+            fields[line.len] = '\0';
+            continue;
+        }
+        const uint8_t *arrow = memmem(line.ptr, line.len, " => ", 4);
+        if (!arrow)
+            fail_msg("line %u: no arrow", p->line_no);
+        size_t at = (size_t)(arrow - line.ptr);
+        run_example(al_slice_trim(al_slice_sub(line, 0, at)),
+                    al_slice_sub(line, at + 4, line.len), fields, p->line_no);
+        n++;
+    }
+    return n;
+}
+
+static void every_example_of_the_page_is_true(void **state)
+{
+    (void)state;
+    const char *root = getenv("ALCO_SOURCE");
+    assert_non_null(root);
+    char path[4096];
+    assert_true(snprintf(path, sizeof path, "%s/doc/query.md", root) < (int)sizeof path);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    static char text[1 << 20];
+    page p = {.text = {(const uint8_t *)text, fread(text, 1, sizeof text, f)}};
+    (void)fclose(f);
+    size_t n = 0;
+    al_slice line;
+    while (next_line(&p, &line))
+        if (al_slice_eq(line, AL_LIT("```query")))
+            n += run_block(&p);
+    print_message("%zu examples\n", n);
+    assert_true(n > 150);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_example_of_the_page_is_true),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -569,9 +569,9 @@ al_code rec_decode(al_slice body, const rec_options *opt, al_arena *arena, recor
     if (!body.ptr)
         body = (al_slice){nothing, 0};
     decoder_init(&d, opt, arena);
-    /* A byte order mark is no part of the text. */
-    json_reader in = json_read(
-        al_slice_starts(body, AL_LIT("\xef\xbb\xbf")) ? al_slice_sub(body, 3, body.len) : body);
+    json_reader in = json_read(body);
+    if (al_slice_starts(body, AL_LIT("\xef\xbb\xbf"))) /* a byte order mark is no text */
+        in = json_read((al_slice){body.ptr + 3, body.len - 3});
     val_type type = VAL_NULL;
     if (json_peek(&in, &type) && type != VAL_OBJECT)
         in.error = "expected an object";

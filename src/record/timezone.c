@@ -122,13 +122,11 @@ static al_code open_path(const char *path, rec_zone **ret, al_err *err)
     z = al_zalloc(1, sizeof *z);
     if (!z)
         return al_fail(err, AL_NOMEM, "no memory for a time zone");
-    c = rec_zone_decode_tzif((al_slice){bytes, n}, z, err);
-    if (c == AL_CORRUPT || c == AL_LIMIT) {
-        (void)al_wrap(err, "time zone file %s", path);
-        return al_fail(err, AL_INVALID, "%.*s", (int)sizeof err->msg - 1, err->msg);
-    }
-    if (c)
-        return c;
+    al_err inner;
+    c = rec_zone_decode_tzif((al_slice){bytes, n}, z, &inner);
+    if (c) /* a file that does not check out is, to the caller, a name that cannot be used */
+        return al_fail(err, c == AL_NOMEM ? AL_NOMEM : AL_INVALID, "time zone file %s: %s", path,
+                       inner.msg);
     note_bounds(z);
     *ret = AL_TAKE(z);
     return AL_OK;

@@ -57,6 +57,7 @@ typedef struct decoder {
     entry *entries; /* `few` or a block of the heap */
     size_t n;
     size_t cap;
+    size_t longest_name;     /* bytes */
     uint64_t seen;           /* set of hash bits; meaningful while entries == few */
     size_t last[ROLE_COUNT]; /* index + 1 of the last entry of each role; 0: none */
     entry few[FEW];
@@ -73,6 +74,7 @@ static void decoder_init(decoder *d, const rec_options *opt, al_arena *arena)
     d->entries = d->few;
     d->n = 0;
     d->cap = FEW;
+    d->longest_name = 0;
     d->seen = 0;
     memset(d->last, 0, sizeof d->last);
 }
@@ -328,6 +330,7 @@ static bool take_members(decoder *d, json_reader *in)
         e->hash = hash_name(e->f.name);
         e->role = role_of(e->f.name);
         e->is_gone = false;
+        d->longest_name = AL_MAX(d->longest_name, e->f.name.len);
         d->n++;
         d->last[e->role] = d->n;
         drop_earlier(d, e);
@@ -405,6 +408,8 @@ static void settle_maxima(decoder *d, leftovers *left)
 {
     size_t room = (size_t)REC_FIELDS_MAX - (left->doubled.len > 0);
     size_t name_bytes_max = REC_NAME_BYTES_MAX;
+    if (d->n < REC_FIELDS_MAX && d->longest_name <= name_bytes_max - 2)
+        return; /* nearly every record */
     bool is_over = count_fields(d, 0) > room || count_fields(d, name_bytes_max + 1) > 0;
     if (is_over || left->doubled.len || d->last[ROLE_SEQ] || d->last[ROLE_RESERVED]) {
         /* A name will get _x appended until it is free: it stays within the maximum only if those

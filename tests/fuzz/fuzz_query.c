@@ -44,9 +44,9 @@ static void check_reads_again(const query *q, const query_env *env)
 
 static void check_matches(query *q, al_slice message)
 {
-    static const char nested[] = "{\"b\":[1,\"x\",null,{\"c\":\"\\u0001\"}],\"d\":2.50}";
     field fields[] = {
-        {AL_LIT("a"), {VAL_OBJECT, AL_LIT(nested)}},
+        {AL_LIT("a"),
+         {VAL_OBJECT, AL_LIT("{\"b\":[1,\"x\",null,{\"c\":\"\\u0001\"}],\"d\":2.50}")}},
         {AL_LIT("n"), {VAL_NUMBER, AL_LIT("5")}},
         {AL_LIT("s"), {VAL_STRING, message}},
         {AL_LIT("exc_info"), {VAL_STRING, AL_LIT("KeyError: 'id'")}},

@@ -47,7 +47,7 @@ query *query_unref(query *q)
         if (before > 1)
             return NULL;
         for (tree_code *code = q->codes; code; code = code->next)
-            pcre2_code_free(code->re);
+            (void)regex_free(code->re);
         query *left = q->parts[0];
         (void)query_unref(q->parts[1]);
         (void)al_arena_free(q->arena);

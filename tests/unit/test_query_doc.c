@@ -113,7 +113,7 @@ static void every_example_of_the_page_is_true(void **state)
     while (next_line(&p, &line))
         if (al_slice_eq(line, AL_LIT("```query")))
             n += run_block(&p);
-    print_message("%zu examples\n", n);
+    print_message("# %zu examples\n", n);
     assert_true(n > 150);
 }
 

@@ -208,7 +208,7 @@ static const pcre2_code *choose(const regex *re, size_t len)
 }
 
 bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, bool takes_empty,
-                size_t *ret_start, size_t *ret_end, al_code *ret_code)
+                regex_span *ret, al_code *ret_code)
 {
     assert(from <= text.len);
     PCRE2_SPTR subject = text.ptr ? text.ptr : (PCRE2_SPTR) "";
@@ -219,8 +219,8 @@ bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, b
         pcre2_match(choose(re, text.len), subject, text.len, from, options, s->data, s->limits);
     if (rc >= 0) {
         const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->data);
-        *ret_start = at[0];
-        *ret_end = at[1] > at[0] ? at[1] : at[0]; /* \K in a look-ahead may turn them round */
+        /* \K in a look-ahead may turn them round. */
+        *ret = (regex_span){.start = at[0], .end = AL_MAX(at[0], at[1])};
         return true;
     }
     /* Everything else is a limit in one form or another (steps, depth, heap, stack, memory). */

@@ -18,10 +18,15 @@ typedef struct regex_scratch regex_scratch;
 /* NULL without memory. */
 regex_scratch *regex_scratch_new(void);
 regex_scratch *regex_scratch_free(regex_scratch *s);
+typedef struct regex_span { /* bytes of the text, start <= end */
+    size_t start;
+    size_t end;
+} regex_span;
+
 /* The first match at or after byte `from`; an empty one only if `takes_empty`. False and AL_LIMIT
  * in *ret_code (otherwise untouched) when the limits ended the attempt. */
 bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, bool takes_empty,
-                size_t *ret_start, size_t *ret_end, al_code *ret_code);
+                regex_span *ret, al_code *ret_code);
 
 AL_DEFINE_CLEANUP(regex, regex_free);
 AL_DEFINE_CLEANUP(regex_scratch, regex_scratch_free);

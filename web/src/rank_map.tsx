@@ -1,7 +1,7 @@
 /* The narrow map beside the rows: where among all hits the view is, and where the errors are. It stands
  * in for a scroll bar, which could only know the rows that happen to be loaded. */
 
-import { useRef } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { momentAt, rankAt, slotLevel, type Chart } from './buckets.ts';
 import type { LogControl } from './log_control.ts';
 import { msOf } from './time.ts';
@@ -10,6 +10,8 @@ export function RankMap({ control }: { control: LogControl }) {
   const map = useRef<HTMLDivElement>(null);
   const chart = control.reader.chart.value;
   const viewed = control.viewedRows.value;
+  const marks = useMemo(() => (chart === null ? [] : ticks(chart)).map(([y, shade]) =>
+    <rect key={y} class={shade} x="2" width="8" y={y} height="2" />), [chart]);
   if (chart === null || chart.total === 0) return <div class="map" ref={map} />;
 
   const go = (event: PointerEvent): void => {
@@ -24,7 +26,7 @@ export function RankMap({ control }: { control: LogControl }) {
   return (
     <div class="map" ref={map} onPointerDown={go} title="Where the errors are; click to go there">
       <svg viewBox="0 0 12 1000" preserveAspectRatio="none" aria-hidden="true">
-        {ticks(chart).map(([y, shade]) => <rect key={y} class={shade} x="2" width="8" y={y} height="2" />)}
+        {marks}
         {viewed !== null && <rect class="thumb" x="0" width="12" y={Math.min(top * 1000, 992)}
           height={Math.max(8, (bottom - top) * 1000)} />}
       </svg>

@@ -85,10 +85,11 @@ export class Reader {
     const following = this.isFollowing() && view.line === null && view.to === '';
     this.cancel();
     this.stopFollow();
+    const asked = ({ indexes, q, from, to }: View): string => [indexes, q, from, to].join('\0');
+    if (asked(view) !== asked(this.view)) this.hits.value = null;
     this.view = view;
     this.problem.value = null;
     this.notice.value = '';
-    this.hits.value = null;
     const now = api.serverNowMs();
     const instant = (bound: string): string => {
       const ns = bound.startsWith('-') || bound === 'now' ? boundNs(bound, now) : null;

@@ -70,11 +70,6 @@ export async function openLog(page, params) {
   await page.locator('.rows .row').first().waitFor();
 }
 
-export async function hits(page) {
-  const text = await page.locator('.st [role=status]').first().textContent();
-  return Number(text.replace(/[^\d]/g, ''));
-}
-
 export async function waitForHits(page, n) {
   const shown = n.toLocaleString('en');
   await page.locator('.st [role=status]').first().filter({ hasText: new RegExp(`^${shown} hits`) }).waitFor();

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { messages, newTag, openBrowser, openLog, send, timeAgo } from './alco_page.mjs';
+import { logAddress, messages, newTag, openBrowser, openLog, send, timeAgo } from './alco_page.mjs';
 
 function records(tag, from, to) {
   return Array.from({ length: to - from }, (_, i) => ({
@@ -65,4 +65,31 @@ test('Escape stops Follow', async (t) => {
   await send(records(tag, 3, 4));
   await page.keyboard.press('G');
   await page.locator('.rows .m', { hasText: `record 3 of ${tag}` }).waitFor();
+});
+
+test('Follow on a query that finds nothing yet', async (t) => {
+  const { page, troubles } = await openBrowser(t);
+  const tag = newTag('none');
+  await page.goto(logAddress({ q: `@run=${tag}` }));
+  await page.locator('.nothing', { hasText: 'Nothing found' }).waitFor();
+  await page.keyboard.press('F');
+  await page.locator('.st .live', { hasText: 'following' }).waitFor();
+  await send(records(tag, 0, 5));
+  await page.locator('.rows .m', { hasText: `record 4 of ${tag}` }).waitFor();
+  assert.deepEqual(await messages(page), [0, 1, 2, 3, 4].map((i) => `record ${i} of ${tag}`));
+  assert.deepEqual(troubles, []);
+});
+
+test('a late record takes its place among the others', async (t) => {
+  const { page } = await openBrowser(t);
+  const tag = newTag('late');
+  const at = Date.now() - 10_000;
+  const record = (i) => ({ '@timestamp': new Date(at + i).toISOString(), message: `record ${i} of ${tag}`, run: tag });
+  await send([record(0), record(2), record(4)]);
+  await openLog(page, { q: `@run=${tag}` });
+  await page.keyboard.press('F');
+  await page.locator('.st .live', { hasText: 'following' }).waitFor();
+  await send([record(3), record(5), record(1)]);
+  await page.locator('.rows .m', { hasText: `record 5 of ${tag}` }).waitFor();
+  assert.deepEqual(await messages(page), [0, 1, 2, 3, 4, 5].map((i) => `record ${i} of ${tag}`));
 });

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hits, messages, newTag, openBrowser, openLog, send, timeAgo, waitForHits } from './alco_page.mjs';
+import { messages, newTag, openBrowser, openLog, send, timeAgo, waitForHits } from './alco_page.mjs';
 
 async function sendWithNeedles(tag) {
   await send(Array.from({ length: 3000 }, (_, i) => ({
@@ -50,7 +50,7 @@ test('c shows a hit among its neighbours and n the next hit', async (t) => {
   const at = shown.indexOf(`needle 1250 of ${tag}`);
   assert.equal(shown[at + 1], `straw 1251 of ${tag}`);
   assert.ok(Math.abs((await page.locator('.rows .r.cur').boundingBox()).y - where.y) <= 1, 'the line stays where it was');
-  assert.equal(await hits(page), 6);
+  await waitForHits(page, 6);
   await page.keyboard.press('n');
   await page.locator('.rows .r.cur', { hasText: `needle 1750 of ${tag}` }).waitFor();
   await page.keyboard.press('N');

@@ -67,7 +67,6 @@ void api_health(req *r);
 void api_ready(req *r);
 void api_metrics(req *r);
 void api_openapi(req *r);
-void api_page(req *r);
 
 /* ---- tail.c */
 AL_CHECK al_code tails_new(server *s, tails **ret, al_err *err);

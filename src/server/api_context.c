@@ -45,7 +45,7 @@ static rec_visit take_value(void *ctx, const value *v, bool is_element)
     w->filter = NULL;
     w->code = query_field_equals(w->same[0], v, &equals);
     if (!w->code)
-        w->code = query_and(AL_TAKE(old), AL_TAKE(equals), &w->filter);
+        w->code = query_and(old, equals, &w->filter);
     return REC_VISIT_STOP;
 }
 

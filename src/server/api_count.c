@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "record/json_out.h"
 #include "record/timestamp.h"

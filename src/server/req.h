@@ -57,6 +57,7 @@ struct req {
     url_params params;
     const route *route;
     al_slice path_args[ROUTE_ARGS_MAX];
+    al_slice last_event_id; /* header of a tail; empty when absent */
     bool is_get;
     al_buf body;
     struct upload *upload; /* of POST logs */

@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -191,6 +192,7 @@ static bool read_head(req *r, const char *method)
         return true;
     if (!read_params(r) || !is_ready(r))
         return false;
+    r->last_event_id = al_arena_copy(r->arena, header_of(r, "Last-Event-ID"));
     return r->route->body != BODY_LINES || upload_begin(r, header_of(r, "Content-Encoding"));
 }
 
@@ -585,6 +587,14 @@ al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng, al_err *
     return AL_OK;
 }
 
+void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx)
+{
+    assert(!atomic_load(&s->is_attached));
+    assert(s->n_metrics < SERVER_METRICS_MAX);
+    s->metrics[s->n_metrics].fn = fn;
+    s->metrics[s->n_metrics++].ctx = ctx;
+}
+
 const char *server_address(const server *s)
 {
     return s->address;
@@ -637,6 +647,7 @@ void server_drain(server *s, int wait_ms)
     end_requests(s, true);
     MHD_stop_daemon(s->daemon);
     s->daemon = NULL;
+    uploads_room(s); /* those that waited for it have given up */
     wait_for_all(s); /* workers that had a cancelled request */
     s->tails = tails_free(s->tails);
 }

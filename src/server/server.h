@@ -27,6 +27,8 @@ AL_CHECK al_code server_start(const server_options *o, server **ret, al_err *err
 AL_CHECK al_code server_check_listen(const char *listen, al_err *err);
 /* What it answers with; all outlive server_drain. Once. */
 AL_CHECK al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng, al_err *err);
+/* Adds lines to /metrics, before server_attach; `fn` outlives server_drain. At most 8. */
+void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx);
 /* "127.0.0.1:8000" with the real port; valid until server_free. */
 const char *server_address(const server *s);
 /* Takes no more connections, gives uploads `wait_ms` to become durable and be answered, ends

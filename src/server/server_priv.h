@@ -20,6 +20,7 @@ enum {
     SERVER_CONNECTION_BYTES = 160 * 1024, /* a head of 64 KiB, parsed; touched only as used */
     SERVER_IDLE_S = 75,
     SERVER_DURATIONS = 8,
+    SERVER_METRICS_MAX = 8,
 };
 
 typedef struct server_counts {
@@ -52,6 +53,11 @@ struct server {
     ingest *in;
     engine *eng;
     tails *tails;
+    struct {
+        void (*fn)(void *ctx, al_buf *out);
+        void *ctx;
+    } metrics[SERVER_METRICS_MAX];
+    size_t n_metrics;
     atomic_bool is_attached;
     atomic_bool is_stopping; /* no new requests */
     atomic_bool is_closing;  /* no connection may be suspended any more */

@@ -1,8 +1,9 @@
-/* json_dump: NDJSON on stdin -> what rec_decode made of each line, one JSON object a line on
+/* json_dump [ZONE]: NDJSON on stdin -> what rec_decode made of each line, one JSON object a line on
  * stdout. For tests/integration/test_json_diff.py, which compares it with Python's json.
- * Arrival time is 0. Text that is no UTF-8 would be changed on the way out, so that texts are
- * written as hexadecimal: {"error":bool,"notes":n,"time":"…","seq":n,"message":"hex",
- * "fields":[["hex","type","hex"],…]}. */
+ * Arrival time is 0, times without offset are read in ZONE (utc). Text that is no UTF-8 would be
+ * changed on the way out, so that texts are written as hexadecimal:
+ * {"error":bool,"notes":n,"time":"…","seq":n,"message":"hex", "fields":[["hex","type","hex"],…]}.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +39,19 @@ static void dump(const record *r, unsigned notes)
     (void)printf("]}\n");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    AL_CLEANUP(rec_zone_freep) rec_zone *zone = NULL;
+    al_err err;
+    if (argc > 1 && rec_zone_open(al_cstr(argv[1]), &zone, &err)) {
+        (void)fprintf(stderr, "json_dump: %s\n", err.msg);
+        return EXIT_FAILURE;
+    }
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1 << 16);
     AL_CLEANUP(al_freep) char *line = NULL;
     size_t cap = 0;
     ssize_t n = 0;
-    rec_options opt = {0};
+    rec_options opt = {.zone = zone};
     if (!arena)
         return EXIT_FAILURE;
     while ((n = getline(&line, &cap, stdin)) >= 0) {

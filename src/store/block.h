@@ -1,0 +1,97 @@
+#pragma once
+/* block.h: up to BLOCK_ROWS_MAX rows of one index as compressed columns (doc/format.md section 4).
+ * The same bytes are a part of a log frame and a part of a segment.
+ *
+ * Builder and view: one thread at a time; each is made once and used for many blocks. */
+#include "base/buf.h"
+#include "base/err.h"
+#include "record/record.h"
+#include "store/blob.h"
+#include "store/limits.h"
+
+/* What a directory of blocks says about one of them. */
+typedef struct block_info {
+    uint64_t min_id;
+    uint64_t max_id;
+    int64_t min_ns; /* of the rows' times */
+    int64_t max_ns;
+    uint32_t n_rows;
+    uint32_t first_row; /* of its segment or memtab */
+    uint64_t off;       /* in the segment's file */
+    uint32_t len;       /* encoded bytes */
+    uint32_t raw_bytes; /* decoded bytes, about; saturates */
+} block_info;
+
+/* ---- Building */
+
+typedef struct block_builder block_builder;
+
+/* NULL without memory. */
+block_builder *block_builder_new(void);
+block_builder *block_builder_free(block_builder *b);
+/* Adds a row; everything is copied. Ids must ascend strictly. AL_AGAIN: the block is full, encode
+ * it first (never for the first row). AL_LIMIT: the row alone is too large. AL_NOMEM: start over
+ * with block_builder_clear. */
+AL_CHECK al_code block_builder_add(block_builder *b, const record *r);
+uint32_t block_builder_rows(const block_builder *b);
+/* Appends the encoded block to `out`, describes it (off and first_row stay 0) and clears the
+ * builder. At least one row. */
+AL_CHECK al_code block_builder_encode(block_builder *b, al_buf *out, block_info *ret, al_err *err);
+void block_builder_clear(block_builder *b);
+
+/* ---- Reading */
+
+typedef struct block_view block_view;
+
+/* One column of a field: the distinct (nearly: a value may stand twice) values in order of first
+ * appearance, and for each row which one it has. Evaluate a condition once per value, then look
+ * rows up. */
+typedef struct block_col {
+    const value *values;
+    uint32_t n_values;
+    const uint32_t *row_value; /* per row: index into values, or BLOCK_NO_VALUE */
+} block_col;
+
+#define BLOCK_NO_VALUE UINT32_MAX
+
+/* NULL without memory. */
+block_view *block_view_new(void);
+block_view *block_view_free(block_view *v);
+/* Looks at another block; takes its own reference. Checks and decodes the header only. What the
+ * view gave out before is gone. AL_CORRUPT, AL_NOMEM. */
+AL_CHECK al_code block_view_open(block_view *v, blob *bytes, al_err *err);
+/* As block_view_open, for bytes that stay where they are until the next open. */
+AL_CHECK al_code block_view_open_slice(block_view *v, al_slice bytes, al_err *err);
+
+/* All below: valid until the next open. Columns are decoded (and their checksum checked) at first
+ * use; AL_CORRUPT then, with a message, and whatever was decoded before stays valid. */
+
+const block_info *block_view_info(const block_view *v);
+/* Ascending, one per row. */
+AL_CHECK al_code block_view_ids(block_view *v, const uint64_t **ret, al_err *err);
+AL_CHECK al_code block_view_times(block_view *v, const int64_t **ret, al_err *err);
+AL_CHECK al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err);
+/* Top-level names of all fields in this block. */
+size_t block_view_names(const block_view *v, const al_slice **ret);
+/* The column of top-level field `name`; *ret is NULL when no row has it. */
+AL_CHECK al_code block_view_field(block_view *v, al_slice name, const block_col **ret, al_err *err);
+/* First row whose id is >= `id` (n_rows if none). */
+AL_CHECK al_code block_view_find(block_view *v, uint64_t id, uint32_t *ret_row, al_err *err);
+
+/* Which columns a record must have. */
+typedef struct block_want {
+    bool is_all;           /* message and every field, in the order sent; the rest is ignored */
+    bool message;
+    const al_slice *names; /* top-level names; those that are absent are left out */
+    size_t n_names;
+} block_want;
+
+/* A record view of row `row`. Its `fields` array is valid until the next block_view_record on this
+ * view, everything it points at until the next open. */
+AL_CHECK al_code block_view_record(block_view *v, uint32_t row, const block_want *want, record *ret,
+                                   al_err *err);
+/* Memory the view holds now. */
+size_t block_view_bytes(const block_view *v);
+
+AL_DEFINE_CLEANUP(block_builder, block_builder_free);
+AL_DEFINE_CLEANUP(block_view, block_view_free);

@@ -1,0 +1,611 @@
+/* Reads blocks: header first, each column when it is asked for.
+ * Shape: doc/format.md section 4. The bytes come from disk: every count is checked against the
+ * header, the header against limits.h, before anything is allocated.
+ * Invariants: (1) what was given out lives in `arena` or in the block's bytes until the next open;
+ * (2) a column is decoded at most once; a failed decode leaves it undecoded. */
+#include "store/block.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/crc32c.h"
+#include "base/mem.h"
+#include "store/codec/packed.h"
+#include "store/codec/refs.h"
+#include "store/format.h"
+
+enum { ARENA_BYTES = 256 * 1024 };
+
+typedef struct stored_col {
+    packed part;
+    al_slice bytes; /* stored */
+    bool is_present;
+    bool is_decoded;
+    block_col col;           /* of a field, once decoded */
+    const uint32_t *shapes;  /* numbers of the shapes that list this field */
+    uint32_t n_shapes;
+} stored_col;
+
+typedef struct shape {
+    const uint32_t *cols;
+    uint32_t n;
+} shape;
+
+struct block_view {
+    packer *pack;
+    al_arena *arena;
+    blob *hold; /* NULL: the bytes are the caller's */
+    al_slice bytes;
+    block_info info;
+    stored_col ids, times, message, shapes;
+    uint64_t *id;
+    int64_t *time;
+    al_slice *msg;
+    shape *shape;
+    uint32_t n_shapes;
+    uint32_t *row_shape;
+    stored_col *fields;
+    al_slice *names;
+    size_t n_fields;
+    field *row_fields; /* of the last record given out */
+    size_t row_fields_cap;
+};
+
+block_view *block_view_new(void)
+{
+    block_view *v = al_zalloc(1, sizeof *v);
+    if (!v)
+        return NULL;
+    v->pack = packer_new();
+    v->arena = al_arena_new(ARENA_BYTES);
+    if (!v->pack || !v->arena)
+        return block_view_free(v);
+    return v;
+}
+
+block_view *block_view_free(block_view *v)
+{
+    if (!v)
+        return NULL;
+    (void)packer_free(v->pack);
+    (void)al_arena_free(v->arena);
+    (void)blob_unref(v->hold);
+    free(v->row_fields);
+    free(v);
+    return NULL;
+}
+
+size_t block_view_bytes(const block_view *v)
+{
+    return al_arena_bytes(v->arena) + v->row_fields_cap * sizeof(field) + sizeof *v;
+}
+
+/* Forgets the block; keeps memory for the next. */
+static void reset(block_view *v)
+{
+    al_arena_reset(v->arena);
+    (void)blob_unref(v->hold);
+    *v = (block_view){.pack = v->pack,
+                      .arena = v->arena,
+                      .row_fields = v->row_fields,
+                      .row_fields_cap = v->row_fields_cap};
+}
+
+/* ---- Header */
+
+typedef struct head {
+    uint32_t magic, header_bytes, total_bytes;
+    uint64_t n_columns;
+} head;
+
+static al_code read_fixed(block_view *v, al_rd *r, head *h, al_err *err)
+{
+    h->magic = al_rd_u32(r);
+    h->header_bytes = al_rd_u32(r);
+    h->total_bytes = al_rd_u32(r);
+    v->info.n_rows = al_rd_u32(r);
+    v->info.min_id = al_rd_u64(r);
+    v->info.max_id = al_rd_u64(r);
+    v->info.min_ns = (int64_t)al_rd_u64(r);
+    v->info.max_ns = (int64_t)al_rd_u64(r);
+    v->info.raw_bytes = al_rd_u32(r);
+    if (r->bad || h->magic != FMT_MAGIC_BLOCK)
+        return al_fail(err, AL_CORRUPT, "block: no header");
+    if (h->header_bytes < FMT_BLOCK_FIXED_BYTES + 5 || h->header_bytes > v->bytes.len ||
+        h->total_bytes != v->bytes.len)
+        return al_fail(err, AL_CORRUPT, "block: says %u of %u bytes, there are %zu", h->header_bytes,
+                       h->total_bytes, v->bytes.len);
+    al_slice covered = al_slice_sub(v->bytes, 0, h->header_bytes - 4);
+    al_rd tail = al_rd_of(al_slice_sub(v->bytes, h->header_bytes - 4, h->header_bytes));
+    if (al_crc32c(0, covered.ptr, covered.len) != al_rd_u32(&tail))
+        return al_fail(err, AL_CORRUPT, "block: checksum of the header does not fit");
+    if (v->info.n_rows == 0 || v->info.n_rows > BLOCK_ROWS_MAX)
+        return al_fail(err, AL_CORRUPT, "block: %u rows", v->info.n_rows);
+    if (v->info.min_id > v->info.max_id || v->info.min_ns > v->info.max_ns || v->info.min_ns < 0)
+        return al_fail(err, AL_CORRUPT, "block: ids or times out of order");
+    return AL_OK;
+}
+
+/* One column's entry; its bytes follow those of the columns before it. */
+static al_code read_column(block_view *v, al_rd *r, al_rd *data, uint64_t *decoded, al_err *err)
+{
+    uint8_t kind = al_rd_u8(r);
+    stored_col *slots[] = {[FMT_COL_IDS] = &v->ids,
+                           [FMT_COL_TIMES] = &v->times,
+                           [FMT_COL_MESSAGE] = &v->message,
+                           [FMT_COL_SHAPES] = &v->shapes};
+    stored_col *c = NULL;
+    if (kind == FMT_COL_FIELD) {
+        uint64_t len = al_rd_varint(r);
+        v->names[v->n_fields] = al_rd_bytes(r, len);
+        c = &v->fields[v->n_fields++];
+        *c = (stored_col){0};
+    } else if (kind >= FMT_COL_IDS && kind <= FMT_COL_SHAPES && v->n_fields == 0) {
+        c = slots[kind];
+    }
+    if (!c || c->is_present)
+        return al_fail(err, AL_CORRUPT, "block: column of kind %u", kind);
+    c->is_present = true;
+    c->part = packed_get(r, COLUMN_BYTES_MAX);
+    c->bytes = al_rd_bytes(data, c->part.stored_bytes);
+    *decoded += c->part.raw_bytes;
+    if (r->bad || data->bad || *decoded > BLOCK_DECODED_MAX)
+        return al_fail(err, AL_CORRUPT, "block: column of kind %u does not fit", kind);
+    return AL_OK;
+}
+
+static al_code read_header(block_view *v, al_err *err)
+{
+    head h = {0};
+    al_rd r = al_rd_of(v->bytes);
+    al_code c = read_fixed(v, &r, &h, err);
+    if (c)
+        return c;
+    r = al_rd_of(al_slice_sub(v->bytes, FMT_BLOCK_FIXED_BYTES, h.header_bytes - 4));
+    h.n_columns = al_rd_varint(&r);
+    if (r.bad || h.n_columns > BLOCK_NAMES_MAX + 4 || h.n_columns > r.left)
+        return al_fail(err, AL_CORRUPT, "block: %llu columns", (unsigned long long)h.n_columns);
+    if (v->info.n_rows > 1 && h.n_columns * v->info.n_rows > BLOCK_CELLS_MAX + 4 * BLOCK_ROWS_MAX)
+        return al_fail(err, AL_CORRUPT, "block: %llu columns of %u rows",
+                       (unsigned long long)h.n_columns, v->info.n_rows);
+    v->fields = al_arena_alloc(v->arena, (size_t)h.n_columns, sizeof *v->fields);
+    v->names = al_arena_alloc(v->arena, (size_t)h.n_columns, sizeof *v->names);
+    if (!v->fields || !v->names)
+        return al_fail(err, AL_NOMEM, "block: columns");
+    al_rd data = al_rd_of(al_slice_sub(v->bytes, h.header_bytes, h.total_bytes));
+    uint64_t decoded = 0;
+    for (uint64_t i = 0; i < h.n_columns; i++) {
+        c = read_column(v, &r, &data, &decoded, err);
+        if (c)
+            return c;
+    }
+    if (r.left || data.left || !v->ids.is_present || !v->message.is_present || !v->shapes.is_present)
+        return al_fail(err, AL_CORRUPT, "block: columns missing or bytes left over");
+    v->info.len = h.total_bytes;
+    return AL_OK;
+}
+
+static al_code open_bytes(block_view *v, al_slice bytes, al_err *err)
+{
+    v->bytes = bytes;
+    al_code c = read_header(v, err);
+    if (c)
+        reset(v);
+    return c;
+}
+
+al_code block_view_open(block_view *v, blob *bytes, al_err *err)
+{
+    blob *hold = blob_ref(bytes); /* before reset: it may be the same block */
+    reset(v);
+    v->hold = hold;
+    return open_bytes(v, blob_slice(bytes), err);
+}
+
+al_code block_view_open_slice(block_view *v, al_slice bytes, al_err *err)
+{
+    reset(v);
+    return open_bytes(v, bytes, err);
+}
+
+const block_info *block_view_info(const block_view *v)
+{
+    return &v->info;
+}
+
+size_t block_view_names(const block_view *v, const al_slice **ret)
+{
+    *ret = v->names;
+    return v->n_fields;
+}
+
+/* ---- Columns */
+
+/* The raw bytes of a column: where they are when stored as they are, else unpacked in the arena. */
+static al_code load(block_view *v, const stored_col *c, al_rd *ret, al_err *err)
+{
+    if (packed_is_raw(&c->part)) {
+        *ret = al_rd_of(c->bytes);
+        return packed_check(&c->part, c->bytes, err);
+    }
+    uint8_t *raw = al_arena_alloc(v->arena, (size_t)c->part.raw_bytes, 1);
+    if (!raw)
+        return al_fail(err, AL_NOMEM, "column of %llu bytes",
+                       (unsigned long long)c->part.raw_bytes);
+    *ret = al_rd_of((al_slice){raw, (size_t)c->part.raw_bytes});
+    return packed_load(v->pack, &c->part, c->bytes, raw, err);
+}
+
+static al_code damaged(al_err *err, const char *what)
+{
+    return al_fail(err, AL_CORRUPT, "block: column %s does not decode", what);
+}
+
+al_code block_view_ids(block_view *v, const uint64_t **ret, al_err *err)
+{
+    if (!v->ids.is_decoded) {
+        al_rd r;
+        al_code c = load(v, &v->ids, &r, err);
+        if (c)
+            return c;
+        uint32_t n = v->info.n_rows;
+        v->id = al_arena_alloc(v->arena, n, sizeof *v->id);
+        if (!v->id)
+            return al_fail(err, AL_NOMEM, "ids");
+        v->id[0] = al_rd_u64(&r);
+        for (uint32_t i = 1; i < n; i++) {
+            uint64_t step = al_rd_varint(&r);
+            if (!al_add(v->id[i - 1], step, &v->id[i]) ||
+                !al_add(v->id[i], UINT64_C(1), &v->id[i]))
+                return damaged(err, "ids");
+        }
+        if (r.bad || r.left || v->id[0] != v->info.min_id || v->id[n - 1] != v->info.max_id)
+            return damaged(err, "ids");
+        v->ids.is_decoded = true;
+    }
+    *ret = v->id;
+    return AL_OK;
+}
+
+static al_code decode_times(block_view *v, al_err *err)
+{
+    const uint64_t *ids;
+    al_code c = block_view_ids(v, &ids, err);
+    if (c)
+        return c;
+    uint32_t n = v->info.n_rows;
+    v->time = al_arena_alloc(v->arena, n, sizeof *v->time);
+    if (!v->time)
+        return al_fail(err, AL_NOMEM, "times");
+    for (uint32_t i = 0; i < n; i++)
+        v->time[i] = (int64_t)ids[i]; /* checked below */
+    if (v->times.is_present) {
+        al_rd r;
+        c = load(v, &v->times, &r, err);
+        if (c)
+            return c;
+        uint64_t n_off = al_rd_varint(&r);
+        uint64_t row = 0;
+        for (uint64_t i = 0; i < n_off; i++, row++) {
+            uint64_t skip = al_rd_varint(&r);
+            uint64_t off = al_rd_varint(&r);
+            if (r.bad || skip >= n || (row += skip) >= n || off > ids[row])
+                return damaged(err, "times");
+            v->time[row] = (int64_t)(ids[row] - off);
+        }
+        if (r.bad || r.left)
+            return damaged(err, "times");
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (v->time[i] < v->info.min_ns || v->time[i] > v->info.max_ns)
+            return damaged(err, "times");
+    return AL_OK;
+}
+
+al_code block_view_times(block_view *v, const int64_t **ret, al_err *err)
+{
+    if (!v->times.is_decoded) {
+        al_code c = decode_times(v, err);
+        if (c)
+            return c;
+        v->times.is_decoded = true;
+    }
+    *ret = v->time;
+    return AL_OK;
+}
+
+al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err)
+{
+    if (!v->message.is_decoded) {
+        al_rd r;
+        al_code c = load(v, &v->message, &r, err);
+        if (c)
+            return c;
+        uint32_t n = v->info.n_rows;
+        v->msg = al_arena_alloc(v->arena, n, sizeof *v->msg);
+        if (!v->msg)
+            return al_fail(err, AL_NOMEM, "messages");
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t len = al_rd_varint(&r);
+            if (len > COLUMN_BYTES_MAX)
+                return damaged(err, "messages");
+            v->msg[i].len = (size_t)len;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            v->msg[i] = al_rd_bytes(&r, v->msg[i].len);
+        if (r.bad || r.left)
+            return damaged(err, "messages");
+        v->message.is_decoded = true;
+    }
+    *ret = v->msg;
+    return AL_OK;
+}
+
+/* ---- Shapes */
+
+static al_code decode_shape_list(block_view *v, al_rd *r, al_err *err)
+{
+    uint64_t n = al_rd_varint(r);
+    if (r->bad || n > BLOCK_SHAPES_MAX || n > v->info.n_rows)
+        return damaged(err, "shapes");
+    v->shape = al_arena_alloc(v->arena, (size_t)n, sizeof *v->shape);
+    if (!v->shape)
+        return al_fail(err, AL_NOMEM, "shapes");
+    uint64_t entries = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t n_cols = al_rd_varint(r);
+        entries += n_cols;
+        if (r->bad || n_cols > v->n_fields || entries > BLOCK_SHAPE_ENTRIES_MAX)
+            return damaged(err, "shapes");
+        uint32_t *cols = al_arena_alloc(v->arena, (size_t)n_cols, sizeof *cols);
+        if (!cols)
+            return al_fail(err, AL_NOMEM, "shapes");
+        for (uint64_t k = 0; k < n_cols; k++) {
+            uint64_t col = al_rd_varint(r);
+            if (r->bad || col >= v->n_fields)
+                return damaged(err, "shapes");
+            cols[k] = (uint32_t)col;
+            v->fields[col].n_shapes++;
+        }
+        v->shape[i] = (shape){cols, (uint32_t)n_cols};
+    }
+    v->n_shapes = (uint32_t)n;
+    return AL_OK;
+}
+
+/* Turns the list around: for each field the shapes that have it. A field twice in one shape would
+ * make its values ambiguous: that is damage. */
+static al_code invert_shapes(block_view *v, al_err *err)
+{
+    for (size_t f = 0; f < v->n_fields; f++) {
+        v->fields[f].shapes = al_arena_alloc(v->arena, v->fields[f].n_shapes, sizeof(uint32_t));
+        if (!v->fields[f].shapes)
+            return al_fail(err, AL_NOMEM, "shapes");
+        v->fields[f].n_shapes = 0;
+    }
+    for (uint32_t i = 0; i < v->n_shapes; i++) {
+        for (uint32_t k = 0; k < v->shape[i].n; k++) {
+            stored_col *f = &v->fields[v->shape[i].cols[k]];
+            if (f->n_shapes && f->shapes[f->n_shapes - 1] == i)
+                return damaged(err, "shapes");
+            ((uint32_t *)f->shapes)[f->n_shapes++] = i; /* made above, const for later readers */
+        }
+    }
+    return AL_OK;
+}
+
+static al_code decode_shapes(block_view *v, al_err *err)
+{
+    if (v->shapes.is_decoded)
+        return AL_OK;
+    for (size_t f = 0; f < v->n_fields; f++)
+        v->fields[f].n_shapes = 0; /* of an attempt before this one */
+    al_rd r;
+    al_code c = load(v, &v->shapes, &r, err);
+    if (!c)
+        c = decode_shape_list(v, &r, err);
+    if (!c)
+        c = invert_shapes(v, err);
+    if (c)
+        return c;
+    v->row_shape = al_arena_alloc(v->arena, v->info.n_rows, sizeof *v->row_shape);
+    if (!v->row_shape)
+        return al_fail(err, AL_NOMEM, "shapes");
+    refs_decode(&r, v->info.n_rows, v->n_shapes, v->row_shape);
+    if (r.bad || r.left)
+        return damaged(err, "shapes");
+    v->shapes.is_decoded = true;
+    return AL_OK;
+}
+
+/* ---- Fields */
+
+static al_code decode_values(block_view *v, al_rd *r, block_col *col, al_err *err)
+{
+    uint64_t n = al_rd_varint(r);
+    if (r->bad || n > v->info.n_rows)
+        return damaged(err, "field");
+    al_slice types = al_rd_bytes(r, n);
+    value *values = al_arena_alloc(v->arena, (size_t)n, sizeof *values);
+    if (!values)
+        return al_fail(err, AL_NOMEM, "values");
+    for (size_t i = 0; i < types.len; i++) {
+        if (types.ptr[i] > VAL_OBJECT)
+            return damaged(err, "field");
+        values[i] = (value){.type = (val_type)types.ptr[i]};
+        uint64_t len = values[i].type >= VAL_NUMBER ? al_rd_varint(r) : 0;
+        if (len > COLUMN_BYTES_MAX)
+            return damaged(err, "field");
+        values[i].text.len = (size_t)len;
+    }
+    for (size_t i = 0; i < types.len; i++)
+        values[i].text = al_rd_bytes(r, values[i].text.len);
+    if (r->bad)
+        return damaged(err, "field");
+    *col = (block_col){.values = values, .n_values = (uint32_t)n};
+    return AL_OK;
+}
+
+static al_code decode_rows(block_view *v, const stored_col *c, al_rd *r, block_col *col, al_err *err)
+{
+    uint32_t n = v->info.n_rows;
+    uint8_t *has = al_arena_alloc(v->arena, v->n_shapes, 1);
+    uint32_t *rows = al_arena_alloc(v->arena, n, sizeof *rows);
+    uint32_t *refs = al_arena_alloc(v->arena, n, sizeof *refs);
+    if (!has || !rows || !refs)
+        return al_fail(err, AL_NOMEM, "rows of a field");
+    memset(has, 0, v->n_shapes);
+    for (uint32_t i = 0; i < c->n_shapes; i++)
+        has[c->shapes[i]] = 1;
+    uint32_t n_present = 0;
+    for (uint32_t i = 0; i < n; i++)
+        n_present += has[v->row_shape[i]];
+    refs_decode(r, n_present, col->n_values, refs);
+    if (r->bad || r->left)
+        return damaged(err, "field");
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < n; i++)
+        rows[i] = has[v->row_shape[i]] ? refs[next++] : BLOCK_NO_VALUE;
+    col->row_value = rows;
+    return AL_OK;
+}
+
+static al_code decode_field(block_view *v, stored_col *c, al_err *err)
+{
+    if (c->is_decoded)
+        return AL_OK;
+    al_code code = decode_shapes(v, err);
+    if (code)
+        return code;
+    al_rd r;
+    block_col col = {0};
+    code = load(v, c, &r, err);
+    if (!code)
+        code = decode_values(v, &r, &col, err);
+    if (!code)
+        code = decode_rows(v, c, &r, &col, err);
+    if (code)
+        return code;
+    c->col = col;
+    c->is_decoded = true;
+    return AL_OK;
+}
+
+static stored_col *find_field(block_view *v, al_slice name)
+{
+    for (size_t i = 0; i < v->n_fields; i++)
+        if (al_slice_eq(v->names[i], name))
+            return &v->fields[i];
+    return NULL;
+}
+
+al_code block_view_field(block_view *v, al_slice name, const block_col **ret, al_err *err)
+{
+    stored_col *f = find_field(v, name);
+    if (f) {
+        al_code c = decode_field(v, f, err);
+        if (c)
+            return c;
+    }
+    *ret = f ? &f->col : NULL;
+    return AL_OK;
+}
+
+al_code block_view_find(block_view *v, uint64_t id, uint32_t *ret_row, al_err *err)
+{
+    const uint64_t *ids;
+    al_code c = block_view_ids(v, &ids, err);
+    if (c)
+        return c;
+    uint32_t lo = 0;
+    uint32_t hi = v->info.n_rows;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (ids[mid] < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *ret_row = lo;
+    return AL_OK;
+}
+
+/* ---- Records */
+
+static al_code reserve_fields(block_view *v, size_t n, al_err *err)
+{
+    if (n <= v->row_fields_cap)
+        return AL_OK;
+    field *grown = al_realloc(v->row_fields, n, sizeof *grown);
+    if (!grown)
+        return al_fail(err, AL_NOMEM, "fields of a record");
+    v->row_fields = grown;
+    v->row_fields_cap = n;
+    return AL_OK;
+}
+
+static al_code all_fields(block_view *v, uint32_t row, uint32_t *ret_n, al_err *err)
+{
+    al_code c = decode_shapes(v, err);
+    if (c)
+        return c;
+    const shape *s = &v->shape[v->row_shape[row]];
+    c = reserve_fields(v, s->n, err);
+    for (uint32_t i = 0; !c && i < s->n; i++) {
+        stored_col *f = &v->fields[s->cols[i]];
+        c = decode_field(v, f, err);
+        if (!c)
+            v->row_fields[i] = (field){.name = v->names[s->cols[i]],
+                                       .val = f->col.values[f->col.row_value[row]]};
+    }
+    *ret_n = s->n;
+    return c;
+}
+
+static al_code some_fields(block_view *v, uint32_t row, const block_want *want, uint32_t *ret_n,
+                           al_err *err)
+{
+    uint32_t n = 0;
+    al_code c = reserve_fields(v, want->n_names, err);
+    for (size_t i = 0; !c && i < want->n_names; i++) {
+        const block_col *col = NULL;
+        c = block_view_field(v, want->names[i], &col, err);
+        if (!c && col && col->row_value[row] != BLOCK_NO_VALUE)
+            v->row_fields[n++] =
+                (field){.name = want->names[i], .val = col->values[col->row_value[row]]};
+    }
+    *ret_n = n;
+    return c;
+}
+
+al_code block_view_record(block_view *v, uint32_t row, const block_want *want, record *ret,
+                          al_err *err)
+{
+    assert(row < v->info.n_rows);
+    record r = {0};
+    const uint64_t *ids;
+    const int64_t *times;
+    al_code c = block_view_times(v, &times, err);
+    if (!c)
+        c = block_view_ids(v, &ids, err);
+    if (c)
+        return c;
+    r.id = ids[row];
+    r.time_ns = times[row];
+    if (want->is_all || want->message) {
+        const al_slice *messages;
+        c = block_view_messages(v, &messages, err);
+        if (c)
+            return c;
+        r.message = messages[row];
+    }
+    c = want->is_all ? all_fields(v, row, &r.n_fields, err)
+                     : some_fields(v, row, want, &r.n_fields, err);
+    if (c)
+        return c;
+    r.fields = v->row_fields;
+    *ret = r;
+    return AL_OK;
+}

@@ -1,0 +1,57 @@
+#pragma once
+/* reading.h: what every question has in common: the pinned indexes of its scope, a filter for each,
+ * its budget, and what its answer is missing. One thread at a time; lives as long as the call. */
+#include "store/filter.h"
+#include "store/store_priv.h"
+
+typedef struct reading {
+    engine *e;
+    const eng_scope *scope;
+    const eng_budget *budget; /* may be NULL */
+    eng_answer *answer;       /* zeroed by reading_open */
+    al_arena *arena;
+    store_pin *pin;
+    filter **filters; /* one an index of the scope */
+    bool is_out;      /* the budget is used up: look at no more rows */
+} reading;
+
+/* AL_NOT_FOUND: an index is unknown. Zeroed memory may be closed. */
+AL_CHECK al_code reading_open(reading *rd, engine *e, const eng_scope *scope,
+                              const eng_budget *budget, eng_answer *answer, al_err *err);
+void reading_close(reading *rd);
+
+/* n more rows were looked at: sets is_out (with a reason in the answer) when that was the last that
+ * the budget allows. AL_CANCELLED. */
+AL_CHECK al_code reading_spend(reading *rd, uint64_t n);
+/* Something of a unit could not be read for reason `c` (message in err). Notes it in the answer and
+ * returns AL_OK, unless the failure says nothing about the unit (AL_NOMEM). */
+AL_CHECK al_code reading_damage(reading *rd, const unit *u, al_code c, const al_err *err);
+/* Adds the quarantined segments of the scope to the answer. */
+void reading_note_missing(reading *rd);
+void reading_note_gave_up(reading *rd);
+
+/* ---- Times */
+static inline bool reading_has_time(const reading *rd, int64_t t)
+{
+    return t >= rd->scope->from_ns && (t < rd->scope->to_ns || rd->scope->to_ns == INT64_MAX);
+}
+/* Are all, are some times between min and max (both included) in the range? */
+static inline bool reading_has_all_times(const reading *rd, int64_t min_ns, int64_t max_ns)
+{
+    return reading_has_time(rd, min_ns) && reading_has_time(rd, max_ns);
+}
+bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns);
+
+/* Could any row of the unit match, by the names of its fields? */
+bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b);
+
+/* ---- Rows of one block, decided in pieces. */
+typedef struct decided {
+    block_view *view; /* open */
+    verdicts *known;
+    uint32_t index_no;
+    row_bits bits; /* right for the rows that reading_decide was asked about */
+} decided;
+
+/* Decides rows [from, to): time range and query; spends them. */
+AL_CHECK al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to, al_err *err);

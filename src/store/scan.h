@@ -1,0 +1,35 @@
+#pragma once
+/* scan.h: all matching rows of a scope block by block, in no order: for what only counts. One
+ * thread at a time. */
+#include "store/reading.h"
+
+/* Rows of one block. */
+typedef struct scan_block {
+    uint32_t index_no;
+    const block_info *info;
+    const unit *u;
+    /* All rows of the block match, and nothing had to be decoded to know it: then `view` is NULL
+     * unless scan_options.needs_view. */
+    bool is_whole;
+    block_view *view;
+    const row_bits *bits; /* of the rows [0, n_rows) that were looked at; right also when is_whole
+                             and there is a view */
+    uint32_t n_rows;
+} scan_block;
+
+typedef al_code scan_fn(void *ctx, const scan_block *b, al_err *err);
+
+/* Whether a block that matches as a whole has to be opened for `fn` all the same. */
+typedef bool scan_needs_fn(void *ctx, const block_info *info);
+
+typedef struct scan_options {
+    scan_needs_fn *needs_view; /* NULL: never */
+    const plan_head *heads;    /* only units with one of these columns; n_heads 0: all */
+    uint32_t n_heads;
+} scan_options;
+
+/* Calls `fn` for each block that may hold matching rows, until the budget is used up
+ * (reading.is_out) or `fn` fails (its code is returned, except damage: AL_CORRUPT and AL_IO are
+ * noted in the answer, and the scan goes on with the next block). Sets answer->is_at_end. */
+AL_CHECK al_code scan_run(reading *rd, const scan_options *opt, scan_fn *fn, void *ctx,
+                          al_err *err);

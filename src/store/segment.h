@@ -1,0 +1,62 @@
+#pragma once
+/* segment.h: one immutable file of rows of one index and partition, in id order (doc/format.md
+ * section 5). Knows its own file and nothing of others. Handles are refcounted; any thread.
+ *
+ * A handle holds only the summary that stands in the manifest: the file is opened, and its
+ * directory of blocks read, at first use, through bounded caches (seg_env). */
+#include "base/err.h"
+#include "base/io.h"
+#include "store/blob.h"
+#include "store/block.h"
+#include "store/positions.h"
+
+typedef struct segment segment;
+typedef struct seg_env seg_env; /* caches shared by all segments of a store: seg_env.h */
+
+/* What the manifest says of a segment. */
+typedef struct seg_summary {
+    uint64_t id;         /* file id, never reused within the index */
+    uint32_t day;        /* partition: UTC day number (days since 1970) ... */
+    bool is_off;         /* ... of the ids; or of the arrival, for rows more than a day off */
+    bool is_quarantined; /* damaged: set aside as *.bad, not read, answers are partial */
+    bool has_positions;  /* there is a .pos file */
+    uint64_t n_rows;
+    uint64_t bytes; /* of the .seg and .pos files */
+    uint64_t min_id;
+    uint64_t max_id;
+    int64_t min_ns; /* of the times */
+    int64_t max_ns;
+    int64_t max_arrival_ns; /* wall clock */
+    uint64_t max_frame;     /* of its rows */
+    uint64_t unplaced_frame; /* greatest frame of rows whose position is not known any more; 0 none */
+    uint32_t n_names;        /* distinct top-level field names */
+} seg_summary;
+
+/* The directory of blocks; refcounted, immutable. */
+typedef struct seg_index {
+    uint32_t n_blocks;
+    const block_info *blocks; /* ascending ids */
+    uint32_t n_names;
+    const al_slice *names; /* distinct top-level field names, sorted by bytes */
+} seg_index;
+
+segment *seg_ref(segment *s);
+segment *seg_unref(segment *s);
+const seg_summary *seg_summary_of(const segment *s);
+/* For messages: "12/00000000000000a1.seg". */
+const char *seg_name(const segment *s);
+
+/* Reads header, footer and directory (or finds them in the cache). AL_CORRUPT, AL_TOO_NEW, AL_IO,
+ * AL_NOMEM. Give it back with seg_index_unref. */
+AL_CHECK al_code seg_index_get(segment *s, seg_index **ret, al_err *err);
+seg_index *seg_index_unref(seg_index *ix);
+/* Is there a row with this top-level field? */
+bool seg_index_has_name(const seg_index *ix, al_slice name);
+/* Block `i`, through the cache; encoded: look at it with a block_view. */
+AL_CHECK al_code seg_read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret,
+                                al_err *err);
+/* Arrival positions of its rows. AL_NOT_FOUND: it has none any more. */
+AL_CHECK al_code seg_positions(segment *s, positions **ret, al_err *err);
+
+AL_DEFINE_CLEANUP(segment, seg_unref);
+AL_DEFINE_CLEANUP(seg_index, seg_index_unref);

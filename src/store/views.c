@@ -1,0 +1,147 @@
+/* A small cache of open blocks, least recently used out first.
+ *
+ * Why: a search over many overlapping units (late records, a long tail of small frames) goes back
+ * and forth between their blocks; keeping all of them decoded is unbounded, decoding anew for each
+ * row is hopeless.
+ *
+ * Invariant: slots are never more than VIEWS_MAX, and more than VIEWS_BYTES only while a single
+ * block alone is larger. */
+#include "store/views.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+typedef struct view_slot {
+    bool is_open;
+    view_key key;
+    uint64_t last_use;
+    size_t bytes;
+    decided d;
+} view_slot;
+
+struct views {
+    reading *rd;
+    view_slot *slots[VIEWS_MAX];
+    uint32_t n_slots;
+    uint64_t n_uses;
+    size_t bytes;
+};
+
+views *views_new(reading *rd)
+{
+    views *v = al_zalloc(1, sizeof *v);
+    if (v)
+        v->rd = rd;
+    return v;
+}
+
+static void slot_free(view_slot *s)
+{
+    if (!s)
+        return;
+    (void)block_view_free(s->d.view);
+    (void)verdicts_free(s->d.known);
+    free(s);
+}
+
+views *views_free(views *v)
+{
+    for (uint32_t i = 0; v && i < v->n_slots; i++)
+        slot_free(v->slots[i]);
+    free(v);
+    return NULL;
+}
+
+static view_slot *find(views *v, view_key key)
+{
+    for (uint32_t i = 0; i < v->n_slots; i++) {
+        view_slot *s = v->slots[i];
+        if (s->is_open && s->key.owner == key.owner && s->key.block == key.block)
+            return s;
+    }
+    return NULL;
+}
+
+/* Where the least recently used slot stands. */
+static uint32_t oldest(const views *v)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 1; i < v->n_slots; i++)
+        if (v->slots[i]->last_use < v->slots[at]->last_use)
+            at = i;
+    return at;
+}
+
+/* Decoded columns grow while a block is used: what it holds is asked anew at each use of another.
+ */
+static void weigh(views *v)
+{
+    v->bytes = 0;
+    for (uint32_t i = 0; i < v->n_slots; i++)
+        v->bytes += v->slots[i]->is_open ? block_view_bytes(v->slots[i]->d.view) : 0;
+}
+
+static void shrink(views *v)
+{
+    for (weigh(v); v->n_slots > 1 && v->bytes > VIEWS_BYTES; weigh(v)) {
+        uint32_t at = oldest(v);
+        slot_free(v->slots[at]);
+        v->slots[at] = v->slots[--v->n_slots];
+    }
+}
+
+/* A slot to open a block in. Verdicts belong to one filter, so a slot that is used for another
+ * index gets new ones. */
+static view_slot *take_slot(views *v, uint32_t index_no)
+{
+    shrink(v);
+    view_slot *s = NULL;
+    if (v->n_slots == VIEWS_MAX) {
+        s = v->slots[oldest(v)];
+    } else {
+        s = al_zalloc(1, sizeof *s);
+        if (!s)
+            return NULL;
+        s->d.view = block_view_new();
+        s->d.index_no = UINT32_MAX;
+        v->slots[v->n_slots++] = s;
+    }
+    s->is_open = false;
+    if (s->d.index_no != index_no) {
+        (void)verdicts_free(s->d.known);
+        s->d.known = verdicts_new(v->rd->filters[index_no]);
+        s->d.index_no = index_no;
+    }
+    if (!s->d.view || !s->d.known) {
+        s->d.index_no = UINT32_MAX;
+        return NULL;
+    }
+    verdicts_clear(s->d.known);
+    return s;
+}
+
+al_code views_get(views *v, view_key key, uint32_t index_no, const unit *u,
+                  const unit_blocks *blocks, decided **ret, bool *ret_is_new, al_err *err)
+{
+    assert(key.block < blocks->n_blocks);
+    view_slot *s = find(v, key);
+    *ret_is_new = !s;
+    if (!s) {
+        s = take_slot(v, index_no);
+        if (!s)
+            return al_fail(err, AL_NOMEM, "open a block");
+        AL_CLEANUP(blob_unrefp) blob *bytes = NULL;
+        al_code c = unit_read_block(u, blocks, key.block, &bytes, err);
+        if (!c)
+            c = block_view_open(s->d.view, bytes, err);
+        if (c)
+            return c;
+        s->key = key;
+        s->is_open = true;
+    }
+    s->last_use = ++v->n_uses;
+    *ret = &s->d;
+    return AL_OK;
+}

@@ -1,0 +1,256 @@
+/* The log of one data directory.
+ * Why: a record is acknowledged before its segment exists; these files are what survives.
+ * Shape: doc/format.md section 3. Invariants: (1) everything below files[last].bytes is on disk;
+ * (2) a frame is valid only if its crc and sequence fit; (3) a file that failed to sync, or that
+ * may already have a successor, is never written to again: the successor's header says where it
+ * ends; (4) a file's header and name are on disk before its first frame is written.
+ * Threads: the committer's only; replay runs before it starts. */
+#include "store/wal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/file_header.h"
+#include "store/format.h"
+#include "store/limits.h"
+#include "store/names.h"
+#include "store/wal_priv.h"
+
+wal_file *wal_add_file(wal *w, const wal_file *f)
+{
+    wal_file *grown =
+        al_grow(w->files, &w->files_cap, w->n_files, sizeof *grown, 16, WAL_FILES_MAX);
+    if (!grown)
+        return NULL;
+    w->files = grown;
+    w->files[w->n_files] = *f;
+    return &w->files[w->n_files++];
+}
+
+wal *wal_close(wal *w)
+{
+    if (!w)
+        return NULL;
+    if (w->fd >= 0)
+        w->io->close(w->io, w->fd);
+    free(w->files);
+    free(w);
+    return NULL;
+}
+
+/* A full disk is an answer, not a failure. */
+static al_code as_full(al_code c, const al_err *err)
+{
+    return c == AL_IO && err && (err->sys_errno == ENOSPC || err->sys_errno == EDQUOT) ? AL_AGAIN
+                                                                                       : c;
+}
+
+static al_code write_header(wal *w, int fd, const file_header *h, al_err *err)
+{
+    al_buf b;
+    al_buf_init(&b, FMT_HEADER_BYTES);
+    file_header_encode(h, &b);
+    al_code c = al_buf_code(&b);
+    if (c)
+        (void)al_fail(err, c, "log header");
+    else
+        c = w->io->write_at(w->io, fd, b.ptr, b.len, 0, err);
+    al_buf_done(&b);
+    if (!c)
+        c = w->io->sync(w->io, fd, err);
+    if (!c)
+        c = w->io->sync_dir(w->io, w->dir, err);
+    return c;
+}
+
+/* Where the newest file that holds frames ends; 0 when there is none. */
+static uint64_t end_of_frames(const wal *w)
+{
+    for (size_t i = w->n_files; i-- > 0;)
+        if (w->files[i].last_seq >= w->files[i].first_seq)
+            return w->files[i].bytes;
+    return 0;
+}
+
+al_code wal_rotate(wal *w, al_err *err)
+{
+    wal_file next = {.number = ++w->number_max,
+                     .first_seq = w->seq + 1,
+                     .last_seq = w->seq,
+                     .bytes = FMT_HEADER_BYTES};
+    file_header h = {.magic = FMT_MAGIC_LOG,
+                     .file_id = next.number,
+                     .first_frame = next.first_seq,
+                     .prev_end = end_of_frames(w)};
+    memcpy(h.store_id, w->store_id, sizeof h.store_id);
+    char name[NAME_BYTES];
+    names_format(name, NAME_LOG, next.number);
+    w->must_rotate = true; /* invariant 3: from here on a successor may exist */
+    int fd = -1;
+    al_code c = w->io->open(w->io, w->dir, name, AL_OPEN_CREATE, &fd, err);
+    if (c)
+        return as_full(c, err);
+    c = write_header(w, fd, &h, err);
+    if (!c && !wal_add_file(w, &next))
+        c = al_fail(err, AL_NOMEM, "log files");
+    if (c) {
+        al_err ignored; /* an empty log file is ignored by replay */
+        w->io->close(w->io, fd);
+        (void)w->io->unlink(w->io, w->dir, name, &ignored);
+        return as_full(c, err);
+    }
+    if (w->fd >= 0)
+        w->io->close(w->io, w->fd);
+    w->fd = fd;
+    w->must_rotate = false;
+    w->syncs++;
+    w->bytes_written += FMT_HEADER_BYTES;
+    return AL_OK;
+}
+
+al_code wal_start(wal *w, uint64_t seq_min, al_err *err)
+{
+    assert(w->fd < 0);
+    if (w->seq < seq_min)
+        w->seq = seq_min;
+    return wal_rotate(w, err);
+}
+
+/* Puts the frame behind the file's last one; on failure the file is as before or not used again. */
+static al_code append(wal *w, al_buf *frame, al_err *err)
+{
+    wal_file *f = &w->files[w->n_files - 1];
+    frame_seal(frame->ptr, frame->len, w->seq + 1, f->bytes, f->number);
+    al_code c = w->io->write_at(w->io, w->fd, frame->ptr, frame->len, f->bytes, err);
+    if (c) {
+        al_err ignored; /* the first failure is the one to tell */
+        if (w->io->truncate(w->io, w->fd, f->bytes, &ignored))
+            w->must_rotate = true;
+        return c;
+    }
+    c = w->io->sync(w->io, w->fd, err);
+    if (c) {
+        al_err ignored;
+        w->must_rotate = true; /* invariant 3 */
+        (void)w->io->truncate(w->io, w->fd, f->bytes, &ignored);
+        return c;
+    }
+    w->syncs++;
+    w->bytes_written += frame->len;
+    f->bytes += frame->len;
+    f->last_seq = ++w->seq;
+    return AL_OK;
+}
+
+al_code wal_commit(wal *w, al_buf *frame, bool has_marks, uint64_t *ret_seq, al_err *err)
+{
+    assert(w->fd >= 0);
+    assert(al_buf_code(frame) == AL_OK);
+    al_err mine = {0};
+    al_code c = AL_OK;
+    for (int tries = 0; tries < 2; tries++) {
+        const wal_file *f = &w->files[w->n_files - 1];
+        bool is_full = f->bytes > FMT_HEADER_BYTES && f->bytes + frame->len > LOG_FILE_BYTES;
+        if (w->must_rotate || is_full)
+            c = wal_rotate(w, &mine);
+        if (!c)
+            c = append(w, frame, &mine);
+        if (!c || !w->must_rotate)
+            break;
+        if (tries == 0)
+            c = AL_OK; /* what could not be synced is written once more, to a new file */
+    }
+    if (c) {
+        if (err)
+            *err = mine;
+        return as_full(c, &mine);
+    }
+    if (has_marks)
+        w->files[w->n_files - 1].has_marks = true;
+    *ret_seq = w->seq;
+    return AL_OK;
+}
+
+/* Files before the one in use whose frames all come before `seq`. */
+static size_t n_forgettable(const wal *w, uint64_t seq)
+{
+    size_t n = 0;
+    while (n + 1 < w->n_files && w->files[n].last_seq < seq)
+        n++;
+    return n;
+}
+
+bool wal_can_forget(const wal *w, uint64_t seq, bool *ret_marks)
+{
+    size_t n = n_forgettable(w, seq);
+    *ret_marks = false;
+    for (size_t i = 0; i < n; i++)
+        *ret_marks |= w->files[i].has_marks;
+    return n > 0;
+}
+
+static al_code forget_file(wal *w, const wal_file *f, al_err *err)
+{
+    char name[NAME_BYTES];
+    char bad[NAME_BYTES + sizeof NAME_SUFFIX_BAD];
+    names_format(name, NAME_LOG, f->number);
+    if (!f->is_bad) {
+        al_code c = w->io->unlink(w->io, w->dir, name, err);
+        return c == AL_NOT_FOUND ? AL_OK : c;
+    }
+    (void)snprintf(bad, sizeof bad, "%s%s", name, NAME_SUFFIX_BAD);
+    return w->io->rename(w->io, w->dir, name, bad, err);
+}
+
+al_code wal_forget(wal *w, uint64_t seq, al_err *err)
+{
+    size_t n = n_forgettable(w, seq);
+    al_code c = AL_OK;
+    size_t done = 0;
+    /* Oldest first: what is left is always the newest part of the log without a gap. */
+    while (!c && done < n) {
+        c = forget_file(w, &w->files[done], err);
+        done += c == AL_OK;
+    }
+    w->n_files -= done;
+    if (done)
+        memmove(w->files, w->files + done, w->n_files * sizeof *w->files);
+    return c;
+}
+
+uint64_t wal_last_seq(const wal *w)
+{
+    return w->seq;
+}
+
+uint64_t wal_first_seq(const wal *w)
+{
+    return w->n_files ? w->files[0].first_seq : w->seq + 1;
+}
+
+uint64_t wal_bytes(const wal *w)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < w->n_files; i++)
+        n += w->files[i].bytes;
+    return n;
+}
+
+uint64_t wal_file_bytes(const wal *w)
+{
+    return w->n_files ? w->files[w->n_files - 1].bytes : 0;
+}
+
+uint64_t wal_bytes_written(const wal *w)
+{
+    return w->bytes_written;
+}
+
+uint64_t wal_syncs(const wal *w)
+{
+    return w->syncs;
+}

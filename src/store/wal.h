@@ -1,0 +1,57 @@
+#pragma once
+/* wal.h: the log of a store: makes accepted records survive a crash. One writer thread; replay runs
+ * before the writer starts. */
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "store/frame.h"
+
+typedef struct wal wal;
+
+/* ---- Replay */
+
+typedef struct wal_visitor {
+    void *ctx;
+    /* A whole frame, in order. The body is valid during the call. */
+    al_code (*frame)(void *ctx, uint64_t seq, al_slice body, al_err *err);
+    /* Bytes that do not check out where acknowledged frames must be; `file` as in names.h. Replay
+     * goes on behind them. May be NULL. */
+    void (*damage)(void *ctx, const char *file, const char *why);
+    /* A torn end of the newest file: frames that were never acknowledged. May be NULL. */
+    void (*torn)(void *ctx, const char *file, uint64_t at, uint64_t bytes);
+} wal_visitor;
+
+/* Reads every log file in `dir` (the log's own directory) and keeps what it learned for wal_start.
+ * `store_id` is borrowed until close. AL_TOO_NEW, AL_IO, AL_NOMEM, and what the visitor answers. */
+AL_CHECK al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id,
+                            const wal_visitor *v, wal **ret, al_err *err);
+/* Closes; nothing is written. */
+wal *wal_close(wal *w);
+
+/* ---- Writing */
+
+/* Begins a new file; frames go on behind `seq_min` at least (manifests may know more than a damaged
+ * log). AL_AGAIN: the disk is full. AL_IO. */
+AL_CHECK al_code wal_start(wal *w, uint64_t seq_min, al_err *err);
+/* Makes one frame (from frame_begin ...) durable and returns its sequence. `has_marks`: the file
+ * must not be forgotten without a checkpoint. When this fails nothing was added: AL_AGAIN the disk
+ * is full, AL_IO (the file that failed is not written to again). */
+AL_CHECK al_code wal_commit(wal *w, al_buf *frame, bool has_marks, uint64_t *ret_seq, al_err *err);
+/* Ends the file in use and begins the next one. */
+AL_CHECK al_code wal_rotate(wal *w, al_err *err);
+/* Do files that end before frame `seq` exist? *ret_marks: some of them hold marks. */
+bool wal_can_forget(const wal *w, uint64_t seq, bool *ret_marks);
+/* Deletes the files that end before frame `seq` (damaged ones become *.bad). A failure leaves some
+ * of them; they are deleted at a later try. */
+AL_CHECK al_code wal_forget(wal *w, uint64_t seq, al_err *err);
+
+uint64_t wal_last_seq(const wal *w);
+/* First frame of the oldest file; wal_last_seq + 1 when there is none. */
+uint64_t wal_first_seq(const wal *w);
+uint64_t wal_bytes(const wal *w);
+uint64_t wal_file_bytes(const wal *w); /* of the file in use */
+uint64_t wal_bytes_written(const wal *w);
+uint64_t wal_syncs(const wal *w);
+
+AL_DEFINE_CLEANUP(wal, wal_close);

@@ -1,0 +1,32 @@
+#pragma once
+/* wal_priv.h: what wal.c (writing) and wal_replay.c (reading) share. */
+#include "store/wal.h"
+
+typedef struct wal_file {
+    uint64_t number;
+    uint64_t first_seq; /* of its first frame, were there one */
+    uint64_t last_seq;  /* first_seq - 1: none */
+    uint64_t bytes;     /* that count: up to the end of its last whole frame */
+    bool has_marks;
+    bool is_bad; /* damaged: becomes *.bad instead of being deleted */
+} wal_file;
+
+enum { WAL_FILES_MAX = 1 << 20 };
+
+struct wal {
+    const al_io *io;
+    int dir;
+    const uint8_t *store_id;
+    wal_file *files; /* ascending; the last one is in use once fd is open */
+    size_t n_files;
+    size_t files_cap;
+    uint64_t number_max; /* greatest number of any log file seen or tried */
+    uint64_t seq;        /* of the last frame */
+    int fd;              /* -1: not started */
+    bool must_rotate;    /* the file in use is not trusted any more, or may have a successor */
+    uint64_t bytes_written;
+    uint64_t syncs;
+};
+
+/* The new last entry, or NULL without memory. */
+wal_file *wal_add_file(wal *w, const wal_file *f);

@@ -8,6 +8,7 @@ loopback, an own node name, cookie and epmd. Server and epmd end with this proce
 
 Needs Debian's rabbitmq-server and python3-amqp.
 """
+import collections
 import ctypes
 import json
 import os
@@ -47,7 +48,7 @@ def end_with_parent():
 
 
 class Broker:
-    """`vhosts`: made besides "/". `management`: with its HTTP API. `tls`: (ca, cert, key) files."""
+    """`management`: with its HTTP API. `tls`: (ca, certificate, key) files."""
 
     def __init__(self, management=False, tls=None):
         self.port, self.epmd_port, self.dist_port, self.management_port, self.tls_port = free_ports(5)
@@ -259,72 +260,65 @@ class CarefulSender:
         self.broker = broker
         self.window = window
         self.durable = durable
-        self.waiting = {}  # delivery tag -> (key, body, id), in order
-        self.confirmed = set()
+        self.todo = collections.deque()  # (key, body, id)
+        self.waiting = {}  # delivery tag -> the same, published and unconfirmed
+        self.confirmed = set()  # ids
         self.resent = 0
         self.connection = None
 
     def _connect(self):
-        while True:
-            try:
-                self.connection = self.broker.connect()
-                self.channel = self.connection.channel()
-                self.channel.confirm_select()
-                self.channel.events["basic_ack"].add(self._acked)
-                self.channel.events["basic_nack"].add(self._nacked)
-                self.channel.exchange_declare("logstash", "topic", durable=self.durable,
-                                              auto_delete=False)
-                break
-            except (OSError, amqp.AMQPError):
-                time.sleep(0.1)  # the broker is away: between two attempts
-        again = list(self.waiting.values())
+        self.connection = self.broker.connect()
+        self.channel = self.connection.channel()
+        self.channel.confirm_select()
+        self.channel.events["basic_ack"].add(self._acked)
+        self.channel.events["basic_nack"].add(self._nacked)
+        self.channel.exchange_declare("logstash", "topic", durable=self.durable, auto_delete=False)
+        self.tag = 0
+
+    def _lost(self):
+        self.resent += len(self.waiting)
+        self.todo.extendleft(reversed(list(self.waiting.values())))
         self.waiting = {}
-        self.resent += len(again)
-        for message in again:
-            self._publish(*message)
+        if self.connection is not None:
+            self.connection.collect()
+        self.connection = None
+        time.sleep(0.1)  # the broker is away: between two attempts
 
-    def _publish(self, key, body, ident):
-        self.tag = getattr(self, "tag", 0) + 1 if self.waiting or hasattr(self, "tag") else 1
-        self.waiting[self.tag] = (key, body, ident)
-        message = amqp.Message(body, delivery_mode=2, message_id=ident)
-        self.channel.basic_publish(message, "logstash", key)
-
-    def _done(self, tag, multiple):
+    def _take(self, tag, multiple):
         tags = [t for t in self.waiting if t <= tag] if multiple else [tag]
         return [self.waiting.pop(t) for t in tags if t in self.waiting]
 
     def _acked(self, tag, multiple):
-        self.confirmed.update(m[2] for m in self._done(tag, multiple))
+        self.confirmed.update(m[2] for m in self._take(tag, multiple))
 
     def _nacked(self, tag, multiple):
-        for message in self._done(tag, multiple):
-            self._publish(*message)
+        self.todo.extend(self._take(tag, multiple))
 
-    def _again(self):
-        try:
-            self.connection.collect()
-        except (OSError, amqp.AMQPError, AttributeError):
-            pass  # it is lost already
-        if hasattr(self, "tag"):
-            del self.tag
-        self._connect()
+    def _publish(self):
+        key, body, ident = message = self.todo.popleft()
+        self.tag += 1
+        self.waiting[self.tag] = message
+        self.channel.basic_publish(amqp.Message(body, delivery_mode=2, message_id=ident),
+                                   "logstash", key)
+
+    def _run(self, is_done):
+        while not is_done():
+            try:
+                if self.connection is None:
+                    self._connect()
+                while self.todo and len(self.waiting) < self.window:
+                    self._publish()
+                if not is_done():
+                    self.connection.drain_events(timeout=30)
+            except (OSError, amqp.AMQPError):
+                self._lost()
 
     def send(self, key, body, ident):
-        if self.connection is None:
-            self._connect()
-        message = (key, body, ident)
-        try:
-            self._publish(*message)
-            while len(self.waiting) >= self.window:
-                self.connection.drain_events(timeout=30)
-        except (OSError, amqp.AMQPError):
-            self._again()
+        """Returns when it is published and fewer than `window` are unconfirmed."""
+        self.todo.append((key, body, ident))
+        self._run(lambda: not self.todo and len(self.waiting) < self.window)
 
     def finish(self):
         """Returns when everything is confirmed."""
-        while self.waiting:
-            try:
-                self.connection.drain_events(timeout=30)
-            except (OSError, amqp.AMQPError):
-                self._again()
+        self._run(lambda: not self.todo and not self.waiting)
         self.connection.close()

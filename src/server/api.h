@@ -70,7 +70,9 @@ void api_openapi(req *r);
 
 /* ---- tail.c */
 AL_CHECK al_code tails_new(server *s, tails **ret, al_err *err);
-/* After the last request has ended. */
+/* Ends its thread; after the last request. ingest may still tell it of commits. */
+void tails_stop(tails *t);
+/* After the engine was closed. */
 tails *tails_free(tails *t);
 size_t tails_count(tails *t);
 

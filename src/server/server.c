@@ -637,6 +637,8 @@ static void wait_for_all(server *s)
  * they are set: so nothing is suspended when the library stops, which it would not survive. */
 void server_drain(server *s, int wait_ms)
 {
+    if (!s || !s->daemon)
+        return;
     atomic_store(&s->is_stopping, true);
     MHD_socket fd = MHD_quiesce_daemon(s->daemon);
     if (fd != MHD_INVALID_SOCKET)
@@ -649,15 +651,15 @@ void server_drain(server *s, int wait_ms)
     s->daemon = NULL;
     uploads_room(s); /* those that waited for it have given up */
     wait_for_all(s); /* workers that had a cancelled request */
-    s->tails = tails_free(s->tails);
+    tails_stop(s->tails);
 }
 
 server *server_free(server *s)
 {
     if (!s)
         return NULL;
-    if (s->daemon)
-        server_drain(s, 0);
+    server_drain(s, 0);
+    (void)tails_free(s->tails);
     (void)workers_free(s->queries);
     (void)workers_free(s->ingesters);
     (void)watch_free(s->watch);

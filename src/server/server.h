@@ -3,7 +3,7 @@
  *
  * Life: server_start (listens; /health answers, everything else is 503) -> server_attach (all
  * works) -> server_drain (no new requests; uploads under way become durable, the rest is ended) ->
- * ingest_stop, engine_close, … -> server_free. */
+ * ingest_stop, engine_close (whose last hooks still reach the server) -> server_free. */
 #include "catalog/catalog.h"
 #include "ingest/ingest.h"
 #include "query/engine.h"
@@ -31,7 +31,7 @@ AL_CHECK al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng,
 void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx);
 /* "127.0.0.1:8000" with the real port; valid until server_free. */
 const char *server_address(const server *s);
-/* Takes no more connections, gives uploads `wait_ms` to become durable and be answered, ends
+/* Once; more calls and NULL are fine. Takes no more connections, gives uploads `wait_ms` to become durable and be answered, ends
  * everything else, and returns when no request is left: after it ingest and engine are not used. */
 void server_drain(server *s, int wait_ms);
 server *server_free(server *s);

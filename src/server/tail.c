@@ -241,17 +241,24 @@ al_code tails_new(server *s, tails **ret, al_err *err)
     return AL_OK;
 }
 
-tails *tails_free(tails *t)
+void tails_stop(tails *t)
 {
-    if (!t)
-        return NULL;
+    if (!t || !t->has_thread)
+        return;
     {
         AL_LOCKED(&t->lock);
         t->is_ending = true;
         (void)pthread_cond_signal(&t->wake);
     }
-    if (t->has_thread)
-        (void)pthread_join(t->thread, NULL);
+    (void)pthread_join(t->thread, NULL);
+    t->has_thread = false;
+}
+
+tails *tails_free(tails *t)
+{
+    if (!t)
+        return NULL;
+    tails_stop(t);
     (void)pthread_cond_destroy(&t->wake);
     (void)pthread_mutex_destroy(&t->lock);
     free(t);

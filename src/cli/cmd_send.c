@@ -4,8 +4,6 @@
  *
  * A line that is a JSON object goes as it stands; any other becomes the message of a record such
  * as logcollect makes. One connection, one thread; at most WINDOW messages are unconfirmed. */
-#include "cli/send.h"
-
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -16,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "cli/cli.h"
 #include "inputs/amqp_link.h"
 #include "record/json.h"
 #include "record/json_out.h"

@@ -1,32 +1,17 @@
 # Building: one folder a variant under build/. Sourced by ./dev.
 # shellcheck shell=sh
-: "${root:?comes from ./dev}"
 
-# The page first: the program carries it inside.
-build_page() {
-    [ -f web/package.json ] || return 0
-    # npm ci leaves this file; a newer lock file means that packages changed.
-    stamp=web/node_modules/.package-lock.json
-    if [ ! -f "$stamp" ] || [ -n "$(find web/package-lock.json -newer "$stamp")" ]; then
-        say "fetching the page's packages"
-        (cd web && npm ci --no-audit --no-fund --loglevel=error)
-        touch "$stamp"
-    fi
-    say "building the page"
-    (cd web && npm run --silent build)
-}
-
-# build_variant NAME [MESON OPTION...]: configures once, then builds.
+# build_variant NAME [MESON OPTION...]: configures when there is no build or its options were others,
+# then builds; meson has the page built and put inside (tools/embed.py).
 build_variant() {
     variant=$1
     shift
-    build_page
-    if [ ! -f "build/$variant/build.ninja" ]; then
+    if [ "$(cat "build/$variant/dev-options" 2>/dev/null)" != "${CC:-cc} $*" ]; then
+        say "configuring build/$variant"
         rm -rf "build/$variant"
-        page=
-        [ ! -f web/package.json ] || page=-Dweb_dist=$root/web/dist
-        meson setup "build/$variant" ${page:+"$page"} "$@" >"$(log_file setup-"$variant")" 2>&1 ||
-            { tail -n 30 "build/log/setup-$variant" >&2; die "meson setup failed"; }
+        log=$(log_file "setup-$variant")
+        meson setup "build/$variant" "$@" >"$log" 2>&1 || { tail -n 30 "$log" >&2; die "meson setup failed"; }
+        echo "${CC:-cc} $*" >"build/$variant/dev-options"
     fi
     say "building build/$variant"
     ninja -C "build/$variant" --quiet
@@ -40,7 +25,7 @@ log_file() {
 
 build_release() {
     build_variant release
-    [ ! -x build/release/src/cli/alco ] || ln -sfn release/src/cli/alco build/alco
+    ln -sfn release/src/cli/alco build/alco
 }
 
 # Sanitizers want clang, and that symbols may be left to the run-time library.

@@ -103,26 +103,43 @@ run_integration() {
 # The page in Chromium, against a server of its own.
 run_e2e() {
     say "tests of the page in a browser"
-    rc=0
-    serve_for_e2e
-    ALCO_URL=$(sed -n 's/^alco: ready on //p' build/log/e2e-serve) \
-        timeout -k 10 1200 node --test --test-reporter=tap "$@" >build/results/e2e.tap 2>&1 || rc=$?
-    kill "$serve_pid"
-    wait "$serve_pid" || { say "alco serve ended with $?"; tail -n 20 build/log/e2e-serve; rc=1; }
-    trap - EXIT
-    show_tap build/results/e2e.tap
+    if serve_for_e2e; then
+        rc=0
+        ALCO_URL=$(sed -n 's/^alco: ready on //p' build/log/e2e-serve) \
+            timeout -k 10 1200 node --test --test-reporter=tap "$@" >build/results/e2e.tap 2>&1 || rc=$?
+        end_serve || rc=$?
+        show_tap build/results/e2e.tap
+    else
+        rc=1
+    fi
     ended "$rc" e2e
 }
 
+# Starts alco on a free port; returns when it answers, or fails.
 serve_for_e2e() {
     rm -rf build/e2e-data
-    build/alco serve --data build/e2e-data --listen 127.0.0.1:0 >"$(log_file e2e-serve)" 2>&1 &
+    : >"$(log_file e2e-serve)"
+    build/alco serve --data build/e2e-data --listen 127.0.0.1:0 >>build/log/e2e-serve 2>&1 &
     serve_pid=$!
     trap 'kill "$serve_pid" 2>/dev/null || true' EXIT
     until grep -q '^alco: ready on ' build/log/e2e-serve; do
-        kill -0 "$serve_pid" 2>/dev/null || { cat build/log/e2e-serve >&2; die "alco serve did not start"; }
+        kill -0 "$serve_pid" 2>/dev/null || {
+            say "alco serve did not start"
+            cat build/log/e2e-serve
+            return 1
+        }
         sleep 0.1
     done
+}
+
+# It must end well, too.
+end_serve() {
+    trap - EXIT
+    kill "$serve_pid" 2>/dev/null || true
+    wait "$serve_pid" && return 0
+    say "alco serve ended with $?"
+    tail -n 20 build/log/e2e-serve
+    return 1
 }
 
 # Of Node's report only the failures, with what they said.

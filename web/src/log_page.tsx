@@ -11,7 +11,7 @@ import { Panel } from './panel.tsx';
 import { boundText, SPANS, widerRange } from './range_menu.tsx';
 import { RankMap } from './rank_map.tsx';
 import { panelShown, singleKeys, wrap, zone } from './settings.ts';
-import { StatusBar } from './status_bar.tsx';
+import { missingParts, StatusBar } from './status_bar.tsx';
 import { groupDigits } from './text.ts';
 import { dayTitle } from './time.ts';
 import { TopBar } from './top_bar.tsx';
@@ -76,9 +76,9 @@ function Stage({ control }: { control: LogControl }) {
 }
 
 function PartialBanner({ control }: { control: LogControl }) {
-  const report = control.reader.report.value;
-  if (report === null || !report.partial) return null;
-  return <div class="banner" role="status">These are not all hits. {report.why.join('; ')}</div>;
+  const missing = missingParts(control.reader.report.value);
+  if (missing.length === 0) return null;
+  return <div class="banner" role="status">These are not all hits. {missing.join('; ')}</div>;
 }
 
 /* What lies beyond the loaded rows. Never a silent stop. */

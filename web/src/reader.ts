@@ -10,7 +10,7 @@
 
 import { signal } from '@preact/signals';
 import * as api from './api.ts';
-import { Problem, isAbort, type FieldInfo, type Reading, type Report } from './api.ts';
+import { isAbort, Problem, type FieldInfo, type Reading, type Report } from './api.ts';
 import { makeChart, type Chart, type Histogram } from './buckets.ts';
 import { LEVEL_FIELDS } from './level.ts';
 import { clearField, withoutText } from './query_text.ts';
@@ -18,7 +18,7 @@ import type { Place } from './rows.ts';
 import { Tail } from './tail.ts';
 import { boundNs, formatNs, parseNs, trimZeros } from './time.ts';
 import type { RowRef, View } from './url_state.ts';
-import { LogWindow, rowKey, type Edge, type Page, type Row, type Side } from './window.ts';
+import { LogWindow, rowKey, type Edge, type Order, type Page, type Row, type Side } from './window.ts';
 
 export type FollowState = 'off' | 'live' | 'paused';
 
@@ -54,6 +54,7 @@ export class Reader {
   readonly problem = signal<Problem | null>(null);
   readonly report = signal<Report | null>(null);
   readonly hits = signal<number | null>(null);
+  readonly hitsAreAll = signal(true); /* false: counting stopped before the end */
   readonly chart = signal<Chart | null>(null);
   readonly fields = signal<FieldInfo[]>([]);
   readonly panel = signal<PanelField[]>([]);
@@ -169,18 +170,33 @@ export class Reader {
 
   /* ---- places ---- */
 
-  private async readEnd(signal: AbortSignal): Promise<void> {
-    const { page, report } = await api.search(this.rowReading(), { order: 'desc', limit: FIRST_LIMIT }, signal);
-    this.report.value = report;
-    this.resetRows(page, 'bottom');
+  private readEnd(signal: AbortSignal): Promise<void> {
+    return this.readFirst('desc', 'bottom', signal);
+  }
+
+  private readStart(signal: AbortSignal): Promise<void> {
+    return this.readFirst('asc', 'top', signal);
+  }
+
+  private async readFirst(order: Order, place: Place, signal: AbortSignal): Promise<void> {
+    const options = { order, limit: FIRST_LIMIT };
+    const page = await this.readPage(this.rowReading(), options, order === 'desc' ? 'older' : 'newer', signal);
+    this.resetRows(page, place);
     void this.markHits(page.rows, signal);
   }
 
-  private async readStart(signal: AbortSignal): Promise<void> {
-    const { page, report } = await api.search(this.rowReading(), { order: 'asc', limit: FIRST_LIMIT }, signal);
-    this.report.value = report;
-    this.resetRows(page, 'top');
-    void this.markHits(page.rows, signal);
+  /* One page towards `side`. A search that ran out of time before it found a row says how far it got:
+   * then it goes on from there, so that a page without rows is the end. */
+  private async readPage(reading: Reading, options: api.SearchOptions, side: Side, signal: AbortSignal):
+      Promise<Page> {
+    for (let cursor = options.cursor; ;) {
+      const { page, report } = await api.search(reading,
+        { ...options, ...(cursor === undefined ? {} : { cursor }) }, signal);
+      this.report.value = report;
+      const on = page[side];
+      if (page.rows.length > 0 || on.kind !== 'cursor') return page;
+      cursor = on.cursor;
+    }
   }
 
   private async readAround(ref: RowRef, offset: number | null, signal: AbortSignal): Promise<void> {
@@ -238,7 +254,7 @@ export class Reader {
     this.showEdges();
     try {
       const page = edge.kind === 'cursor'
-        ? await this.readCursor(edge, signal)
+        ? await this.readCursor(side, edge, signal)
         : await this.readFromRow(this.rowReading(), side, edge.row, this.pageLimit, signal);
       if (signal.aborted) return;
       this.busy[side] = false;
@@ -254,12 +270,9 @@ export class Reader {
     }
   }
 
-  private async readCursor(edge: Extract<Edge, { kind: 'cursor' }>, signal: AbortSignal): Promise<Page> {
+  private readCursor(side: Side, edge: Extract<Edge, { kind: 'cursor' }>, signal: AbortSignal): Promise<Page> {
     const options = { order: edge.order, limit: this.pageLimit, cursor: edge.cursor };
-    const reading = { ...this.rowReading(), from: edge.from, to: edge.to };
-    const { page, report } = await api.search(reading, options, signal);
-    this.note(report);
-    return page;
+    return this.readPage({ ...this.rowReading(), from: edge.from, to: edge.to }, options, side, signal);
   }
 
   /* Rows beyond a row without a cursor. An id is the time or just above it, so everything older has a
@@ -282,8 +295,7 @@ export class Reader {
     let cursor: string | undefined;
     for (let tries = 0; ; tries++) {
       const options = { order, limit, ...(cursor === undefined ? {} : { cursor }) } as const;
-      const { page, report } = await api.search(reading, options, signal);
-      this.note(report);
+      const page = await this.readPage(reading, options, side, signal);
       const rows = page.rows.filter(beyond);
       const on = page[side];
       /* Cursors belong to the narrowed range; towards this side that is the range asked for. */
@@ -293,10 +305,6 @@ export class Reader {
       }
       cursor = on.cursor;
     }
-  }
-
-  private note(report: Report): void {
-    if (report.partial) this.report.value = report;
   }
 
   private fitPages(rows: readonly Row[]): void {
@@ -341,13 +349,13 @@ export class Reader {
       const at = formatNs(BigInt(Math.round(ms)) * 1_000_000n);
       const narrow = (bound: 'from' | 'to'): Reading => ({ ...reading, [bound]: at });
       const [older, newer] = await Promise.all([
-        api.search(narrow('to'), { order: 'desc', limit: FIRST_LIMIT }, signal),
-        api.search(narrow('from'), { order: 'asc', limit: FIRST_LIMIT }, signal),
+        this.readPage(narrow('to'), { order: 'desc', limit: FIRST_LIMIT }, 'older', signal),
+        this.readPage(narrow('from'), { order: 'asc', limit: FIRST_LIMIT }, 'newer', signal),
       ]);
-      const split = newer.page.rows[0]?.key ?? '\uffff';
-      const rows = [...older.page.rows.filter((row) => row.key < split), ...newer.page.rows];
-      const first = newer.page.rows[0] ?? rows[rows.length - 1];
-      this.resetRows({ rows, older: older.page.older, newer: newer.page.newer },
+      const split = newer.rows[0]?.key ?? '\uffff';
+      const rows = [...older.rows.filter((row) => row.key < split), ...newer.rows];
+      const first = newer.rows[0] ?? rows[rows.length - 1];
+      this.resetRows({ rows, older: older.older, newer: newer.newer },
         first === undefined ? 'top' : { key: first.key, offset: 0 });
       void this.markHits(rows, signal);
     });
@@ -428,8 +436,10 @@ export class Reader {
         }
       }
     };
-    const counting = api.count(reading, signal).then((n) => {
-      if (!signal.aborted) this.hits.value = n;
+    const counting = api.count(reading, signal).then(({ count, report }) => {
+      if (signal.aborted) return;
+      this.hits.value = count;
+      this.hitsAreAll.value = !report.partial;
     });
     const charting = api.histogram(reading, this.levelField(), signal).then((histogram) => {
       if (!signal.aborted) this.chart.value = this.chartOf(histogram);
@@ -505,19 +515,14 @@ export class Reader {
     this.follow.value = 'off';
   }
 
-  /* What was stored between the search and the opening of the stream: read on from the last row. */
+  /* What was stored before the stream opened, late records too, is in the store by now: read the newest
+   * rows again, then add what the stream brought since. */
   private async catchUp(): Promise<void> {
     const { signal } = this.abort;
     this.catchingUp = true;
     try {
-      const last = this.window.rows[this.window.rows.length - 1];
-      if (last === undefined) await this.readEnd(signal);
-      else {
-        const page = await this.readFromRow(this.rowReading(), 'newer', last, this.pageLimit, signal);
-        if (signal.aborted) return;
-        if (page.newer.kind === 'cursor') await this.readEnd(signal);
-        else this.arrived(page.rows);
-      }
+      if (this.follow.value === 'live') await this.readEnd(signal);
+      else this.pendingLost = true;
     } catch (error) {
       if (!isAbort(error)) this.pendingLost = true;
     } finally {

@@ -542,7 +542,7 @@ export class Reader {
   }
 
   private arrived(rows: readonly Row[]): void {
-    const inside = rows.filter((row) => this.isInRange(row));
+    const inside = rows.filter((row) => this.isInRange(row) && this.window.indexOf(row.key) < 0);
     if (inside.length === 0) return;
     this.pending.push(...inside);
     if (this.pending.length > PENDING_MAX) {
@@ -590,6 +590,7 @@ export class Reader {
   pause(): void {
     if (this.follow.value !== 'live') return;
     this.follow.value = 'paused';
+    this.pending = this.pending.filter((row) => this.window.indexOf(row.key) < 0);
     this.waiting.value = this.pending.length;
   }
 

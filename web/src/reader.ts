@@ -50,7 +50,7 @@ export class Reader {
   readonly window = new LogWindow();
   readonly hitKeys = new Set<string>(); /* in context: rows the query finds */
 
-  readonly loading = signal(false);
+  readonly loading = signal(true);
   readonly problem = signal<Problem | null>(null);
   readonly report = signal<Report | null>(null);
   readonly hits = signal<number | null>(null);

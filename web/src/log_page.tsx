@@ -10,7 +10,7 @@ import type { LogControl } from './log_control.ts';
 import { Panel } from './panel.tsx';
 import { boundText, SPANS, widerRange } from './range_menu.tsx';
 import { RankMap } from './rank_map.tsx';
-import { panelShown, singleKeys, wrap, zone } from './settings.ts';
+import { panelShown, singleKeys, zone } from './settings.ts';
 import { missingParts, StatusBar } from './status_bar.tsx';
 import { groupDigits } from './text.ts';
 import { dayTitle } from './time.ts';
@@ -67,7 +67,7 @@ function Stage({ control }: { control: LogControl }) {
       <div class={`progress ${reader.loading.value ? 'on' : ''}`} />
       <div class="day here">{first === null ? '' : dayTitle(first.time, zone.value)}</div>
       <PartialBanner control={control} />
-      <div class={`rows ${wrap.value === 'on' ? 'wrap' : ''}`} ref={scroller} tabIndex={0} role="grid"
+      <div class="rows" ref={scroller} tabIndex={0} role="grid"
         aria-label="Log records" aria-rowcount={-1} aria-busy={reader.loading.value} />
       {!found && !reader.loading.value && <Nothing control={control} />}
       <NewRows control={control} />

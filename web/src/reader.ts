@@ -43,8 +43,9 @@ const PANEL_VALUES = 100;
 const PAINT_MS = 100; /* at most ten paints a second while following */
 const PENDING_MAX = 5000; /* rows kept while the reader looks elsewhere */
 const SUMMARY_MS = 10_000; /* counts are renewed this often while following */
-const REREAD_MAX = 40; /* pages to skip at most when asking from a row among equal times */
+const REREAD_LIMIT = 5000; /* rows in a page when the first one lay among equal times */
 const MARK_PAGES = 5;
+const STEP_BACK_NS = 10_000_000n; /* more than ids run ahead of times: one for each row of one time */
 
 export class Reader {
   readonly window = new LogWindow();
@@ -200,38 +201,41 @@ export class Reader {
   }
 
   private async readAround(ref: RowRef, offset: number | null, signal: AbortSignal): Promise<void> {
-    const { indexes } = this.view;
-    const reading = this.rowReading();
-    const limit = reading.q === '' ? CONTEXT_LIMIT : 0;
-    const around = await api.context(indexes, ref, limit, limit, signal);
+    const limit = this.rowReading().q === '' ? CONTEXT_LIMIT : 0;
+    const around = await api.context(this.view.indexes, ref, limit, limit, signal);
     if (around === null) {
       this.notice.value = 'the line is no longer there';
       return this.readEnd(signal);
     }
-    const { row } = around;
-    let older: Page;
-    let newer: Page;
-    if (reading.q === '') {
-      older = this.trimmed(around.before, 'older', limit);
-      newer = this.trimmed(around.after, 'newer', limit);
-    } else {
-      [older, newer] = await Promise.all([
-        this.readFromRow(reading, 'older', row, CONTEXT_LIMIT, signal),
-        this.readFromRow(reading, 'newer', row, CONTEXT_LIMIT, signal),
-      ]);
-    }
+    const { row, before, after } = around;
+    const place = { key: row.key, offset: offset ?? 200 };
+    if (limit === 0) return this.readBesides(row, place, signal);
+    const older = this.trimmed(before, 'older', limit, row);
+    const newer = this.trimmed(after, 'newer', limit, row);
+    this.showAround(older, row, newer, place, signal);
+  }
+
+  private async readBesides(row: Row, place: Place, signal: AbortSignal): Promise<void> {
+    const reading = this.rowReading();
+    const [older, newer] = await Promise.all([
+      this.readFromRow(reading, 'older', row, CONTEXT_LIMIT, signal),
+      this.readFromRow(reading, 'newer', row, CONTEXT_LIMIT, signal),
+    ]);
+    this.showAround(older, row, newer, place, signal);
+  }
+
+  private showAround(older: Page, row: Row, newer: Page, place: Place, signal: AbortSignal): void {
     const rows = [...older.rows, row, ...newer.rows];
-    this.resetRows({ rows, older: older.older, newer: newer.newer },
-      { key: row.key, offset: offset ?? 200 });
+    this.resetRows({ rows, older: older.older, newer: newer.newer }, place);
     void this.markHits(rows, signal);
   }
 
-  /* Rows of a context answer, which knows no range, within ours; fewer than asked is the end. */
-  private trimmed(rows: Row[], side: Side, limit: number): Page {
+  /* Rows of a context answer, which knows no range, within ours. Fewer than asked is the end; rows left
+   * out prove nothing, as times may step back inside a run of equal ones. */
+  private trimmed(rows: Row[], side: Side, limit: number, middle: Row): Page {
     const inside = rows.filter((row) => this.isInRange(row));
-    const complete = inside.length < rows.length || rows.length < limit;
     const border = side === 'older' ? inside[0] : inside[inside.length - 1];
-    const edge: Edge = complete || border === undefined ? { kind: 'end' } : { kind: 'row', row: border };
+    const edge: Edge = rows.length < limit ? { kind: 'end' } : { kind: 'row', row: border ?? middle };
     return { rows: inside, older: edge, newer: edge };
   }
 
@@ -286,20 +290,19 @@ export class Reader {
       const bound = boundNs(reading.to, now);
       if (bound === null || to < bound) reading.to = formatNs(to);
     } else {
-      const from = (parseNs(row.time) ?? BigInt(row.id)) - 1_000_000n;
+      const from = (parseNs(row.time) ?? BigInt(row.id)) - STEP_BACK_NS;
       const bound = boundNs(reading.from, now);
       if (bound === null || from > bound) reading.from = formatNs(from);
     }
     const order = side === 'older' ? 'desc' : 'asc';
     const beyond = (other: Row): boolean => (side === 'older' ? other.key < row.key : other.key > row.key);
     let cursor: string | undefined;
-    for (let tries = 0; ; tries++) {
-      const options = { order, limit, ...(cursor === undefined ? {} : { cursor }) } as const;
+    for (let size = limit; ; size = REREAD_LIMIT) {
+      const options = { order, limit: size, ...(cursor === undefined ? {} : { cursor }) } as const;
       const page = await this.readPage(reading, options, side, signal);
       const rows = page.rows.filter(beyond);
       const on = page[side];
-      /* Cursors belong to the narrowed range; towards this side that is the range asked for. */
-      if (rows.length > 0 || on.kind !== 'cursor' || tries === REREAD_MAX) {
+      if (rows.length > 0 || on.kind !== 'cursor') {
         const back: Edge = { kind: 'row', row };
         return side === 'older' ? { rows, older: on, newer: back } : { rows, newer: on, older: back };
       }
@@ -346,18 +349,12 @@ export class Reader {
     this.cancel();
     await this.guarded(async (signal) => {
       const reading = this.rowReading();
-      const at = formatNs(BigInt(Math.round(ms)) * 1_000_000n);
-      const narrow = (bound: 'from' | 'to'): Reading => ({ ...reading, [bound]: at });
-      const [older, newer] = await Promise.all([
-        this.readPage(narrow('to'), { order: 'desc', limit: FIRST_LIMIT }, 'older', signal),
-        this.readPage(narrow('from'), { order: 'asc', limit: FIRST_LIMIT }, 'newer', signal),
-      ]);
-      const split = newer.rows[0]?.key ?? '\uffff';
-      const rows = [...older.rows.filter((row) => row.key < split), ...newer.rows];
-      const first = newer.rows[0] ?? rows[rows.length - 1];
-      this.resetRows({ rows, older: older.older, newer: newer.newer },
-        first === undefined ? 'top' : { key: first.key, offset: 0 });
-      void this.markHits(rows, signal);
+      const at = BigInt(Math.round(ms)) * 1_000_000n;
+      const bound = boundNs(reading.from, api.serverNowMs());
+      const from = bound === null || at > bound ? formatNs(at) : reading.from;
+      const { rows } = await this.readPage({ ...reading, from }, { order: 'asc', limit: 1 }, 'newer', signal);
+      if (rows[0] === undefined) return this.readEnd(signal);
+      await this.readBesides(rows[0], { key: rows[0].key, offset: 0 }, signal);
     });
   }
 
@@ -365,7 +362,7 @@ export class Reader {
   async findHit(side: Side, row: Row): Promise<Row | null> {
     if (!this.isInContext()) return null;
     try {
-      const { rows } = await this.readFromRow(this.hitReading(), side, row, 1, this.abort.signal);
+      const { rows } = await this.readFromRow(this.hitReading(), side, row, CONTEXT_LIMIT, this.abort.signal);
       return (side === 'older' ? rows[rows.length - 1] : rows[0]) ?? null;
     } catch (error) {
       if (!isAbort(error)) this.notice.value = error instanceof Error ? error.message : String(error);

@@ -148,14 +148,12 @@ static void put_checked(al_buf *out, const value *v)
     json_reader r = json_read(v->text);
     json_token t = {.type = VAL_NULL};
     bool is_json = json_value(&r, &t) && json_end(&r) && t.type == v->type;
-    if (!is_json)
+    if (!is_json || v->type == VAL_NUMBER) /* a number here is NaN, an infinity, or damaged */
         json_put_string(out, v->text);
-    else if (!(t.flags & (JSON_BAD_UTF8 | JSON_CONSTANT)))
-        al_buf_slice_put(out, v->text);
-    else if (v->type == VAL_NUMBER)
-        json_put_string(out, v->text);
-    else
+    else if (t.flags & (JSON_BAD_UTF8 | JSON_CONSTANT))
         put_mended(out, v->text);
+    else
+        al_buf_slice_put(out, v->text);
 }
 
 void json_put_value(al_buf *out, const value *v)

@@ -42,7 +42,7 @@ al_code rec_zone_add(rec_zone *z, int64_t at_s, int32_t offset_s)
     return AL_OK;
 }
 
-static void note_bounds(rec_zone *z)
+void rec_zone_note_bounds(rec_zone *z)
 {
     z->offset_max_s = z->first_offset_s;
     for (size_t i = 0; i < z->n_changes; i++) {
@@ -127,7 +127,7 @@ static al_code open_path(const char *path, rec_zone **ret, al_err *err)
     if (c) /* a file that does not check out is, to the caller, a name that cannot be used */
         return al_fail(err, c == AL_NOMEM ? AL_NOMEM : AL_INVALID, "time zone file %s: %s", path,
                        inner.msg);
-    note_bounds(z);
+    rec_zone_note_bounds(z);
     *ret = AL_TAKE(z);
     return AL_OK;
 }
@@ -187,7 +187,7 @@ static al_code open_rule(al_slice rule, rec_zone **ret, al_err *err)
     al_code c = rec_zone_add_rule(z, rule, err);
     if (c)
         return c;
-    note_bounds(z);
+    rec_zone_note_bounds(z);
     *ret = AL_TAKE(z);
     return AL_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "base/mem.h"
 #include "record/timestamp.h"
 #include "record/timezone_priv.h"
 
@@ -208,6 +209,17 @@ static void zones_come_from_the_database_and_the_environment(void **state)
     assert_true(rec_time_parse(AL_LIT("1970-01-01T01:00:00"), z, &ns));
     assert_true(ns == 0);
     assert_false(rec_time_parse(AL_LIT("1970-01-01T00:59:59"), z, &ns));
+    z = rec_zone_free(z);
+
+    unsigned long fail_at = 0;
+    al_code c = AL_NOMEM;
+    for (fail_at = 1; c == AL_NOMEM; fail_at++) { /* each allocation fails once */
+        al_mem_fail_at(fail_at);
+        c = rec_zone_open(AL_LIT("Test"), &z, &err);
+        al_mem_fail_at(0);
+        assert_true(c == AL_OK || (c == AL_NOMEM && !z));
+    }
+    assert_true(fail_at > 4);
     z = rec_zone_free(z);
 
     assert_int_equal(rec_zone_open(AL_LIT("Broken"), &z, &err), AL_INVALID);

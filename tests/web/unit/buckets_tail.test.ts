@@ -51,6 +51,14 @@ const EVENTS = [
   { type: 'hit', data: 'z', id: '10' },
 ];
 
+test('a block without data only says where to resume', () => {
+  const parser = new EventParser();
+  assert.deepEqual(parser.feed('event: ready\nid: 5.0\ndata: {}\n\n: beat\nid: 5.7\n'), [{ type: 'ready', data: '{}', id: '5.0' }]);
+  assert.equal(parser.lastId, '5.0', 'a block counts when it is complete');
+  assert.deepEqual(parser.feed('\n'), []);
+  assert.equal(parser.lastId, '5.7');
+});
+
 test('an event stream cut anywhere', () => {
   for (let i = 0; i <= STREAM.length; i++) {
     for (let j = i; j <= STREAM.length; j += 3) {

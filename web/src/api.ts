@@ -265,9 +265,9 @@ export async function count({ indexes, q, from, to }: Reading, signal?: AbortSig
   return { count: number(body.get('count')), report: report(body) };
 }
 
-export async function histogram({ indexes, q, from, to }: Reading, by: string | null, signal?: AbortSignal):
-    Promise<Histogram> {
-  const params = { q, from, to, by: by ?? undefined };
+export async function histogram({ indexes, q, from, to }: Reading, by: string | null, interval: string | null,
+    signal?: AbortSignal): Promise<Histogram> {
+  const params = { q, from, to, by: by ?? undefined, interval: interval ?? undefined };
   const body = object(await get(indexPath(indexes, 'histogram'), params, signal));
   const buckets = list(body.get('buckets')).map((json): Bucket => {
     const bucket = object(json);

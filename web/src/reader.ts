@@ -11,7 +11,7 @@
 import { signal } from '@preact/signals';
 import * as api from './api.ts';
 import { isAbort, Problem, type FieldInfo, type Reading, type Report } from './api.ts';
-import { makeChart, type Chart, type Histogram } from './buckets.ts';
+import { makeChart, stepFor, type Chart } from './buckets.ts';
 import { LEVEL_FIELDS } from './level.ts';
 import { clearField, withoutText } from './query_text.ts';
 import type { Place } from './rows.ts';
@@ -438,21 +438,24 @@ export class Reader {
       this.hits.value = count;
       this.hitsAreAll.value = !report.partial;
     });
-    const charting = api.histogram(reading, this.levelField(), signal).then((histogram) => {
-      if (!signal.aborted) this.chart.value = this.chartOf(histogram);
+    const { fromMs, toMs } = this.shownRange();
+    const step = fromMs === null || toMs === null ? null : stepFor(toMs - fromMs);
+    const charting = api.histogram(reading, this.levelField(), step, signal).then((histogram) => {
+      if (!signal.aborted) this.chart.value = makeChart(histogram, fromMs, toMs);
     });
     await Promise.all([quiet(counting), quiet(charting)]);
     await quiet(this.loadPanel(reading, signal));
   }
 
-  private chartOf(histogram: Histogram): Chart | null {
+  /* The range as the chart's axis has it; null where it is open and follows the data. */
+  private shownRange(): { fromMs: number | null; toMs: number | null } {
     const now = api.serverNowMs();
     const ms = (bound: string): number | null => {
       const ns = boundNs(bound, now);
       return ns === null ? null : Number(ns / 1_000_000n);
     };
-    const relative = this.view.from.startsWith('-');
-    return makeChart(histogram, ms(this.bounds.from), ms(this.bounds.to) ?? (relative ? now : null));
+    const isRelative = this.view.from.startsWith('-');
+    return { fromMs: ms(this.bounds.from), toMs: ms(this.bounds.to) ?? (isRelative ? now : null) };
   }
 
   /* Counts of a field are taken without the field's own filter: they say what a click would give. */

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { draggedRange, makeChart, momentAt, rankAt, slotLevel } from '../../../web/src/buckets.ts';
+import { draggedRange, makeChart, momentAt, rankAt, slotLevel, SLOTS_MAX, stepFor } from '../../../web/src/buckets.ts';
 import { EventParser } from '../../../web/src/tail.ts';
 
 const bucket = (startMs: number, count: number, by: Array<[string, number]> = []) => ({ startMs, count, by });
@@ -27,6 +27,17 @@ test('open ends follow the data; a far end does not squeeze it', () => {
   assert.equal(makeChart({ intervalMs: 10, buckets: [] }, 0, 10), null);
   const late = makeChart(histogram, 1020, null)!;
   assert.equal(late.startMs, 1000, 'what the server found is always on the axis');
+});
+
+test('a whole range fits the axis at the step chosen for it', () => {
+  assert.equal(stepFor(30_000), null);
+  assert.equal(stepFor(300_000), '2s');
+  assert.equal(stepFor(3_600_000), '30s');
+  assert.equal(stepFor(7 * 86_400_000), '3600s');
+  for (let spanMs = 60_000; spanMs < 4e12; spanMs *= 1.37) {
+    const bars = spanMs / 1000 / Number.parseInt(stepFor(spanMs)!, 10);
+    assert.ok(bars <= 240 && bars + 1 < SLOTS_MAX, `${spanMs}: ${bars}`);
+  }
 });
 
 test('ranks and moments are inverse', () => {

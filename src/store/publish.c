@@ -351,7 +351,8 @@ al_code publish_index_drop(store *st, void *change, al_err *err)
     for (size_t i = 0; i < ix->snap->segs->n; i++)
         seg_mark_drop(ix->snap->segs->segs[i]);
     delete_directory(st, ix);
-    AL_CLEANUP(snapshot_unrefp) snapshot *old = snapshot_ref(ix->snap); /* no I/O under the lock */
+    AL_CLEANUP(snapshot_unrefp) snapshot *old = snapshot_ref(ix->snap);
+    (void)old; /* held until the lock is not: its last unref deletes files */
     AL_LOCKED(&st->lock);
     ix->is_dropped = true;
     publish_snapshot_locked(st, ix, empty);

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,7 +343,7 @@ static bool is_promised(const checking *k, const load_batch *b)
     if (b->code || b->acked_at > k->moment)
         return false;
     if (b->index == LOAD_DROPPED)
-        return k->l->drop_begun_at == SIZE_MAX || k->l->drop_begun_at >= k->moment;
+        return k->l->drop_begun_at == SIZE_MAX || k->l->drop_begun_at > k->moment;
     return b->index == LOAD_KEPT;
 }
 

@@ -3,6 +3,7 @@
  * query must also read the same when its read_as is parsed again. */
 #include "query_help.h"
 
+
 typedef struct page {
     al_slice text;
     size_t at;
@@ -89,8 +90,8 @@ static size_t run_block(page *p)
         if (!arrow)
             fail_msg("line %u: no arrow", p->line_no);
         size_t at = (size_t)(arrow - line.ptr);
-        run_example(al_slice_trim(al_slice_sub(line, 0, at)), al_slice_sub(line, at + 4, line.len),
-                    fields, p->line_no);
+        run_example(al_slice_trim(al_slice_sub(line, 0, at)),
+                    al_slice_sub(line, at + 4, line.len), fields, p->line_no);
         n++;
     }
     return n;

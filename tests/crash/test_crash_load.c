@@ -6,7 +6,7 @@
  * not synced, and checked against the promises made before call n. For some of them the power is
  * cut again while the store recovers.
  *
- * Run: test_crash_store; ALCO_SEED=n, ALCO_CUTS=m looks at m cuts a recording (default some
+ * Run: test_crash_load; ALCO_SEED=n, ALCO_CUTS=m looks at m cuts a recording (default some
  * hundred), ALCO_RUNS=k records k runs. */
 #include "unit/test.h"
 

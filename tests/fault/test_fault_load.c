@@ -6,7 +6,7 @@
  * is opened with calls that work and checked against what was promised. Then, with room again, a
  * store that was refused goes on by itself.
  *
- * Run: test_fault_store; ALCO_SEED=n, ALCO_FAULT_STRIDE=1 for every call (the default looks at
+ * Run: test_fault_load; ALCO_SEED=n, ALCO_FAULT_STRIDE=1 for every call (the default looks at
  * some). */
 #include "unit/test.h"
 

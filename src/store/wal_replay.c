@@ -304,25 +304,6 @@ static bool is_without_frames(const log_file *f)
     return f->bytes <= FMT_HEADER_BYTES;
 }
 
-/* What a file's successors say about it: where its frames end (UINT64_MAX: nothing), or that it has
- * none: a file begins with the frame that was next when it was made, so when two begin with the
- * same one the first was left before a frame was whole in it, whatever bytes of one may stand
- * there. */
-static uint64_t limit_of(const replay *p, size_t i)
-{
-    const log_file *file = &p->found[i];
-    for (size_t k = i + 1; k < p->n_found; k++) {
-        const log_file *next = &p->found[k];
-        if (!next->has_header)
-            continue;
-        if (file->has_header && file->header.first_frame == next->header.first_frame)
-            return FMT_HEADER_BYTES;
-        if (next->header.prev_end)
-            return next->header.prev_end;
-    }
-    return UINT64_MAX;
-}
-
 static al_code read_files(replay *p, al_err *err)
 {
     size_t newest = p->n_found; /* the last whose creation was finished */
@@ -331,8 +312,7 @@ static al_code read_files(replay *p, al_err *err)
             newest = i;
     for (size_t i = 0; i < p->n_found; i++) {
         const log_file *file = &p->found[i];
-        uint64_t limit = limit_of(p, i);
-        if (is_without_frames(file) || limit == FMT_HEADER_BYTES) {
+        if (is_without_frames(file)) {
             wal_file entry = {.number = file->number, .bytes = file->bytes};
             if (file->has_header && file->header.first_frame > p->w->seq)
                 p->w->seq = file->header.first_frame - 1;
@@ -342,6 +322,10 @@ static al_code read_files(replay *p, al_err *err)
                 return al_fail(err, AL_NOMEM, "log files");
             continue;
         }
+        uint64_t limit = UINT64_MAX;
+        for (size_t k = i + 1; k < p->n_found && limit == UINT64_MAX; k++)
+            if (p->found[k].has_header && p->found[k].header.prev_end)
+                limit = p->found[k].header.prev_end;
         al_code c = read_file(p, file, limit, i == newest, err);
         if (c) {
             char name[NAME_BYTES];

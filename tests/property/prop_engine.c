@@ -14,11 +14,11 @@
 
 #include "base/checked.h"
 #include "base/clock.h"
-#include "property/rows.h"
 #include "query/ast.h"
 #include "store/store.h"
 #include "support/gen.h"
 #include "support/model_engine.h"
+#include "support/rows.h"
 #include "support/tmpdir.h"
 
 enum {

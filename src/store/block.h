@@ -80,7 +80,7 @@ AL_CHECK al_code block_view_find(block_view *v, uint64_t id, uint32_t *ret_row, 
 
 /* Which columns a record must have. */
 typedef struct block_want {
-    bool is_all;           /* message and every field, in the order sent; the rest is ignored */
+    bool is_all; /* message and every field, in the order sent; the rest is ignored */
     bool message;
     const al_slice *names; /* top-level names; those that are absent are left out */
     size_t n_names;

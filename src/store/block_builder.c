@@ -236,7 +236,8 @@ static bool column_find(const block_builder *b, al_slice name, uint64_t hash, ui
     const numtab *t = &b->col_tab;
     if (!t->n_slots)
         return false;
-    for (size_t at = hash & (t->n_slots - 1); t->slots[at] != EMPTY; at = (at + 1) & (t->n_slots - 1)) {
+    for (size_t at = hash & (t->n_slots - 1); t->slots[at] != EMPTY;
+         at = (at + 1) & (t->n_slots - 1)) {
         uint32_t i = (uint32_t)t->slots[at];
         if (b->col_hashes[i] == hash && al_slice_eq(b->cols[i].name, name)) {
             *ret = i;
@@ -256,8 +257,8 @@ static void numtab_add(numtab *t, uint64_t hash)
 
 static al_code column_make(block_builder *b, al_slice name, uint64_t hash, uint32_t *ret)
 {
-    column *cols =
-        al_grow(b->cols, &b->cols_cap, b->n_cols, sizeof *cols, 32, BLOCK_NAMES_MAX + REC_FIELDS_MAX);
+    column *cols = al_grow(b->cols, &b->cols_cap, b->n_cols, sizeof *cols, 32,
+                           BLOCK_NAMES_MAX + REC_FIELDS_MAX);
     if (!cols)
         return AL_NOMEM;
     b->cols = cols;
@@ -324,8 +325,8 @@ static bool shape_is(const block_builder *b, const shape *s, uint32_t n)
 
 static al_code shape_make(block_builder *b, uint32_t n, uint64_t hash, uint32_t *ret)
 {
-    shape *shapes = al_grow(b->shapes, &b->shapes_cap, b->n_shapes, sizeof *shapes, 16,
-                            BLOCK_SHAPES_MAX);
+    shape *shapes =
+        al_grow(b->shapes, &b->shapes_cap, b->n_shapes, sizeof *shapes, 16, BLOCK_SHAPES_MAX);
     if (!shapes)
         return AL_NOMEM;
     b->shapes = shapes;
@@ -376,8 +377,8 @@ static al_code row_shape_of(block_builder *b, uint32_t n, uint32_t *ret)
 
 static al_code column_value(column *c, const value *v, uint32_t *ret)
 {
-    uint64_t hash = XXH3_64bits_withSeed(v->text.ptr ? (const void *)v->text.ptr : "", v->text.len,
-                                         v->type);
+    uint64_t hash =
+        XXH3_64bits_withSeed(v->text.ptr ? (const void *)v->text.ptr : "", v->text.len, v->type);
     const numtab *t = &c->tab;
     for (size_t at = hash & (t->n_slots - 1); t->n_slots && t->slots[at] != EMPTY;
          at = (at + 1) & (t->n_slots - 1)) {
@@ -399,8 +400,8 @@ static al_code column_value(column *c, const value *v, uint32_t *ret)
     c->hashes = hashes;
     if (!numtab_reserve(&c->tab, c->hashes))
         return AL_NOMEM;
-    c->entries[c->n_entries] = (dict_entry){
-        .off = c->bytes.len, .len = (uint32_t)v->text.len, .type = (uint8_t)v->type};
+    c->entries[c->n_entries] =
+        (dict_entry){.off = c->bytes.len, .len = (uint32_t)v->text.len, .type = (uint8_t)v->type};
     c->hashes[c->n_entries] = hash;
     al_buf_slice_put(&c->bytes, v->text);
     if (al_buf_code(&c->bytes))
@@ -446,8 +447,8 @@ static bool is_full(const block_builder *b, const record *r, size_t raw)
     for (uint32_t i = 0; i < r->n_fields; i++) {
         uint32_t col;
         al_slice name = r->fields[i].name;
-        n_cols += !column_find(
-            b, name, XXH3_64bits(name.ptr ? (const void *)name.ptr : "", name.len), &col);
+        n_cols += !column_find(b, name,
+                               XXH3_64bits(name.ptr ? (const void *)name.ptr : "", name.len), &col);
     }
     return n_cols > BLOCK_NAMES_MAX || n_cols * (b->n_rows + 1) > BLOCK_CELLS_MAX;
 }

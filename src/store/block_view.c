@@ -23,8 +23,8 @@ typedef struct stored_col {
     al_slice bytes; /* stored */
     bool is_present;
     bool is_decoded;
-    block_col col;           /* of a field, once decoded */
-    const uint32_t *shapes;  /* numbers of the shapes that list this field */
+    block_col col;          /* of a field, once decoded */
+    const uint32_t *shapes; /* numbers of the shapes that list this field */
     uint32_t n_shapes;
 } stored_col;
 
@@ -115,8 +115,8 @@ static al_code read_fixed(block_view *v, al_rd *r, head *h, al_err *err)
         return al_fail(err, AL_CORRUPT, "block: no header");
     if (h->header_bytes < FMT_BLOCK_FIXED_BYTES + 5 || h->header_bytes > v->bytes.len ||
         h->total_bytes != v->bytes.len)
-        return al_fail(err, AL_CORRUPT, "block: says %u of %u bytes, there are %zu", h->header_bytes,
-                       h->total_bytes, v->bytes.len);
+        return al_fail(err, AL_CORRUPT, "block: says %u of %u bytes, there are %zu",
+                       h->header_bytes, h->total_bytes, v->bytes.len);
     al_slice covered = al_slice_sub(v->bytes, 0, h->header_bytes - 4);
     al_rd tail = al_rd_of(al_slice_sub(v->bytes, h->header_bytes - 4, h->header_bytes));
     if (al_crc32c(0, covered.ptr, covered.len) != al_rd_u32(&tail))
@@ -181,7 +181,8 @@ static al_code read_header(block_view *v, al_err *err)
         if (c)
             return c;
     }
-    if (r.left || data.left || !v->ids.is_present || !v->message.is_present || !v->shapes.is_present)
+    if (r.left || data.left || !v->ids.is_present || !v->message.is_present ||
+        !v->shapes.is_present)
         return al_fail(err, AL_CORRUPT, "block: columns missing or bytes left over");
     v->info.len = h.total_bytes;
     return AL_OK;
@@ -257,8 +258,7 @@ al_code block_view_ids(block_view *v, const uint64_t **ret, al_err *err)
         v->id[0] = al_rd_u64(&r);
         for (uint32_t i = 1; i < n; i++) {
             uint64_t step = al_rd_varint(&r);
-            if (!al_add(v->id[i - 1], step, &v->id[i]) ||
-                !al_add(v->id[i], UINT64_C(1), &v->id[i]))
+            if (!al_add(v->id[i - 1], step, &v->id[i]) || !al_add(v->id[i], UINT64_C(1), &v->id[i]))
                 return damaged(err, "ids");
         }
         if (r.bad || r.left || v->id[0] != v->info.min_id || v->id[n - 1] != v->info.max_id)
@@ -448,7 +448,8 @@ static al_code decode_values(block_view *v, al_rd *r, block_col *col, al_err *er
     return AL_OK;
 }
 
-static al_code decode_rows(block_view *v, const stored_col *c, al_rd *r, block_col *col, al_err *err)
+static al_code decode_rows(block_view *v, const stored_col *c, al_rd *r, block_col *col,
+                           al_err *err)
 {
     uint32_t n = v->info.n_rows;
     uint8_t *has = al_arena_alloc(v->arena, v->n_shapes, 1);
@@ -557,8 +558,8 @@ static al_code all_fields(block_view *v, uint32_t row, uint32_t *ret_n, al_err *
         stored_col *f = &v->fields[s->cols[i]];
         c = decode_field(v, f, err);
         if (!c)
-            v->row_fields[i] = (field){.name = v->names[s->cols[i]],
-                                       .val = f->col.values[f->col.row_value[row]]};
+            v->row_fields[i] =
+                (field){.name = v->names[s->cols[i]], .val = f->col.values[f->col.row_value[row]]};
     }
     *ret_n = s->n;
     return c;

@@ -19,5 +19,5 @@ void file_header_encode(const file_header *h, al_buf *out);
 /* Checks magic, crc, version and flags. AL_CORRUPT, AL_TOO_NEW. */
 AL_CHECK al_code file_header_decode(al_slice bytes, uint32_t magic, file_header *ret, al_err *err);
 /* Does it belong to this store, index and number? AL_CORRUPT. `store_id` NULL: any. */
-AL_CHECK al_code file_header_check(const file_header *h, const uint8_t *store_id,
-                                   uint32_t index_id, uint64_t file_id, al_err *err);
+AL_CHECK al_code file_header_check(const file_header *h, const uint8_t *store_id, uint32_t index_id,
+                                   uint64_t file_id, al_err *err);

@@ -26,6 +26,7 @@ enum {
 
     /* Bytes (message, names and values) of one appended batch, and so of one record. */
     APPEND_BYTES_MAX = 128 << 20,
+    APPEND_ROWS_MAX = 512 << 10, /* a frame, and so any choice of frames, fits segments */
     /* The committer closes a frame after so many bytes or rows; a larger batch stays whole. */
     FRAME_RAW_BYTES = 16 << 20,
     FRAME_ROWS = 65536,
@@ -35,9 +36,9 @@ enum {
     /* Marks of one append. */
     MARKS_BYTES_MAX = 16 << 20,
 
-    LOG_FILE_BYTES = 64 << 20,       /* the log goes on in a new file behind this */
-    LOG_BYTES_PRESSURE = 256 << 20,  /* the log holds more: merge what holds back its oldest file */
-    LOG_IDLE_BYTES = 128 << 10,      /* a covered log file is given back when it is larger */
+    LOG_FILE_BYTES = 64 << 20,      /* the log goes on in a new file behind this */
+    LOG_BYTES_PRESSURE = 256 << 20, /* the log holds more: merge what holds back its oldest file */
+    LOG_IDLE_BYTES = 128 << 10,     /* a covered log file is given back when it is larger */
 
     SEG_ROWS_MAX = 1 << 20,
     SEG_BLOCKS_MAX = SEG_ROWS_MAX, /* a block has at least one row */
@@ -62,6 +63,7 @@ enum {
 };
 
 _Static_assert(BLOCK_SHAPES_MAX >= BLOCK_ROWS_MAX, "every row may have its own shape");
+_Static_assert(APPEND_ROWS_MAX + FRAME_ROWS <= SEG_ROWS_MAX, "a frame fits a segment");
 _Static_assert(COLUMN_BYTES_MAX > APPEND_BYTES_MAX, "a single record fits a column");
 _Static_assert((int64_t)FRAME_BYTES_MAX > (int64_t)APPEND_BYTES_MAX + MARKS_BYTES_MAX,
                "an append fits a frame even when nothing compresses");

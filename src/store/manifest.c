@@ -261,7 +261,8 @@ al_code file_read(const al_io *io, int dir, const char *name, size_t max, al_buf
         c = al_fail(err, AL_LIMIT, "%s has %llu bytes", name, (unsigned long long)bytes);
     if (!c) {
         uint8_t *to = al_buf_extend(out, (size_t)bytes);
-        c = to ? io->read_at(io, fd, to, (size_t)bytes, 0, err) : al_fail(err, AL_NOMEM, "%s", name);
+        c = to ? io->read_at(io, fd, to, (size_t)bytes, 0, err)
+               : al_fail(err, AL_NOMEM, "%s", name);
     }
     io->close(io, fd);
     return c;
@@ -290,6 +291,34 @@ al_code root_save(const al_io *io, int store_dir, const root *r, al_err *err)
           : al_publish_file(io, store_dir, NAME_OF_ROOT, al_buf_slice(&b), err);
     al_buf_done(&b);
     return c;
+}
+
+static al_code look_for_data(void *ctx, const char *name, al_err *err)
+{
+    uint64_t number;
+    (void)err;
+    name_kind kind = names_parse(name, &number);
+    if (kind == NAME_INDEX || kind == NAME_LOG)
+        *(bool *)ctx = true;
+    return AL_OK;
+}
+
+al_code root_has_data(const al_io *io, int store_dir, bool *ret, al_err *err)
+{
+    bool has_data = false;
+    int log_dir = -1;
+    al_code c = io->list(io, store_dir, look_for_data, &has_data, err);
+    if (c)
+        return c;
+    c = io->open_dir(io, store_dir, NAME_OF_LOG_DIR, false, &log_dir, err);
+    if (!c) {
+        c = io->list(io, log_dir, look_for_data, &has_data, err);
+        io->close(io, log_dir);
+    }
+    if (c && c != AL_NOT_FOUND)
+        return c;
+    *ret = has_data;
+    return AL_OK;
 }
 
 al_code manifest_load(const al_io *io, int index_dir, manifest *ret, al_err *err)

@@ -10,8 +10,9 @@ typedef struct memtab {
     atomic_uint refs;
     /* immutable */
     uint32_t index_id;
-    uint64_t frame;     /* sequence of the log frame it is a part of; from 1 */
-    uint32_t frame_row; /* of its first row: row i has the arrival position (frame, frame_row + i) */
+    uint64_t frame; /* sequence of the log frame it is a part of; from 1 */
+    uint32_t
+        frame_row; /* of its first row: row i has the arrival position (frame, frame_row + i) */
     int64_t arrival_ns; /* wall clock when the frame was made */
     block_info info;
     blob *block;

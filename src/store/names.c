@@ -14,9 +14,8 @@ void names_format(char ret[NAME_BYTES], name_kind kind, uint64_t number)
 {
     const char *suffix = kind == NAME_LOG ? "log" : kind == NAME_SEG ? "seg" : "pos";
     assert(kind == NAME_LOG || kind == NAME_SEG || kind == NAME_POS || kind == NAME_INDEX);
-    int n = kind == NAME_INDEX
-                ? snprintf(ret, NAME_BYTES, "%" PRIu64, number)
-                : snprintf(ret, NAME_BYTES, "%016" PRIx64 ".%s", number, suffix);
+    int n = kind == NAME_INDEX ? snprintf(ret, NAME_BYTES, "%" PRIu64, number)
+                               : snprintf(ret, NAME_BYTES, "%016" PRIx64 ".%s", number, suffix);
     assert(n > 0 && n < NAME_BYTES);
 }
 

@@ -101,8 +101,7 @@ static al_code decode_runs(al_rd *r, uint32_t n_rows, positions *p, al_err *err)
         row += (uint32_t)unzigzag(al_rd_varint(r));
         if (r->bad || n == 0 || n > n_rows - at || row > UINT32_MAX - n)
             return al_fail(err, AL_CORRUPT, "positions: run %zu does not fit", i);
-        p->runs[i] =
-            (pos_run){.frame = frame, .row = row, .first_row = at, .n_rows = (uint32_t)n};
+        p->runs[i] = (pos_run){.frame = frame, .row = row, .first_row = at, .n_rows = (uint32_t)n};
         at += (uint32_t)n;
         row += (uint32_t)n;
     }

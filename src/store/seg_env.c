@@ -108,19 +108,16 @@ static seg_fd keep_open(seg_env *e, uint32_t index_id, uint64_t seg_id, int fd)
         const slot *s = &e->slots[i];
         if (s->fd >= 0 && s->users > 0)
             continue;
-        if (best < 0 || (e->slots[best].fd >= 0 &&
-                         (s->fd < 0 || s->last_use < e->slots[best].last_use)))
+        if (best < 0 ||
+            (e->slots[best].fd >= 0 && (s->fd < 0 || s->last_use < e->slots[best].last_use)))
             best = i;
     }
     if (best >= 0) {
         slot *s = &e->slots[best];
         if (s->fd >= 0)
             e->io->close(e->io, s->fd);
-        *s = (slot){.fd = fd,
-                    .index_id = index_id,
-                    .seg_id = seg_id,
-                    .users = 1,
-                    .last_use = ++e->uses};
+        *s = (slot){
+            .fd = fd, .index_id = index_id, .seg_id = seg_id, .users = 1, .last_use = ++e->uses};
     }
     return (seg_fd){.fd = fd, .slot = best};
 }

@@ -49,8 +49,8 @@ typedef struct seg_footer {
 void seg_footer_encode(const seg_footer *f, al_buf *out);
 AL_CHECK al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret,
                                    al_err *err);
-void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *names,
-                          size_t n_names, al_buf *out);
+void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *names, size_t n_names,
+                          al_buf *out);
 AL_CHECK al_code seg_directory_decode(al_slice bytes, const seg_footer *f, seg_index **ret,
                                       al_err *err);
 

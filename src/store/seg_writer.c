@@ -63,8 +63,7 @@ static al_code create(seg_writer *w, al_err *err)
     c = io->open(io, w->dir, name, AL_OPEN_CREATE, &w->fd, err);
     if (c)
         return c;
-    file_header h = {
-        .magic = FMT_MAGIC_SEGMENT, .file_id = w->o.seg_id, .index_id = w->o.index_id};
+    file_header h = {.magic = FMT_MAGIC_SEGMENT, .file_id = w->o.seg_id, .index_id = w->o.index_id};
     memcpy(h.store_id, seg_env_store_id(w->env), sizeof h.store_id);
     file_header_encode(&h, &w->out);
     return write_out(w, err);

@@ -168,16 +168,15 @@ al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret, 
         f.dir_bytes + FMT_FOOTER_BYTES != file_bytes - f.dir_off)
         return al_fail(err, AL_CORRUPT, "footer: lengths do not fit a file of %" PRIu64 " bytes",
                        file_bytes);
-    if (f.n_blocks == 0 || f.n_blocks > SEG_BLOCKS_MAX || f.n_rows == 0 ||
-        f.n_rows > SEG_ROWS_MAX)
+    if (f.n_blocks == 0 || f.n_blocks > SEG_BLOCKS_MAX || f.n_rows == 0 || f.n_rows > SEG_ROWS_MAX)
         return al_fail(err, AL_CORRUPT, "footer: %" PRIu64 " rows in %u blocks", f.n_rows,
                        f.n_blocks);
     *ret = f;
     return AL_OK;
 }
 
-void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *names,
-                          size_t n_names, al_buf *out)
+void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *names, size_t n_names,
+                          al_buf *out)
 {
     for (size_t i = 0; i < n; i++) {
         al_buf_u64(out, blocks[i].off);

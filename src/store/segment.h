@@ -28,8 +28,9 @@ typedef struct seg_summary {
     int64_t max_ns;
     int64_t max_arrival_ns; /* wall clock */
     uint64_t max_frame;     /* of its rows */
-    uint64_t unplaced_frame; /* greatest frame of rows whose position is not known any more; 0 none */
-    uint32_t n_names;        /* distinct top-level field names */
+    uint64_t
+        unplaced_frame; /* greatest frame of rows whose position is not known any more; 0 none */
+    uint32_t n_names;   /* distinct top-level field names */
 } seg_summary;
 
 /* The directory of blocks; refcounted, immutable. */

@@ -45,6 +45,7 @@ static void count(snapshot *s)
         s->tail_rows += s->mems[i]->info.n_rows;
         s->tail_raw_bytes += s->mems[i]->info.raw_bytes;
         s->tail_bytes += memtab_bytes(s->mems[i]);
+        s->max_id = AL_MAX(s->max_id, s->mems[i]->info.max_id);
     }
     s->n_rows = s->tail_rows;
     s->first_frame = 1;
@@ -52,6 +53,7 @@ static void count(snapshot *s)
         const seg_summary *sum = seg_summary_of(s->segs->segs[i]);
         if (!sum->is_quarantined)
             s->n_rows += sum->n_rows;
+        s->max_id = AL_MAX(s->max_id, sum->max_id);
         uint64_t unplaced = sum->has_positions ? sum->unplaced_frame : sum->max_frame;
         s->first_frame = AL_MAX(s->first_frame, unplaced + 1);
     }
@@ -110,7 +112,7 @@ static bool overlaps(int64_t min_ns, int64_t max_ns, int64_t from_ns, int64_t to
     return max_ns >= from_ns && (min_ns < to_ns || (to_ns == INT64_MAX && min_ns <= to_ns));
 }
 
-static unit unit_of_memtab(memtab *m)
+unit unit_of_memtab(memtab *m)
 {
     return (unit){.mem = m,
                   .min_id = m->info.min_id,
@@ -121,7 +123,7 @@ static unit unit_of_memtab(memtab *m)
                   .max_frame = m->frame};
 }
 
-static unit unit_of_segment(segment *s)
+unit unit_of_segment(segment *s)
 {
     const seg_summary *sum = seg_summary_of(s);
     return (unit){.seg = s,

@@ -2,7 +2,8 @@
 /* snapshot.h: all rows of one index at one moment, as an immutable list of units. A unit is a fresh
  * segment (memtab: one block) or a merged one; both read the same way. Refcounted; any thread.
  *
- * Within a unit ids ascend; units may overlap in ids (late records), every row stands in one unit. */
+ * Within a unit ids ascend; units may overlap in ids (late records), every row stands in one unit.
+ */
 #include "base/arena.h"
 #include "store/memtab.h"
 #include "store/segment.h"

@@ -20,6 +20,7 @@ struct snapshot {
     /* immutable */
     seg_list *segs;
     uint64_t first_frame; /* positions are known from here on */
+    uint64_t max_id;
     uint64_t n_rows;
     uint64_t tail_rows;
     uint64_t tail_raw_bytes;
@@ -32,3 +33,6 @@ struct snapshot {
  * taken. NULL without memory. */
 snapshot *snapshot_make(const snapshot *old, size_t n_drop, memtab *const *add, size_t n_add,
                         seg_list *segs);
+
+unit unit_of_memtab(memtab *m);
+unit unit_of_segment(segment *s);

@@ -4,11 +4,11 @@
 #include "query/engine.h"
 
 typedef struct store_options {
-    const char *path;      /* the data directory; made when absent. The store lives in path/store. */
-    const al_io *io;       /* NULL: al_io_posix; must outlive the engine */
-    uint64_t memory_bytes; /* budget for queues, fresh segments and caches; 0: 256 MiB */
+    const char *path; /* the data directory; made when absent. The store lives in path/store. */
+    const al_io *io;  /* NULL: al_io_posix; must outlive the engine */
+    uint64_t memory_bytes;   /* budget for queues, fresh segments and caches; 0: 256 MiB */
     uint64_t min_free_bytes; /* appends stop below; UINT64_MAX: 1 GiB; 0: never */
-    bool drops_when_low;   /* below min_free the oldest segments are dropped instead */
+    bool drops_when_low;     /* below min_free the oldest segments are dropped instead */
     /* Tests: the wall clock (NULL: al_now_ns) and how long after its last record an index is merged
      * (0: TAIL_IDLE_S; negative: only when full or told to). */
     int64_t (*now_ns)(void *ctx);

@@ -28,7 +28,8 @@ typedef struct store_pin {
 AL_CHECK al_code store_pin_new(engine *e, const char *const *indexes, size_t n, store_pin **ret,
                                al_err *err);
 store_pin *store_pin_free(store_pin *p);
-/* A reader met damage: has the file set aside (the store checks it again before). Does not block. */
+/* A reader met damage: has the file set aside (the store checks it again before). Does not block.
+ */
 void store_report_damage(engine *e, const unit *u);
 
 AL_DEFINE_CLEANUP(store_pin, store_pin_free);

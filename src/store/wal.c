@@ -107,6 +107,7 @@ al_code wal_rotate(wal *w, al_err *err)
         w->io->close(w->io, w->fd);
     w->fd = fd;
     w->must_rotate = false;
+    w->fresh_bytes = 0;
     w->syncs++;
     w->bytes_written += FMT_HEADER_BYTES;
     return AL_OK;
@@ -146,7 +147,7 @@ static al_code append(wal *w, al_buf *frame, al_err *err)
     return AL_OK;
 }
 
-al_code wal_commit(wal *w, al_buf *frame, bool has_marks, uint64_t *ret_seq, al_err *err)
+al_code wal_commit(wal *w, al_buf *frame, wal_content content, al_err *err)
 {
     assert(w->fd >= 0);
     assert(al_buf_code(frame) == AL_OK);
@@ -169,9 +170,10 @@ al_code wal_commit(wal *w, al_buf *frame, bool has_marks, uint64_t *ret_seq, al_
             *err = mine;
         return as_full(c, &mine);
     }
-    if (has_marks)
+    if (content != WAL_ROWS)
         w->files[w->n_files - 1].has_marks = true;
-    *ret_seq = w->seq;
+    if (content != WAL_CHECKPOINT)
+        w->fresh_bytes += frame->len;
     return AL_OK;
 }
 
@@ -240,9 +242,9 @@ uint64_t wal_bytes(const wal *w)
     return n;
 }
 
-uint64_t wal_file_bytes(const wal *w)
+uint64_t wal_fresh_bytes(const wal *w)
 {
-    return w->n_files ? w->files[w->n_files - 1].bytes : 0;
+    return w->fresh_bytes;
 }
 
 uint64_t wal_bytes_written(const wal *w)

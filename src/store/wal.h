@@ -24,8 +24,8 @@ typedef struct wal_visitor {
 
 /* Reads every log file in `dir` (the log's own directory) and keeps what it learned for wal_start.
  * `store_id` is borrowed until close. AL_TOO_NEW, AL_IO, AL_NOMEM, and what the visitor answers. */
-AL_CHECK al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id,
-                            const wal_visitor *v, wal **ret, al_err *err);
+AL_CHECK al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id, const wal_visitor *v,
+                            wal **ret, al_err *err);
 /* Closes; nothing is written. */
 wal *wal_close(wal *w);
 
@@ -34,10 +34,16 @@ wal *wal_close(wal *w);
 /* Begins a new file; frames go on behind `seq_min` at least (manifests may know more than a damaged
  * log). AL_AGAIN: the disk is full. AL_IO. */
 AL_CHECK al_code wal_start(wal *w, uint64_t seq_min, al_err *err);
-/* Makes one frame (from frame_begin ...) durable and returns its sequence. `has_marks`: the file
- * must not be forgotten without a checkpoint. When this fails nothing was added: AL_AGAIN the disk
- * is full, AL_IO (the file that failed is not written to again). */
-AL_CHECK al_code wal_commit(wal *w, al_buf *frame, bool has_marks, uint64_t *ret_seq, al_err *err);
+typedef enum wal_content {
+    WAL_ROWS,
+    WAL_MARKS,      /* with or without rows: the file must not be forgotten without a checkpoint */
+    WAL_CHECKPOINT, /* neither */
+} wal_content;
+
+/* Makes one frame (from frame_begin ...) durable; its sequence is wal_last_seq + 1 and counted
+ * then. When this fails nothing was added: AL_AGAIN the disk is full, AL_IO (a file that failed to
+ * sync is not written to again). */
+AL_CHECK al_code wal_commit(wal *w, al_buf *frame, wal_content content, al_err *err);
 /* Ends the file in use and begins the next one. */
 AL_CHECK al_code wal_rotate(wal *w, al_err *err);
 /* Do files that end before frame `seq` exist? *ret_marks: some of them hold marks. */
@@ -50,7 +56,7 @@ uint64_t wal_last_seq(const wal *w);
 /* First frame of the oldest file; wal_last_seq + 1 when there is none. */
 uint64_t wal_first_seq(const wal *w);
 uint64_t wal_bytes(const wal *w);
-uint64_t wal_file_bytes(const wal *w); /* of the file in use */
+uint64_t wal_fresh_bytes(const wal *w); /* of the file in use, without checkpoints */
 uint64_t wal_bytes_written(const wal *w);
 uint64_t wal_syncs(const wal *w);
 

@@ -20,10 +20,11 @@ struct wal {
     wal_file *files; /* ascending; the last one is in use once fd is open */
     size_t n_files;
     size_t files_cap;
-    uint64_t number_max; /* greatest number of any log file seen or tried */
-    uint64_t seq;        /* of the last frame */
-    int fd;              /* -1: not started */
-    bool must_rotate;    /* the file in use is not trusted any more, or may have a successor */
+    uint64_t number_max;  /* greatest number of any log file seen or tried */
+    uint64_t seq;         /* of the last frame */
+    int fd;               /* -1: not started */
+    bool must_rotate;     /* the file in use is not trusted any more, or may have a successor */
+    uint64_t fresh_bytes; /* of the file in use, without header and checkpoints */
     uint64_t bytes_written;
     uint64_t syncs;
 };

@@ -24,8 +24,8 @@ enum { SCAN_BYTES = 1 << 20 };
 
 typedef struct log_file {
     uint64_t number;
-    uint64_t bytes;     /* as found */
-    bool has_header;    /* it checks out */
+    uint64_t bytes;  /* as found */
+    bool has_header; /* it checks out */
     bool is_readable;
     file_header header;
 } log_file;
@@ -197,7 +197,8 @@ static al_code scan_ahead(replay *p, const reading *f, uint64_t *ret_at, frame_h
             hit = memmem(hit, (size_t)(p->scan + n - hit), magic, sizeof magic);
             if (!hit || hit >= end)
                 break;
-            if (frame_header_decode((al_slice){hit, FMT_FRAME_HEADER_BYTES}, f->file->number, ret) &&
+            if (frame_header_decode((al_slice){hit, FMT_FRAME_HEADER_BYTES}, f->file->number,
+                                    ret) &&
                 ret->seq >= p->expected) {
                 *ret_at = at + (uint64_t)(hit - p->scan);
                 return AL_OK;

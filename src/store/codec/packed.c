@@ -117,8 +117,8 @@ al_code packed_load(packer *p, const packed *d, al_slice stored, uint8_t *raw, a
         p->decompressor = ZSTD_createDCtx();
     if (!p->decompressor)
         return al_fail(err, AL_NOMEM, "decompressor");
-    size_t n = ZSTD_decompressDCtx(p->decompressor, raw, (size_t)d->raw_bytes, stored.ptr,
-                                   stored.len);
+    size_t n =
+        ZSTD_decompressDCtx(p->decompressor, raw, (size_t)d->raw_bytes, stored.ptr, stored.len);
     if (ZSTD_isError(n))
         return al_fail(err, AL_CORRUPT, "decompress: %s", ZSTD_getErrorName(n));
     if (n != d->raw_bytes)

@@ -1,0 +1,336 @@
+/* The embedded engine's face: opening, closing, and the table of engine.h.
+ * Shutdown, in this order: no new appends -> the merger is cancelled and joined (it may be waiting
+ * for the committer, which still runs) -> the committer empties its lists and is joined -> memory.
+ * What is not merged stays in the log and is replayed at the next open. */
+#include "store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/limits.h"
+#include "store/names.h"
+#include "store/store_impl.h"
+
+#define MEMORY_DEFAULT   (UINT64_C(256) << 20)
+#define MEMORY_MIN       (UINT64_C(8) << 20)
+#define MIN_FREE_DEFAULT (UINT64_C(1) << 30)
+#define STORE_DIR        "store"
+
+/* ---- Indexes */
+
+static bool is_name(const char *name)
+{
+    size_t n = strlen(name);
+    for (size_t i = 0; i < n; i++) {
+        char c = name[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '_'))
+            return false;
+    }
+    return n > 0 && n <= ENG_INDEX_NAME_MAX;
+}
+
+static al_code op_index_open(engine *e, const eng_index_settings *s, al_err *err)
+{
+    if (!is_name(s->name))
+        return al_fail(err, AL_INVALID, "index name '%.40s': 1 to %d letters, digits or _", s->name,
+                       ENG_INDEX_NAME_MAX);
+    index_change change = {.settings = s};
+    return committer_call(store_of(e), publish_index_open, &change, err);
+}
+
+static al_code op_index_drop(engine *e, const char *name, al_err *err)
+{
+    index_change change = {.name = name};
+    return committer_call(store_of(e), publish_index_drop, &change, err);
+}
+
+/* ---- Compact */
+
+static bool is_compact_locked(const sindex *ix)
+{
+    return ix->is_dropped || (!ix->wants_wide && (ix->snap->n_mems == 0 ||
+                                                  ix->snap->mems[0]->frame > ix->compact_frame));
+}
+
+/* The index, or with NULL all of them. */
+static bool are_compact_locked(const store *st, const sindex *ix)
+{
+    bool yes = true;
+    for (size_t i = 0; i < st->n_indexes; i++)
+        if (!ix || st->indexes[i] == ix)
+            yes = yes && is_compact_locked(st->indexes[i]);
+    return yes;
+}
+
+static void wish_locked(store *st, const sindex *ix)
+{
+    for (size_t i = 0; i < st->n_indexes; i++) {
+        if (ix && st->indexes[i] != ix)
+            continue;
+        st->indexes[i]->compact_frame = st->end.frame;
+        st->indexes[i]->wants_wide = true;
+    }
+    (void)pthread_cond_broadcast(&st->changed);
+}
+
+static al_code op_compact(engine *e, const char *index, const atomic_bool *cancel, al_err *err)
+{
+    store *st = store_of(e);
+    al_code c = engine_append_wait(e, NULL, NULL, (al_slice){0}, cancel, err);
+    if (c)
+        return c;
+    AL_LOCKED(&st->lock);
+    sindex *ix = index ? store_find_locked(st, index) : NULL;
+    if (index && !ix)
+        return al_fail(err, AL_NOT_FOUND, "there is no index '%.40s'", index);
+    uint64_t failures = st->merge_failures;
+    wish_locked(st, ix);
+    while (!are_compact_locked(st, ix)) {
+        if (cancel && atomic_load(cancel))
+            return al_fail(err, AL_CANCELLED, "compact cancelled");
+        if (st->merge_failures != failures) {
+            if (err)
+                *err = st->merge_err;
+            return st->merge_err.code ? st->merge_err.code : AL_IO;
+        }
+        (void)al_cond_wait_until(&st->changed, &st->lock, al_mono_ns() + 50 * AL_NS_PER_MS);
+    }
+    return AL_OK;
+}
+
+/* ---- Statistics */
+
+static void add_index_locked(const sindex *ix, eng_index_stats *s)
+{
+    const snapshot *snap = ix->snap;
+    s->records += snap->n_rows;
+    for (size_t i = 0; i < snap->segs->n; i++) {
+        const seg_summary *sum = seg_summary_of(snap->segs->segs[i]);
+        s->segments++;
+        s->bytes += sum->bytes;
+        if (s->first_ns < 0 || sum->min_ns < s->first_ns)
+            s->first_ns = sum->min_ns;
+        if (sum->max_ns > s->last_ns)
+            s->last_ns = sum->max_ns;
+    }
+    for (size_t i = 0; i < snap->n_mems; i++) {
+        const block_info *b = &snap->mems[i]->info;
+        s->bytes += b->len;
+        if (s->first_ns < 0 || b->min_ns < s->first_ns)
+            s->first_ns = b->min_ns;
+        if (b->max_ns > s->last_ns)
+            s->last_ns = b->max_ns;
+    }
+}
+
+static al_code op_index_stats(engine *e, const char *index, eng_index_stats *ret, al_err *err)
+{
+    store *st = store_of(e);
+    AL_LOCKED(&st->lock);
+    const sindex *ix = store_find_locked(st, index);
+    if (!ix)
+        return al_fail(err, AL_NOT_FOUND, "there is no index '%.40s'", index);
+    *ret = (eng_index_stats){.first_ns = -1, .last_ns = -1};
+    add_index_locked(ix, ret);
+    return AL_OK;
+}
+
+static void op_stats(engine *e, eng_stats *ret)
+{
+    store *st = store_of(e);
+    *ret = (eng_stats){.frames_appended = atomic_load(&st->frames_appended),
+                       .records_appended = atomic_load(&st->records_appended),
+                       .syncs = atomic_load(&st->syncs),
+                       .merges = atomic_load(&st->merges),
+                       .bytes_written = atomic_load(&st->bytes_written),
+                       .bytes_free_disk = atomic_load(&st->free_bytes),
+                       .is_low_on_disk = atomic_load(&st->is_low),
+                       .quarantined = atomic_load(&st->quarantined)};
+    AL_LOCKED(&st->lock);
+    ret->log_bytes = st->log_bytes;
+    ret->bytes = st->log_bytes;
+    for (size_t i = 0; i < st->n_indexes; i++) {
+        const snapshot *s = st->indexes[i]->snap;
+        ret->records += s->n_rows;
+        ret->segments += s->segs->n;
+        for (size_t k = 0; k < s->segs->n; k++)
+            ret->bytes += seg_summary_of(s->segs->segs[k])->bytes;
+    }
+}
+
+/* ---- Life */
+
+static void stop_threads(store *st)
+{
+    {
+        AL_LOCKED(&st->queue_lock);
+        st->is_stopping = true;
+    }
+    atomic_store(&st->is_ending, true);
+    {
+        AL_LOCKED(&st->lock);
+        (void)pthread_cond_broadcast(&st->changed);
+    }
+    if (st->has_merger)
+        (void)pthread_join(st->merger, NULL);
+    {
+        AL_LOCKED(&st->queue_lock);
+        st->is_draining = true;
+        (void)pthread_cond_broadcast(&st->queue_changed);
+    }
+    if (st->has_committer)
+        (void)pthread_join(st->committer, NULL);
+}
+
+static void free_indexes(store *st)
+{
+    for (size_t i = 0; i < st->n_indexes; i++) {
+        (void)snapshot_unref(st->indexes[i]->snap);
+        (void)text_fields_unref(st->indexes[i]->text);
+        free(st->indexes[i]);
+    }
+    free(st->indexes);
+}
+
+static void op_close(engine *e)
+{
+    store *st = store_of(e);
+    stop_threads(st);
+    assert(!st->queue_first && !st->calls_first);
+    free_indexes(st);
+    (void)seg_env_free(st->env);
+    (void)wal_close(st->wal);
+    (void)ids_free(st->ids);
+    (void)block_builder_free(st->builder);
+    (void)block_view_free(st->view);
+    al_buf_done(&st->frame);
+    al_buf_done(&st->encoded);
+    root_done(&st->root);
+    if (st->log_dir >= 0)
+        st->io->close(st->io, st->log_dir);
+    if (st->store_dir >= 0)
+        st->io->close(st->io, st->store_dir);
+    if (st->lock_fd >= 0)
+        (void)close(st->lock_fd); /* gives the lock back */
+    (void)pthread_cond_destroy(&st->queue_changed);
+    (void)pthread_cond_destroy(&st->call_done);
+    (void)pthread_cond_destroy(&st->changed);
+    (void)pthread_mutex_destroy(&st->queue_lock);
+    (void)pthread_mutex_destroy(&st->lock);
+    free(st);
+}
+
+static const engine_ops store_engine_ops = {
+    .close = op_close,
+    .index_open = op_index_open,
+    .index_drop = op_index_drop,
+    .append = store_append,
+    .search = store_search,
+    .count = store_count,
+    .histogram = store_histogram,
+    .values = store_values,
+    .tail_end = store_tail_end,
+    .tail = store_tail,
+    .compact = op_compact,
+    .index_stats = op_index_stats,
+    .stats = op_stats,
+};
+
+static store *new_store(const store_options *o, const eng_hooks *hooks)
+{
+    store *st = al_zalloc(1, sizeof *st);
+    if (!st)
+        return NULL;
+    uint64_t memory = o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT;
+    if (memory < MEMORY_MIN)
+        memory = MEMORY_MIN;
+    st->base.ops = &store_engine_ops;
+    st->io = o->io ? o->io : al_io_posix();
+    st->store_dir = st->log_dir = st->lock_fd = -1;
+    if (hooks)
+        st->hooks = *hooks;
+    st->queue_bytes_max = memory / 8;
+    st->tail_bytes_max = memory / 4;
+    st->min_free_bytes = o->min_free_bytes == UINT64_MAX ? MIN_FREE_DEFAULT : o->min_free_bytes;
+    st->drops_when_low = o->drops_when_low;
+    st->idle_ns = o->idle_ns ? o->idle_ns : TAIL_IDLE_S * AL_NS_PER_S;
+    st->now_ns = o->now_ns;
+    st->now_ctx = o->now_ctx;
+    st->tidied_ns = al_mono_ns();
+    (void)pthread_mutex_init(&st->queue_lock, NULL);
+    (void)pthread_mutex_init(&st->lock, NULL);
+    al_cond_init(&st->queue_changed);
+    al_cond_init(&st->call_done);
+    al_cond_init(&st->changed);
+    al_buf_init(&st->frame, FRAME_BYTES_MAX);
+    al_buf_init(&st->encoded, BLOCK_BYTES_MAX);
+    return st;
+}
+
+static al_code take_lock(store *st, const char *path, al_err *err)
+{
+    st->lock_fd = openat(st->store_dir, NAME_OF_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (st->lock_fd < 0)
+        return al_fail_errno(err, "lock file in %.100s/" STORE_DIR, path);
+    if (flock(st->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return AL_OK;
+    if (errno == EWOULDBLOCK)
+        return al_fail(err, AL_EXISTS, "the data directory %.150s is in use by another process",
+                       path);
+    return al_fail_errno(err, "lock %.100s/" STORE_DIR, path);
+}
+
+static al_code open_files(store *st, const store_options *o, al_err *err)
+{
+    uint64_t memory = o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT;
+    AL_CLEANUP(al_closep) int data_dir = -1;
+    al_code c = al_dir_open(o->path, true, &data_dir, err);
+    if (!c)
+        c = st->io->open_dir(st->io, data_dir, STORE_DIR, true, &st->store_dir, err);
+    if (!c)
+        c = take_lock(st, o->path, err);
+    if (!c)
+        c = st->io->sync_dir(st->io, data_dir, err);
+    if (!c)
+        c = recover_open(st, err);
+    if (c)
+        return c;
+    st->env = seg_env_new(st->io, st->store_dir, st->store_id, (size_t)(memory / 4));
+    st->ids = ids_new();
+    st->builder = block_builder_new();
+    st->view = block_view_new();
+    if (!st->env || !st->ids || !st->builder || !st->view)
+        return al_fail(err, AL_NOMEM, "store");
+    return recover_indexes(st, err);
+}
+
+al_code store_open(const store_options *o, const eng_hooks *hooks, engine **ret, al_err *err)
+{
+    store *st = new_store(o, hooks);
+    if (!st)
+        return al_fail(err, AL_NOMEM, "store");
+    al_code c = open_files(st, o, err);
+    if (!c) {
+        retention_look_at_disk(st, true);
+        c = al_thread_start(&st->committer, "alco-commit", committer_run, st, err);
+        st->has_committer = c == AL_OK;
+    }
+    if (!c) {
+        c = al_thread_start(&st->merger, "alco-merge", merger_run, st, err);
+        st->has_merger = c == AL_OK;
+    }
+    if (c) {
+        op_close(&st->base);
+        return err && c != AL_EXISTS ? al_wrap(err, "open store %.100s", o->path) : c;
+    }
+    *ret = &st->base;
+    return AL_OK;
+}

@@ -1,0 +1,213 @@
+#pragma once
+/* store_impl.h: the store as its writing side sees it. Readers see store_priv.h only.
+ * Threads: doc/threads.md. Lock order: queue lock, then `lock`; neither is held over I/O. */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/thread.h"
+#include "store/file_header.h"
+#include "store/ids.h"
+#include "store/manifest.h"
+#include "store/partition.h"
+#include "store/seg_env.h"
+#include "store/snapshot_priv.h"
+#include "store/store_priv.h"
+#include "store/wal.h"
+
+/* What is searched by bare text; shared with readers. Refcounted, immutable. */
+typedef struct text_fields {
+    atomic_uint refs;
+    size_t n;
+    al_arena *arena;
+    al_slice *names;
+} text_fields;
+
+text_fields *text_fields_new(const al_slice *names, size_t n);
+text_fields *text_fields_ref(text_fields *t);
+text_fields *text_fields_unref(text_fields *t);
+
+/* One index. Lives until the store is closed, also when it was dropped. */
+typedef struct sindex sindex;
+struct sindex {
+    /* immutable */
+    uint32_t id;
+    char name[ENG_INDEX_NAME_MAX + 1];
+    atomic_uint_least64_t seg_id_next; /* mergers take numbers here */
+    /* guarded by store.lock */
+    bool is_open; /* engine_index_open was called */
+    bool is_dropped;
+    uint32_t intervals;
+    uint64_t max_bytes;
+    text_fields *text;
+    snapshot *snap;
+    int64_t last_append_ns; /* al_mono_ns */
+    uint64_t compact_frame; /* merge what was committed up to this frame now */
+    bool wants_wide;        /* compact: merge all segments that can be */
+    bool may_merge_segs;    /* its segments changed since merge_pick said no */
+    /* committer only (after open) */
+    uint64_t covered;
+    uint64_t generation;
+    uint64_t seg_id_max; /* in the manifest */
+};
+
+/* One append on its way. */
+typedef struct item item;
+struct item {
+    item *next;
+    sindex *ix; /* NULL: marks or barrier only */
+    rec_batch *batch;
+    size_t bytes; /* of memory, for the queue's bound */
+    eng_done_fn *done;
+    void *ctx;
+    al_slice marks; /* in `bytes_of_marks` */
+    uint8_t bytes_of_marks[];
+};
+
+/* Work for the committer besides appends. */
+typedef struct call call;
+struct call {
+    call *next;
+    al_code (*fn)(store *st, void *arg, al_err *err);
+    void *arg;
+    bool is_detached; /* nobody waits: freed (with free) when done */
+    bool is_done;     /* guarded by the queue lock */
+    al_code code;
+    al_err err;
+};
+
+struct store {
+    engine base; /* first */
+    /* immutable after open */
+    const al_io *io;
+    int store_dir;
+    int log_dir;
+    int lock_fd;
+    eng_hooks hooks;
+    uint8_t store_id[STORE_ID_BYTES];
+    seg_env *env;
+    uint64_t queue_bytes_max;
+    uint64_t tail_bytes_max;
+    uint64_t min_free_bytes;
+    bool drops_when_low;
+    int64_t idle_ns; /* < 0: never */
+    int64_t (*now_ns)(void *ctx);
+    void *now_ctx;
+
+    /* ---- queue lock */
+    pthread_mutex_t queue_lock;
+    pthread_cond_t queue_changed; /* the committer waits */
+    pthread_cond_t call_done;
+    item *queue_first;
+    item *queue_last;
+    size_t queue_items;
+    uint64_t queue_bytes;
+    call *calls_first;
+    call *calls_last;
+    bool is_stopping; /* no more appends */
+    bool is_draining; /* the committer ends when both lists are empty */
+    bool wants_room;  /* an append was refused: has_room is owed */
+
+    /* ---- lock: the list of indexes, what is visible, and what mergers look at */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* the merger, and compact, wait */
+    sindex **indexes;
+    size_t n_indexes;
+    size_t indexes_cap;
+    eng_arrival end;
+    uint64_t tail_bytes; /* of all snapshots */
+    uint64_t log_first;  /* oldest frame in the log */
+    uint64_t log_bytes;
+    uint64_t merge_failures;
+    al_err merge_err;  /* the last */
+    bool wants_forget; /* covered log files may exist */
+
+    /* ---- committer only (after open) */
+    wal *wal;
+    root root; /* names; entries are owned */
+    ids *ids;
+    block_builder *builder;
+    block_view *view;
+    al_buf frame;
+    al_buf encoded;
+    int64_t looked_at_disk_ns;
+    int64_t tidied_ns;
+
+    /* ---- atomic */
+    atomic_bool is_low;
+    atomic_bool is_ending; /* cancels merges */
+    atomic_uint_least64_t free_bytes;
+    atomic_uint_least64_t frames_appended;
+    atomic_uint_least64_t records_appended;
+    atomic_uint_least64_t syncs;
+    atomic_uint_least64_t merges;
+    atomic_uint_least64_t bytes_written;
+    atomic_uint_least64_t quarantined;
+
+    pthread_t committer;
+    pthread_t merger;
+    bool has_committer;
+    bool has_merger;
+};
+
+static inline store *store_of(engine *e)
+{
+    return (store *)e;
+}
+
+static inline int64_t store_now(const store *st)
+{
+    return st->now_ns ? st->now_ns(st->now_ctx) : al_now_ns();
+}
+
+/* ---- committer.c */
+void *committer_run(void *store_ptr);
+/* Runs `fn` on the committer's thread and waits for its answer. Not from that thread. */
+AL_CHECK al_code committer_call(store *st, al_code (*fn)(store *, void *, al_err *), void *arg,
+                                al_err *err);
+/* As committer_call, without waiting; `arg` must stay valid or be owned by fn. False: no memory. */
+bool committer_post(store *st, al_code (*fn)(store *, void *, al_err *), void *arg);
+AL_CHECK al_code store_append(engine *e, const eng_append *a, al_err *err);
+/* Calls has_room when it is owed and there is room. */
+void committer_offer_room(store *st);
+
+/* ---- commit.c: committer's thread */
+/* Makes the items durable and visible and reports each done; frees them. */
+void commit_items(store *st, item *first);
+
+/* ---- publish.c: committer's thread: manifests and what is visible */
+/* The index's segments become `segs` (references are taken), its first n_drop memtabs are covered;
+ * `covered` the new frame. Saves the manifest first. Segments that are no longer listed are marked
+ * dropped. On failure nothing changed in memory (on disk it may have). */
+AL_CHECK al_code publish_segments(store *st, sindex *ix, segment *const *segs, size_t n,
+                                  size_t n_drop, uint64_t covered, al_err *err);
+/* Only what is visible: a new snapshot for the index. Caller holds `lock`. */
+void publish_snapshot_locked(store *st, sindex *ix, snapshot *next);
+AL_CHECK al_code publish_manifest(store *st, const sindex *ix, segment *const *segs, size_t n,
+                                  uint64_t covered, al_err *err);
+typedef struct index_change { /* arguments of the calls below */
+    const eng_index_settings *settings;
+    const char *name;
+} index_change;
+al_code publish_index_open(store *st, void *change, al_err *err);
+al_code publish_index_drop(store *st, void *change, al_err *err);
+/* Has the segment checked again and, if it is damaged, set aside. Any thread; does not block. */
+void publish_report_damage(store *st, segment *s);
+/* Every index that is open and not dropped, by name; NULL. Caller holds `lock`. */
+sindex *store_find_locked(store *st, const char *name);
+
+/* ---- merger.c */
+void *merger_run(void *store_ptr);
+
+/* ---- retention.c: committer's thread */
+/* Drops what is too old or too much and forgets old positions. */
+void retention_tidy(store *st);
+/* Refreshes is_low at most every 100 ms. */
+void retention_look_at_disk(store *st, bool now);
+
+/* ---- recover.c, in this order, before the threads start */
+/* Directories and root; makes them in an empty directory. */
+AL_CHECK al_code recover_open(store *st, al_err *err);
+/* Everything else; needs st->env. */
+AL_CHECK al_code recover_indexes(store *st, al_err *err);
+
+/* ---- pin.c has the functions of store_priv.h */

@@ -27,6 +27,8 @@ static const char help[] =
     "  --listen HOST:PORT  address of page and API (127.0.0.1:8000); port 0 takes a free one\n"
     "  --amqp URL          read from this RabbitMQ, amqp://user:password@host:5672/vhost;\n"
     "                      may be given several times\n"
+    "  --management URL    management API of the --amqp before it, http://127.0.0.1:15672:\n"
+    "                      stale bindings are looked up there and removed\n"
     "  --min-free BYTES    input stops when less of the disk is free (1GiB)\n"
     "  --memory BYTES      budget of the store (256MiB)\n"
     "  --check-config      check the flags, start nothing\n"
@@ -64,6 +66,7 @@ static int parse_flags(int argc, char **argv, serve *s)
     static const struct option flags[] = {
         {"data", required_argument, NULL, 'd'},     {"listen", required_argument, NULL, 'l'},
         {"amqp", required_argument, NULL, 'a'},     {"min-free", required_argument, NULL, 'f'},
+        {"management", required_argument, NULL, 'g'},
         {"memory", required_argument, NULL, 'm'},   {"check-config", no_argument, NULL, 'k'},
         {"config", required_argument, NULL, 'c'},   {"help", no_argument, NULL, 'h'},
         {0}};
@@ -80,6 +83,11 @@ static int parse_flags(int argc, char **argv, serve *s)
             if (s->n_brokers == AMQP_BROKERS_MAX)
                 return cli_usage("serve", "more than %d brokers", AMQP_BROKERS_MAX);
             s->brokers[s->n_brokers++].url = al_cstr(optarg);
+            break;
+        case 'g':
+            if (s->n_brokers == 0)
+                return cli_usage("serve", "--management belongs behind its --amqp");
+            s->brokers[s->n_brokers - 1].management = al_cstr(optarg);
             break;
         case 'f':
             if (!parse_bytes(optarg, &s->options.min_free_bytes))

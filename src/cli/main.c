@@ -16,6 +16,7 @@ static const struct {
     {"import", cmd_import, "read files of logs into an index"},
     {"index", cmd_index, "list, create, set, drop, compact indexes"},
     {"field", cmd_field, "list and set fields"},
+    {"send", cmd_send, "publish lines to RabbitMQ, to try a broker's set-up"},
     {"verify", cmd_verify, "check a data directory"},
 };
 

@@ -69,7 +69,8 @@ typedef struct ledger_stats {
 
 /* NULL without memory. */
 ledger *ledger_new(void);
-/* After the last session has ended. */
+/* After the last session has ended; while one lives (its thread was left behind at the end of the
+ * process) nothing is freed. */
 ledger *ledger_free(ledger *l);
 
 /* ---- Sessions: each used by one thread. `queue` is any name that is the same whenever the queue

@@ -105,7 +105,9 @@ al_code amqp_link_open(const amqp_address *to, const char *name, amqp_link **ret
         status = amqp_socket_open_noblock(sock, to->host, to->port,
                                           to->is_tls ? &connect_tls_limit : &connect_limit);
     if (status != AMQP_STATUS_OK)
-        return al_fail(err, AL_IO, "%s: connect: %s", to->label, amqp_error_string2(status));
+        return al_fail(err, AL_IO, "%s: connect: %s", to->label,
+                       status == AMQP_STATUS_SOCKET_ERROR ? "refused or not reachable"
+                                                          : amqp_error_string2(status));
     k->is_broken = false;
     amqp_rpc_reply_t r = login(k, to, name);
     if (r.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&

@@ -4,10 +4,10 @@
  * nested object its compact JSON; null has none. An array is looked at element by element, nested
  * ones too; for `=` and for existing, it is also a value itself.
  * The name `message` stands for the record's message, which is no field.
- * Limits: a regular expression that ran into one makes the whole answer "does not match", not only
- * its leaf: under NOT that would turn into a match.
- * Memory: after the first rows nothing is allocated: values inside nested JSON are decoded into
- * `scratch`, which keeps its first block. */
+ * Limits: a regular expression that ran into one, or memory that ended, makes the whole answer
+ * "does not match", not only its leaf: under NOT that would turn into a match. Memory: after the
+ * first rows nothing is allocated: values inside nested JSON are decoded into `scratch`, which
+ * keeps its first block. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,8 +189,8 @@ static bool field_holds(matcher *m, const ast_node *leaf, const record *r, al_sl
         value message = {.type = VAL_STRING, .text = r->message};
         (void)visit(&s, &message, false);
     } else {
-        al_arena_reset(m->scratch);
-        (void)rec_values_at(r, path, m->scratch, visit, &s);
+        if (rec_values_at(r, path, m->scratch, visit, &s) == REC_NOMEM)
+            s.code = AL_NOMEM;
     }
     if (s.code)
         *ret_code = s.code;

@@ -587,6 +587,27 @@ static void every_failing_allocation_is_survived(void **state)
     assert_int_equal(everything_once(), AL_OK);
 }
 
+/* Not decoding a nested value is no reason to match, under NOT neither. */
+static void a_match_without_memory_is_told(void **state)
+{
+    (void)state;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    record r = help_record(arena, AL_LIT("{\"o\":{\"s\":\"\\u0001\"}}"));
+    static const char *const queries[] = {"@o.s=\"\1\"", "NOT @o.s=\"\1\"", "@o.s!=*"};
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        AL_CLEANUP(query_unrefp) query *q = parsed(queries[i], "");
+        AL_CLEANUP(matcher_freep) matcher *m = NULL;
+        assert_int_equal(matcher_new(q, NULL, 0, &m, NULL), AL_OK);
+        al_code code = AL_OK;
+        al_mem_fail_at(1);
+        assert_false(matcher_matches(m, &r, &code));
+        al_mem_fail_at(0);
+        assert_int_equal(code, AL_NOMEM);
+        assert_int_equal(matcher_matches(m, &r, &code), i == 0);
+        assert_int_equal(code, AL_OK);
+    }
+}
+
 static void matching_allocates_nothing_after_the_first_row(void **state)
 {
     (void)state;
@@ -628,6 +649,7 @@ int main(void)
         cmocka_unit_test(highlights_are_the_first_ones),
         cmocka_unit_test(literals_equal_a_dumb_search),
         cmocka_unit_test(every_failing_allocation_is_survived),
+        cmocka_unit_test(a_match_without_memory_is_told),
         cmocka_unit_test(matching_allocates_nothing_after_the_first_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

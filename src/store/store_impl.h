@@ -120,7 +120,7 @@ struct store {
     uint64_t merge_failures;
     al_err merge_err;   /* the last */
     bool wants_try_now; /* compact does not wait for a merger that backs off */
-    bool wants_forget; /* covered log files may exist */
+    bool wants_forget;  /* covered log files may exist */
 
     /* ---- committer only (after open) */
     wal *wal;

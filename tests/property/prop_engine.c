@@ -58,6 +58,8 @@ typedef struct round {
     rows_seen a;
     rows_seen b;
     uint64_t n_asked;
+    uint64_t n_searched;
+    uint64_t n_hit; /* searches that found something */
 } round;
 
 static _Noreturn void fail(const round *t, const char *what)
@@ -285,6 +287,8 @@ static void check_search(round *t, const question *u)
     must(t, engine_search(t->model, &s, NULL, rows_take, &t->b, &answer, &err), "model", &err);
     if (gave_up(&answer))
         return;
+    t->n_searched++;
+    t->n_hit += t->b.n > 0;
 
     uint64_t limit = rng_chance(&t->r, 30) ? 0 : 1 + rng_below(&t->r, 60);
     uint64_t pages_max = rng_chance(&t->r, 70) ? 4 : UINT64_MAX;
@@ -493,7 +497,13 @@ static void ask(round *t)
 
 /* ---- Rounds */
 
-static uint64_t run_round(uint64_t seed, uint64_t number)
+typedef struct tally {
+    uint64_t n_asked;
+    uint64_t n_searched;
+    uint64_t n_hit;
+} tally;
+
+static void run_round(uint64_t seed, uint64_t number, tally *sum)
 {
     static round t; /* some hundred KiB */
     t = (round){.number = number, .seed = seed, .r = rng_fork(seed, number)};
@@ -521,7 +531,9 @@ static uint64_t run_round(uint64_t seed, uint64_t number)
     rows_done(&t.a);
     rows_done(&t.b);
     tmpdir_done(&t.dir);
-    return t.n_asked;
+    sum->n_asked += t.n_asked;
+    sum->n_searched += t.n_searched;
+    sum->n_hit += t.n_hit;
 }
 
 static uint64_t argument(int argc, char **argv, int i, const char *env, uint64_t fallback)
@@ -541,14 +553,17 @@ int main(int argc, char **argv)
     uint64_t only = rng_env("ALCO_ROUND", UINT64_MAX);
     printf("seed %" PRIu64 "\n", seed);
     (void)fflush(stdout);
-    uint64_t asked = 0;
-    for (uint64_t i = 0; asked < queries; i++) {
-        if (only != UINT64_MAX) {
-            (void)run_round(seed, only);
-            break;
-        }
-        asked += run_round(seed, i);
+    tally sum = {0};
+    if (only != UINT64_MAX)
+        run_round(seed, only, &sum);
+    for (uint64_t i = 0; only == UINT64_MAX && sum.n_asked < queries; i++)
+        run_round(seed, i, &sum);
+    printf("%" PRIu64 " questions, each answered as the model does; of %" PRIu64
+           " searches %" PRIu64 " found something\n",
+           sum.n_asked, sum.n_searched, sum.n_hit);
+    if (only == UINT64_MAX && sum.n_hit * 3 < sum.n_searched) {
+        (void)fprintf(stderr, "FAILED: too few questions find anything: the test tests little\n");
+        return 1;
     }
-    printf("%" PRIu64 " questions, each answered as the model does\n", asked);
     return 0;
 }

@@ -26,6 +26,7 @@ enum {
     QUERIES_A_ROUND = 120,
     INDEXES = 3,
     MARKS_MAX = 64,
+    SCATTERED = 80,
     RECORDS_MAX = 4096, /* kept to make queries from */
 };
 
@@ -152,10 +153,8 @@ static void keep_batch(round *t, rec_batch *b)
         t->recs[t->n_recs++] = &b->recs[i];
 }
 
-static void append(round *t)
+static void append(round *t, size_t n)
 {
-    static const size_t sizes[] = {1, 1, 2, 5, 20, 60, 200};
-    size_t n = 1 + (size_t)rng_below(&t->r, sizes[rng_below(&t->r, AL_COUNT(sizes))]);
     const char *index = names[rng_below(&t->r, t->n_indexes)];
     rec_batch *b = gen_batch(&t->stream, n);
     al_err err = {0};
@@ -164,6 +163,22 @@ static void append(round *t)
          "append to the model", &err);
     keep_batch(t, copy_batch(b));
     must(t, engine_append_wait(t->store, index, b, (al_slice){0}, NULL, &err), "append", &err);
+}
+
+static void append_some(round *t)
+{
+    static const size_t sizes[] = {1, 1, 2, 5, 20, 60, 200};
+    append(t, 1 + (size_t)rng_below(&t->r, sizes[rng_below(&t->r, AL_COUNT(sizes))]));
+}
+
+/* Many small frames that all reach far back: more overlapping units than a search keeps open. */
+static void append_scattered(round *t)
+{
+    unsigned usual = t->stream.late_percent;
+    t->stream.late_percent = 60;
+    for (unsigned i = 0; i < SCATTERED; i++)
+        append(t, 2 + (size_t)rng_below(&t->r, 3));
+    t->stream.late_percent = usual;
 }
 
 static void put_mark(round *t)
@@ -178,20 +193,22 @@ static void put_mark(round *t)
 static void step(round *t)
 {
     al_err err = {0};
-    uint64_t kind = rng_below(&t->r, 20);
-    if (kind == 0) {
+    uint64_t kind = rng_below(&t->r, 40);
+    if (kind < 2) {
         note(t, "compact", 0);
         must(t, engine_compact(t->store, NULL, NULL, &err), "compact", &err);
-    } else if (kind == 1) {
+    } else if (kind < 4) {
         const char *index = names[rng_below(&t->r, t->n_indexes)];
         note(t, "compact:", (uint64_t)(index[0]));
         must(t, engine_compact(t->store, index, NULL, &err), "compact", &err);
-    } else if (kind == 2) {
+    } else if (kind < 6) {
         note(t, "reopen", 0);
         (void)engine_close(t->store);
         open_store(t);
+    } else if (kind == 6) {
+        append_scattered(t);
     } else {
-        append(t);
+        append_some(t);
     }
     if (rng_chance(&t->r, 30))
         put_mark(t);
@@ -516,7 +533,7 @@ static void run_round(uint64_t seed, uint64_t number, tally *sum)
     open_indexes(&t, t.model);
     open_store(&t);
     put_mark(&t);
-    append(&t);
+    append_some(&t);
     while (t.n_asked < QUERIES_A_ROUND) {
         for (uint64_t n = rng_below(&t.r, 12); n; n--)
             step(&t);

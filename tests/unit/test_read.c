@@ -382,6 +382,38 @@ static void a_tail_refuses_places_it_cannot_go_on_from(void **state)
     fixture_done(&f);
 }
 
+/* Two frames whose rows alternate in time: after the merge each row is a run of its own. */
+static void a_tail_takes_more_runs_than_it_holds_at_once(void **state)
+{
+    (void)state;
+    enum { EACH = 20000 };
+    fixture f;
+    fixture_init(&f);
+    for (unsigned frame = 0; frame < 2; frame++) {
+        rec_batch *b = rec_batch_new(f.now_ns);
+        assert_non_null(b);
+        for (uint32_t i = 0; i < EACH; i++) {
+            record *r = rec_batch_add(b);
+            assert_non_null(r);
+            r->time_ns = T0_NS + 2 * i + frame;
+            r->message = AL_LIT("alternating");
+        }
+        assert_int_equal(engine_append_wait(f.e, "logs", b, (al_slice){0}, NULL, NULL), AL_OK);
+    }
+    assert_int_equal(engine_compact(f.e, NULL, NULL, NULL), AL_OK);
+    AL_CLEANUP(query_unrefp) query *q = query_all();
+    const eng_scope s = scope_of(q);
+    rows_seen rows = {0};
+    eng_arrival place = {0};
+    assert_int_equal(engine_tail(f.e, &s, place, NULL, rows_take_arrived, &rows, &place, NULL),
+                     AL_OK);
+    assert_int_equal(rows.n, 2 * EACH);
+    for (size_t i = 0; i < rows.n; i++)
+        assert_true(rows.rows[i].id == (uint64_t)T0_NS + 2 * (i % EACH) + i / EACH);
+    rows_done(&rows);
+    fixture_done(&f);
+}
+
 /* ---- Bits and plans */
 
 static void bits_are_found_and_counted(void **state)
@@ -473,6 +505,7 @@ int main(void)
         cmocka_unit_test(a_table_of_values_stays_bounded),
         cmocka_unit_test(a_damaged_block_is_named_and_the_rest_is_answered),
         cmocka_unit_test(a_tail_refuses_places_it_cannot_go_on_from),
+        cmocka_unit_test(a_tail_takes_more_runs_than_it_holds_at_once),
         cmocka_unit_test(bits_are_found_and_counted),
         cmocka_unit_test(a_plan_knows_what_cannot_match_and_asks_the_cheap_first),
     };

@@ -7,12 +7,25 @@
  * -> ingest_attach -> batches from any thread -> ingest_stop (no new batches) -> engine_close ->
  * ingest_free. */
 #include "catalog/catalog.h"
+#include "ingest/ledger.h"
 #include "query/engine.h"
 
 typedef struct ingest ingest;
 
 AL_CHECK al_code ingest_new(catalog *cat, ingest **ret, al_err *err);
 ingest *ingest_free(ingest *in);
+/* The ledger of deliveries, kept durable by the marks of batches; borrowed, until ingest_free. */
+ledger *ingest_ledger(ingest *in);
+/* What an input wants to find again after a restart, exactly as durable as its records: `apply` is
+ * told each memory in commit order (also at open), `dump` writes what still counts as one that
+ * `apply` reads. Both on the thread of eng_hooks.mark. One input has it; set before the engine is
+ * opened. */
+typedef struct ingest_memory {
+    void *ctx;
+    void (*apply)(void *ctx, al_slice memory);
+    al_code (*dump)(void *ctx, al_buf *out);
+} ingest_memory;
+void ingest_remember(ingest *in, const ingest_memory *m);
 /* The hooks to open the engine with; borrowed, valid until ingest_free. */
 const eng_hooks *ingest_hooks(ingest *in);
 /* Opens every index of the catalogue in the engine. Before it only hooks are called. */
@@ -25,6 +38,12 @@ void ingest_stop(ingest *in);
 AL_CHECK al_code ingest_index_create(ingest *in, const cat_index *idx, al_err *err);
 AL_CHECK al_code ingest_index_change(ingest *in, const cat_index *idx, al_err *err);
 AL_CHECK al_code ingest_index_drop(ingest *in, const char *name, al_err *err);
+
+/* Sets a field's flags; `excluded` holds for batches that begin when this has returned. */
+AL_CHECK al_code ingest_field_set(ingest *in, const char *index, const cat_field *f, al_err *err);
+/* Records made durable since the start, index by index, by name. `fn` must be short. */
+void ingest_each_index(ingest *in, void (*fn)(void *ctx, const char *index, uint64_t records),
+                       void *ctx);
 
 /* Told after each such change, outside all locks, on the thread that made it; the AMQP input
  * follows with queues and bindings, the call of the API returns when every listener has returned.
@@ -53,6 +72,10 @@ AL_CHECK al_code ingest_add(ingest_batch *b, al_slice body);
  * the input that read it, such as the file it stood in. All copied. */
 AL_CHECK al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns,
                                  const field *fields, size_t n_fields);
+/* Counts that the line added last was longer than its input takes, and lost its rest. */
+void ingest_note_long_line(ingest_batch *b);
+/* Memory (ingest_remember) that becomes durable with this batch; before any marks. */
+AL_CHECK al_code ingest_add_memory(ingest_batch *b, al_slice memory);
 /* Bytes for ledger.h that become durable with this batch; appended to earlier ones. */
 AL_CHECK al_code ingest_add_marks(ingest_batch *b, al_slice marks);
 size_t ingest_count(const ingest_batch *b);

@@ -1,0 +1,24 @@
+#pragma once
+/* cli.h: what the commands share. Each command is `int cmd_x(int argc, char **argv)`: argv[0] is its
+ * name, the result the process' exit status. Main thread only. */
+#include "base/buf.h"
+#include "base/err.h"
+
+#define CLI_VERSION ALCO_VERSION
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+int cmd_send(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
+int cmd_grep(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_index(int argc, char **argv);
+int cmd_field(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+
+/* "alco: text" on stderr. */
+void cli_say(const char *fmt, ...) AL_PRINTF(1, 2);
+/* As cli_say, plus where to find help; returns CLI_USAGE. */
+int cli_usage(const char *command, const char *fmt, ...) AL_PRINTF(2, 3);
+/* A word for an address: percent-encoded. */
+void cli_put_escaped(al_buf *out, al_slice text);

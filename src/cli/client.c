@@ -1,0 +1,244 @@
+/* HTTP by libcurl. With --data the same requests go to a server in this process, over a socket in a
+ * directory that nobody else can enter: one code path for both. */
+#include "cli/client.h"
+
+#include <curl/curl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/node.h"
+#include "record/json.h"
+
+enum { ANSWER_BYTES_MAX = 256 << 20, PROBLEM_BYTES_MAX = 64 << 10 };
+
+struct client {
+    CURL *curl;
+    char base[512];
+    char token[512];
+    char dir[64];     /* of the socket; empty: none */
+    char socket[128];
+    node *node;
+    char partial[300];
+    /* of the call under way */
+    const client_call *call;
+    al_buf *body;
+    al_buf problem;
+    bool was_stopped;
+};
+
+int client_take_flag(client_options *o, int c, const char *value)
+{
+    if (c == 1001)
+        o->server = value;
+    else if (c == 1002)
+        o->token = value;
+    else if (c == 1003)
+        o->data = value;
+    else
+        return 0;
+    return 1;
+}
+
+static al_code open_node(client *c, const char *data, al_err *err)
+{
+    struct stat st;
+    char listen[160];
+    if (stat(data, &st) != 0)
+        return al_fail_errno(err, "%s", data);
+    (void)snprintf(c->dir, sizeof c->dir, "/tmp/alco-XXXXXX");
+    if (!mkdtemp(c->dir)) {
+        c->dir[0] = '\0';
+        return al_fail_errno(err, "make a directory in /tmp");
+    }
+    (void)snprintf(c->socket, sizeof c->socket, "%s/http", c->dir);
+    (void)snprintf(listen, sizeof listen, "unix:%s", c->socket);
+    node_options o = {.data = data, .listen = listen, .min_free_bytes = UINT64_MAX};
+    return node_open(&o, NULL, NULL, &c->node, err);
+}
+
+al_code client_open(const client_options *o, client **ret, al_err *err)
+{
+    const char *server = o->server ? o->server : getenv("ALCO_SERVER");
+    const char *token = o->token ? o->token : getenv("ALCO_TOKEN");
+    AL_CLEANUP(client_closep) client *c = al_zalloc(1, sizeof *c);
+    if (!c)
+        return al_fail(err, AL_NOMEM, "client");
+    al_buf_init(&c->problem, PROBLEM_BYTES_MAX);
+    if (curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK)
+        return al_fail(err, AL_IO, "libcurl does not start");
+    c->curl = curl_easy_init();
+    if (!c->curl)
+        return al_fail(err, AL_NOMEM, "client");
+    (void)snprintf(c->token, sizeof c->token, "%s", token ? token : "");
+    (void)snprintf(c->base, sizeof c->base, "%s", server ? server : "http://127.0.0.1:8000");
+    if (o->data) {
+        al_code code = open_node(c, o->data, err);
+        if (code)
+            return code;
+        (void)snprintf(c->base, sizeof c->base, "http://localhost");
+    }
+    size_t n = strlen(c->base);
+    while (n && c->base[n - 1] == '/')
+        c->base[--n] = '\0';
+    *ret = AL_TAKE(c);
+    return AL_OK;
+}
+
+client *client_close(client *c)
+{
+    if (!c)
+        return NULL;
+    if (c->curl)
+        curl_easy_cleanup(c->curl);
+    (void)node_close(c->node);
+    if (c->dir[0])
+        (void)rmdir(c->dir);
+    al_buf_done(&c->problem);
+    free(c);
+    return NULL;
+}
+
+static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
+{
+    client *c = arg;
+    long status = 0;
+    al_slice s = {(const uint8_t *)bytes, size * n};
+    (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 300) {
+        al_buf_slice_put(&c->problem, s);
+        return s.len; /* what does not fit is not needed */
+    }
+    if (c->call->take) {
+        c->was_stopped = !c->call->take(c->call->ctx, s);
+        return c->was_stopped ? 0 : s.len;
+    }
+    if (c->body)
+        al_buf_slice_put(c->body, s);
+    return !c->body || al_buf_code(c->body) == AL_OK ? s.len : 0;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
+{
+    client *c = arg;
+    al_slice line = {(const uint8_t *)bytes, size * n};
+    size_t colon = al_slice_find(line, ':', 0);
+    if (colon == 12 && strncasecmp(bytes, "Alco-Partial", 12) == 0)
+        (void)snprintf(c->partial, sizeof c->partial, "%.*s",
+                       AL_ARG(al_slice_trim(al_slice_sub(line, colon + 1, line.len))));
+    return line.len;
+}
+
+/* The problem document's detail, else the first line of what came. */
+static void read_problem(client *c, long status, al_err *err)
+{
+    json_reader r = json_read(al_buf_slice(&c->problem));
+    json_token name;
+    json_token value;
+    val_type type = VAL_NULL;
+    bool is_lone = false;
+    if (json_peek(&r, &type) && type == VAL_OBJECT) {
+        json_open(&r);
+        while (json_next(&r, VAL_OBJECT, &name) == JSON_ITEM && json_value(&r, &value)) {
+            if (al_slice_eq(name.raw, AL_LIT("detail")) && value.type == VAL_STRING &&
+                value.raw.len < sizeof err->msg) {
+                size_t n = json_unescape(value.raw, (uint8_t *)err->msg, &is_lone);
+                err->msg[n] = '\0';
+                return;
+            }
+        }
+    }
+    (void)snprintf(err->msg, sizeof err->msg, "the server answered with status %ld", status);
+}
+
+static al_code code_of(long status)
+{
+    if (status == 404)
+        return AL_NOT_FOUND;
+    if (status == 503)
+        return AL_AGAIN;
+    if (status == 409)
+        return AL_EXISTS;
+    return status >= 400 && status < 500 ? AL_INVALID : AL_IO;
+}
+
+static struct curl_slist *make_headers(const client *c, const client_call *call)
+{
+    char line[600];
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    if (call->type) {
+        (void)snprintf(line, sizeof line, "Content-Type: %s", call->type);
+        list = curl_slist_append(list, line);
+    }
+    if (c->token[0]) {
+        (void)snprintf(line, sizeof line, "Authorization: Bearer %s", c->token);
+        list = curl_slist_append(list, line);
+    }
+    return list;
+}
+
+static CURLcode perform(client *c, const client_call *call, struct curl_slist *headers)
+{
+    CURL *h = c->curl;
+    al_buf url;
+    al_buf_init(&url, 1 << 20);
+    al_buf_str(&url, c->base);
+    al_buf_str(&url, call->path);
+    al_buf_u8(&url, '\0');
+    curl_easy_reset(h);
+    (void)curl_easy_setopt(h, CURLOPT_URL, al_buf_code(&url) ? "" : (const char *)url.ptr);
+    (void)curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_bytes);
+    (void)curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
+    (void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
+    (void)curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, 10L);
+    if (c->socket[0])
+        (void)curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+    if (call->body.ptr) {
+        (void)curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+        (void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body.ptr);
+    }
+    if (call->method)
+        (void)curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
+    CURLcode r = curl_easy_perform(h);
+    al_buf_done(&url);
+    return r;
+}
+
+al_code client_run(client *c, const client_call *call, al_buf *ret_body, al_err *err)
+{
+    long status = 0;
+    c->call = call;
+    c->body = ret_body;
+    c->was_stopped = false;
+    c->partial[0] = '\0';
+    al_buf_clear(&c->problem);
+    if (ret_body)
+        al_buf_clear(ret_body);
+    struct curl_slist *headers = make_headers(c, call);
+    CURLcode r = perform(c, call, headers);
+    curl_slist_free_all(headers);
+    (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (c->was_stopped)
+        return al_fail(err, AL_CANCELLED, "stopped");
+    if (r != CURLE_OK)
+        return al_fail(err, AL_IO, "%s: %s", c->base, curl_easy_strerror(r));
+    if (status >= 200 && status < 300)
+        return AL_OK;
+    read_problem(c, status, err);
+    err->code = code_of(status);
+    return err->code;
+}
+
+al_slice client_partial(const client *c)
+{
+    return al_cstr(c->partial);
+}

@@ -1,0 +1,50 @@
+#pragma once
+/* client.h: talking to a server: the one at --server (ALCO_SERVER), or one that this process runs for
+ * itself on a data directory (--data). One thread. */
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+
+typedef struct client client;
+
+typedef struct client_options {
+    const char *server; /* NULL: ALCO_SERVER, else http://127.0.0.1:8000 */
+    const char *data;   /* not NULL: read this directory instead */
+    const char *token;  /* NULL: ALCO_TOKEN, else none */
+} client_options;
+
+/* The flags --server, --token, --data of every client command, for getopt_long. */
+#define CLIENT_FLAGS                                                                               \
+    {"server", required_argument, NULL, 1001}, {"token", required_argument, NULL, 1002},           \
+    {                                                                                              \
+        "data", required_argument, NULL, 1003                                                      \
+    }
+#define CLIENT_HELP                                                                                \
+    "  --server URL        the server (ALCO_SERVER, else http://127.0.0.1:8000)\n"                 \
+    "  --token TOKEN       who is asking (ALCO_TOKEN)\n"                                            \
+    "  --data DIR          read this data directory, which no server owns\n"
+/* Takes one of CLIENT_FLAGS; false when `c` is another. */
+int client_take_flag(client_options *o, int c, const char *value);
+
+AL_CHECK al_code client_open(const client_options *o, client **ret, al_err *err);
+client *client_close(client *c);
+
+typedef struct client_call {
+    const char *method; /* NULL: GET */
+    const char *path;   /* "/api/v1/…", with its query string */
+    al_slice body;      /* with method POST or PATCH */
+    const char *type;   /* media type of the body */
+    /* The answer's bytes as they come; false ends the call (AL_CANCELLED). NULL: into `ret_body`. */
+    bool (*take)(void *ctx, al_slice bytes);
+    void *ctx;
+} client_call;
+
+/* AL_OK: status 2xx. Else the server's own sentence and a code by its status (404 AL_NOT_FOUND, 503
+ * AL_AGAIN, other 4xx AL_INVALID, rest AL_IO). AL_IO: no connection, or it broke. `ret_body` may be
+ * NULL and is cleared first. */
+AL_CHECK al_code client_run(client *c, const client_call *call, al_buf *ret_body, al_err *err);
+/* The value of the trailer or header field of the last call, or an empty slice; valid until the
+ * next. Only Alco-Partial is kept. */
+al_slice client_partial(const client *c);
+
+AL_DEFINE_CLEANUP(client, client_close);

@@ -1,0 +1,290 @@
+/* Batches: documents in, records out, new fields made known, and the way to the engine.
+ * A batch belongs to the thread that fills it until it is submitted; then to the engine, which
+ * reports it done exactly once, and on_done counts, tells the submitter and frees it.
+ * Fields are made known while the batch is filled, which is before its acknowledgement; a field
+ * whose first batch then fails stays known, which harms nobody. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "ingest/ing_exclude.h"
+#include "ingest/ing_marks.h"
+#include "ingest/ing_priv.h"
+#include "record/decode.h"
+
+enum { MARKS_BYTES_MAX = 16 << 20, SCRATCH_BYTES = 4096 };
+
+struct ingest_batch {
+    ingest *in;
+    ing_index *ix;
+    ing_settings *settings;
+    ing_source *source;
+    rec_batch *recs; /* NULL once the engine has it */
+    al_arena *scratch;
+    al_buf marks;
+    size_t n; /* records, also after they were handed on */
+    size_t bytes;
+    uint64_t notes[ING_NOTES];
+    eng_done_fn *done;
+    void *ctx;
+};
+
+al_code ingest_begin(ingest *in, const char *index, const char *source, ingest_batch **ret,
+                     al_err *err)
+{
+    AL_CLEANUP(ing_index_unrefp) ing_index *ix = ingest_find(in, index);
+    if (!ix)
+        return al_fail(err, AL_NOT_FOUND, "no index '%.40s'", index);
+    AL_CLEANUP(ingest_batch_freep) ingest_batch *b = al_zalloc(1, sizeof *b);
+    if (!b)
+        return al_fail(err, AL_NOMEM, "batch");
+    al_buf_init(&b->marks, MARKS_BYTES_MAX);
+    b->in = in;
+    b->settings = ing_index_pin(ix);
+    b->ix = AL_TAKE(ix);
+    b->source = ingest_source(in, source);
+    b->recs = rec_batch_new(al_now_ns());
+    b->scratch = al_arena_new(SCRATCH_BYTES);
+    if (!b->recs || !b->scratch)
+        return al_fail(err, AL_NOMEM, "batch");
+    *ret = AL_TAKE(b);
+    return AL_OK;
+}
+
+ingest_batch *ingest_batch_free(ingest_batch *b)
+{
+    if (!b)
+        return NULL;
+    (void)rec_batch_free(b->recs);
+    (void)al_arena_free(b->scratch);
+    (void)ing_settings_unref(b->settings);
+    (void)ing_index_unref(b->ix);
+    al_buf_done(&b->marks);
+    free(b);
+    return NULL;
+}
+
+/* ---- Filling */
+
+static rec_visit make_known(void *ctx, al_slice path, const value *v)
+{
+    ingest_batch *b = ctx;
+    (void)v;
+    if (pathset_has(b->ix->known, path))
+        return REC_VISIT_MORE;
+    if (atomic_load(&b->ix->is_full)) {
+        b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
+        return REC_VISIT_MORE;
+    }
+    if (catalog_field_seen(b->in->cat, b->ix->name, path)) {
+        (void)pathset_add(b->ix->known, path); /* without memory it is asked again */
+        return REC_VISIT_MORE;
+    }
+    atomic_store(&b->ix->is_full, true);
+    b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
+    return REC_VISIT_MORE;
+}
+
+static void count_notes(ingest_batch *b, unsigned notes)
+{
+    for (unsigned i = 0; notes && i < ING_NOTES; i++)
+        if (notes & (1U << i))
+            b->notes[i]++;
+}
+
+static al_code finish(ingest_batch *b, const record *decoded, size_t bytes)
+{
+    record r = *decoded;
+    if (!ing_exclude(&r, b->settings->excluded, b->settings->n_excluded, b->recs->arena))
+        return AL_NOMEM;
+    record *to = rec_batch_add(b->recs);
+    if (!to)
+        return AL_NOMEM;
+    *to = r;
+    rec_each_path(to, b->scratch, make_known, b);
+    b->n++;
+    b->bytes += bytes;
+    return AL_OK;
+}
+
+al_code ingest_add(ingest_batch *b, al_slice body)
+{
+    rec_options opt = {.arrival_ns = al_now_ns(), .zone = b->settings->zone};
+    unsigned notes = 0;
+    record r = {0};
+    al_slice copy = al_arena_copy(b->recs->arena, body);
+    if (!copy.ptr || rec_decode(copy, &opt, b->recs->arena, &r, &notes))
+        return AL_NOMEM;
+    count_notes(b, notes);
+    return finish(b, &r, body.len);
+}
+
+static bool append_fields(ingest_batch *b, record *r, const field *fields, size_t n)
+{
+    if (n == 0)
+        return true;
+    field *all = al_arena_alloc(b->recs->arena, r->n_fields + n, sizeof *all);
+    if (!all)
+        return false;
+    if (r->n_fields)
+        memcpy(all, r->fields, r->n_fields * sizeof *all);
+    for (size_t i = 0; i < n; i++) {
+        field f = fields[i];
+        f.name = al_arena_copy(b->recs->arena, f.name);
+        f.val.text = al_arena_copy(b->recs->arena, f.val.text);
+        if (!f.name.ptr || !f.val.text.ptr)
+            return false;
+        all[r->n_fields + i] = f;
+    }
+    r->fields = all;
+    r->n_fields += (uint32_t)n;
+    return true;
+}
+
+al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns, const field *fields,
+                        size_t n_fields)
+{
+    rec_options opt = {.arrival_ns = time_ns >= 0 ? time_ns : al_now_ns(),
+                       .zone = b->settings->zone};
+    unsigned notes = 0;
+    record r = {0};
+    al_slice copy = al_arena_copy(b->recs->arena, line);
+    if (!copy.ptr || rec_decode_raw(copy, &opt, b->recs->arena, &r, &notes) ||
+        !append_fields(b, &r, fields, n_fields))
+        return AL_NOMEM;
+    count_notes(b, notes);
+    return finish(b, &r, line.len);
+}
+
+void ingest_note_long_line(ingest_batch *b)
+{
+    count_notes(b, ING_NOTE_LONG_LINE);
+}
+
+al_code ingest_add_memory(ingest_batch *b, al_slice memory)
+{
+    ing_marks_put_memory(&b->marks, memory);
+    return al_buf_code(&b->marks);
+}
+
+al_code ingest_add_marks(ingest_batch *b, al_slice marks)
+{
+    al_buf_slice_put(&b->marks, marks);
+    return al_buf_code(&b->marks);
+}
+
+size_t ingest_count(const ingest_batch *b)
+{
+    return b->n;
+}
+
+bool ingest_is_full(const ingest_batch *b)
+{
+    return b->n >= INGEST_BATCH_RECORDS_MAX || b->bytes >= INGEST_BATCH_BYTES_MAX;
+}
+
+/* ---- Handing on */
+
+static void count_outcome(ingest_batch *b, al_code code)
+{
+    ing_source *s = b->source;
+    if (code == AL_AGAIN) {
+        atomic_fetch_add(&s->refused, 1);
+        return;
+    }
+    if (code) {
+        atomic_fetch_add(&s->failed, b->n);
+        return;
+    }
+    atomic_fetch_add(&s->records, b->n);
+    atomic_fetch_add(&s->bytes, b->bytes);
+    atomic_fetch_add(&s->batches, 1);
+    atomic_fetch_add(&b->ix->records, b->n);
+    for (size_t i = 0; i < ING_NOTES; i++)
+        if (b->notes[i])
+            atomic_fetch_add(&s->notes[i], b->notes[i]);
+}
+
+static void on_done(void *ctx, al_code code, const al_err *err)
+{
+    AL_CLEANUP(ingest_batch_freep) ingest_batch *b = ctx;
+    count_outcome(b, code);
+    b->done(b->ctx, code, err);
+}
+
+al_code ingest_submit(ingest_batch *b, eng_done_fn *done, void *ctx, al_err *err)
+{
+    engine *e = atomic_load(&b->in->eng);
+    if (!e || atomic_load(&b->in->is_stopped))
+        return AL_AGAIN;
+    b->done = done;
+    b->ctx = ctx;
+    rec_batch *recs = b->recs;
+    eng_append a = {.index = b->ix->name,
+                    .batch = b->n ? recs : NULL,
+                    .marks = al_buf_slice(&b->marks),
+                    .done = on_done,
+                    .ctx = b};
+    if (b->n)
+        b->recs = NULL; /* before the engine has it: after AL_OK `b` may be gone */
+    al_code c = engine_append(e, &a, err);
+    if (c)
+        b->recs = recs;
+    return c;
+}
+
+typedef struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_done;
+    al_code code;
+    al_err err;
+} waiter;
+
+static void wake(void *ctx, al_code code, const al_err *err)
+{
+    waiter *w = ctx;
+    AL_LOCKED(&w->lock);
+    w->is_done = true;
+    w->code = code;
+    if (err)
+        w->err = *err;
+    (void)pthread_cond_signal(&w->changed);
+}
+
+/* on_room is shared by all; a short sleep serves the few threads that wait here. */
+static al_code submit_when_room(ingest_batch *b, waiter *w, const atomic_bool *cancel, al_err *err)
+{
+    for (;;) {
+        al_code c = ingest_submit(b, wake, w, err);
+        if (c != AL_AGAIN)
+            return c;
+        if ((cancel && atomic_load(cancel)) || atomic_load(&b->in->is_stopped))
+            return AL_CANCELLED;
+        AL_LOCKED(&w->lock);
+        (void)al_cond_wait_until(&w->changed, &w->lock, al_mono_ns() + 20 * AL_NS_PER_MS);
+    }
+}
+
+al_code ingest_submit_wait(ingest_batch *b, const atomic_bool *cancel, al_err *err)
+{
+    waiter w = {0};
+    (void)pthread_mutex_init(&w.lock, NULL);
+    al_cond_init(&w.changed);
+    al_code c = submit_when_room(b, &w, cancel, err);
+    if (c) {
+        (void)ingest_batch_free(b);
+    } else {
+        AL_LOCKED(&w.lock);
+        while (!w.is_done)
+            (void)pthread_cond_wait(&w.changed, &w.lock);
+        c = w.code;
+        if (c && err)
+            *err = w.err;
+    }
+    (void)pthread_cond_destroy(&w.changed);
+    (void)pthread_mutex_destroy(&w.lock);
+    return c;
+}

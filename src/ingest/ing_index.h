@@ -1,0 +1,42 @@
+#pragma once
+/* ing_index.h: what ingest knows of one index: its settings as a snapshot, its known paths, its
+ * counter. Refcounted; any thread. */
+#include <stdatomic.h>
+
+#include "catalog/catalog.h"
+#include "ingest/pathset.h"
+#include "query/engine.h"
+#include "record/timezone.h"
+
+typedef struct ing_settings { /* immutable, refcounted */
+    _Atomic unsigned refs;
+    al_arena *arena;
+    rec_zone *zone; /* NULL = UTC */
+    al_slice *excluded; /* sorted */
+    size_t n_excluded;
+} ing_settings;
+
+typedef struct ing_index {
+    _Atomic unsigned refs;
+    char name[CAT_INDEX_NAME_MAX + 1];
+    pathset *known;
+    _Atomic bool is_full; /* of field names: asking the catalogue is useless */
+    _Atomic uint64_t records; /* made durable since the start */
+    pthread_mutex_t lock;
+    ing_settings *settings; /* guarded by lock */
+} ing_index;
+
+/* Reads the index's settings and fields from the catalogue. */
+AL_CHECK al_code ing_index_new(catalog *cat, const char *name, ing_index **ret, al_err *err);
+ing_index *ing_index_ref(ing_index *ix);
+ing_index *ing_index_unref(ing_index *ix);
+/* Reads the settings again. */
+AL_CHECK al_code ing_index_reload(catalog *cat, ing_index *ix, al_err *err);
+/* The settings as they are now, to be unreferenced. */
+ing_settings *ing_index_pin(ing_index *ix);
+ing_settings *ing_settings_unref(ing_settings *s);
+/* Is `engine` one this build has, and `timestamp_zone` known to the system? */
+AL_CHECK al_code ing_index_check(const cat_index *idx, al_err *err);
+
+AL_DEFINE_CLEANUP(ing_index, ing_index_unref);
+AL_DEFINE_CLEANUP(ing_settings, ing_settings_unref);

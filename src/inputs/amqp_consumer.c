@@ -1,0 +1,318 @@
+/* One consumer: a thread that connects, sets up what its plan asks for, runs sessions, and begins
+ * again until it is told to stop.
+ *
+ * Waiting: a broker that went away is tried again at once, then after growing pauses of at most
+ * half a second (with jitter, so that a hundred consumers do not come back in one instant): it is
+ * followed within a second of its return. A broker that refuses us (password, rights, virtual
+ * host), or a store that fails, is given up to 5 s: trying sooner changes nothing. A change of the
+ * plan ends any pause.
+ *
+ * Jobs (undoing what an earlier plan had set up) are done by whichever consumer of the group
+ * connects first; each is taken off the list once done, so doing one twice is harmless. */
+#include <assert.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/checked.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "inputs/amqp_priv.h"
+#include "inputs/amqp_topology.h"
+
+enum {
+    AWAY_MS_MAX = 500,
+    REFUSED_MS_MAX = 5000,
+    FIRST_PAUSE_MS = 20,
+    RECREATE_EVERY_MS = 1000,
+    RECREATE_MS_MAX = 60000,
+    OTHERS_MS = 2000,
+    SAY_AGAIN_S = 60,
+};
+
+/* ---- What is said to people, once and not once an attempt */
+
+void amqp_say(amqp_group *g, const char *fmt, ...)
+{
+    if (!g->in->log)
+        return;
+    char what[600];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    for (char *p = what; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?'; /* a broker's text must not write to a terminal what it likes */
+    char line[1400];
+    (void)snprintf(line, sizeof line, "amqp %s index %s: %s", g->address->label, g->index, what);
+    g->in->log(g->in->log_ctx, line);
+}
+
+static void say_down(amqp_group *g, const char *why)
+{
+    int64_t now = al_mono_ns();
+    {
+        AL_LOCKED(&g->in->lock);
+        if (g->is_down && now < g->said_ns + SAY_AGAIN_S * AL_NS_PER_S)
+            return;
+        g->is_down = true;
+        g->said_ns = now;
+    }
+    amqp_say(g, "%s; trying again", why);
+}
+
+static void say_note(amqp_group *g, al_buf *notes)
+{
+    if (notes->len == 0)
+        return;
+    al_buf_u8(notes, 0);
+    if (al_buf_code(notes))
+        return;
+    const char *text = (const char *)notes->ptr;
+    {
+        AL_LOCKED(&g->in->lock);
+        if (strncmp(g->last_note, text, sizeof g->last_note - 1) == 0)
+            return;
+        (void)snprintf(g->last_note, sizeof g->last_note, "%s", text);
+    }
+    amqp_say(g, "%s", text);
+}
+
+/* ---- Reports to those who wait for a change */
+
+static void ready(amqp_consumer *me, uint64_t version)
+{
+    amqp_group *g = me->g;
+    bool must_say = false;
+    {
+        AL_LOCKED(&g->in->lock);
+        me->settled = version;
+        must_say = g->is_down || !g->was_up;
+        g->is_down = false;
+        g->was_up = true;
+        (void)pthread_cond_broadcast(&g->in->changed);
+    }
+    if (must_say)
+        amqp_say(g, "connected");
+}
+
+static void failed(amqp_consumer *me, uint64_t version)
+{
+    AL_LOCKED(&me->g->in->lock);
+    me->failed = AL_MAX(me->failed, version);
+    (void)pthread_cond_broadcast(&me->g->in->changed);
+}
+
+/* ---- Pauses */
+
+static bool must_stop(const amqp_consumer *me)
+{
+    return atomic_load(&me->must_stop) || atomic_load(&me->g->in->is_stopping);
+}
+
+/* `n` pauses were made before. Ends early when the plan is newer than `version`, or at a stop. */
+static void pause_before(amqp_consumer *me, unsigned n, int ms_max, uint64_t version)
+{
+    if (n == 0)
+        return;
+    int64_t ms = (int64_t)FIRST_PAUSE_MS << AL_MIN(n, 10U);
+    ms = AL_MIN(ms, ms_max);
+    unsigned char dice = 128;
+    if (getrandom(&dice, sizeof dice, GRND_NONBLOCK) != sizeof dice)
+        dice = 128;                /* no jitter then */
+    ms = ms / 2 + ms * dice / 512; /* half to all of it */
+    int64_t end_ns = al_mono_ns() + ms * AL_NS_PER_MS;
+    while (!must_stop(me) && atomic_load(&me->g->version) == version) {
+        int64_t left = end_ns - al_mono_ns();
+        if (left <= 0)
+            return;
+        struct pollfd fd = {.fd = me->waker.fd, .events = POLLIN};
+        (void)poll(&fd, 1, (int)(left / AL_NS_PER_MS) + 1);
+        amqp_waker_clear(&me->waker);
+    }
+}
+
+/* ---- Setting up */
+
+/* The next job that may be tried now, behind number `after`. */
+static bool next_job(amqp_group *g, uint64_t after, bool want_recreate, amqp_job *ret)
+{
+    AL_LOCKED(&g->in->lock);
+    for (size_t i = 0; i < g->jobs.n; i++) {
+        const amqp_job *job = &g->jobs.items[i];
+        if (job->number <= after || (job->kind == AMQP_JOB_RECREATE) != want_recreate)
+            continue;
+        if (want_recreate && al_mono_ns() < atomic_load(&g->recreate_at_ns))
+            continue;
+        *ret = *job;
+        return true;
+    }
+    return false;
+}
+
+static void job_is_over(amqp_group *g, const amqp_job *job)
+{
+    AL_LOCKED(&g->in->lock);
+    amqp_jobs_remove(&g->jobs, job->number);
+    if (job->kind == AMQP_JOB_RECREATE)
+        g->recreate_wait_ns = 0;
+}
+
+/* A queue that was not empty yet is tried again later, and later still. */
+static void recreate_later(amqp_group *g)
+{
+    AL_LOCKED(&g->in->lock);
+    int64_t wait_ns = AL_MAX(g->recreate_wait_ns * 2, RECREATE_EVERY_MS * AL_NS_PER_MS);
+    g->recreate_wait_ns = AL_MIN(wait_ns, RECREATE_MS_MAX * AL_NS_PER_MS);
+    atomic_store(&g->recreate_at_ns, al_mono_ns() + g->recreate_wait_ns);
+}
+
+/* A queue is deleted only unused: waits until the other consumers of the group have left it. */
+static void wait_for_others(amqp_group *g)
+{
+    int64_t end_ns = al_mono_ns() + OTHERS_MS * AL_NS_PER_MS;
+    AL_LOCKED(&g->in->lock);
+    while (atomic_load(&g->counters.connected) > 0 && al_mono_ns() < end_ns)
+        (void)al_cond_wait_until(&g->in->changed, &g->in->lock, al_mono_ns() + 5 * AL_NS_PER_MS);
+}
+
+static al_code do_jobs(amqp_group *g, amqp_link *k, bool recreate, al_buf *notes, al_err *err)
+{
+    amqp_job job = {0};
+    while (next_job(g, job.number, recreate, &job)) {
+        if (recreate)
+            wait_for_others(g);
+        al_code c = amqp_topology_do(k, &job, notes, err);
+        if (c == AL_EXISTS && job.kind == AMQP_JOB_RECREATE) {
+            recreate_later(g); /* the job stays */
+            continue;
+        }
+        if (c && k->is_broken)
+            return c;
+        if (c)
+            al_buf_printf(notes, "%squeue '%s': %s", notes->len ? "; " : "", job.queue, err->msg);
+        job_is_over(g, &job);
+    }
+    return AL_OK;
+}
+
+/* Sessions look at recreate_at_ns only: it must not call them for a job that is not there. */
+static void forget_recreate(amqp_group *g)
+{
+    AL_LOCKED(&g->in->lock);
+    for (size_t i = 0; i < g->jobs.n; i++)
+        if (g->jobs.items[i].kind == AMQP_JOB_RECREATE)
+            return;
+    atomic_store(&g->recreate_at_ns, INT64_MAX);
+}
+
+static al_code set_up(amqp_consumer *me, amqp_link *k, const amqp_plan *plan, bool is_dropped,
+                      al_err *err)
+{
+    amqp_group *g = me->g;
+    AL_CLEANUP(al_buf_done) al_buf notes;
+    al_buf_init(&notes, 1 << 16);
+    al_code c = AL_OK;
+    if (!is_dropped) {
+        c = do_jobs(g, k, true, &notes, err);
+        forget_recreate(g);
+        if (!c)
+            c = amqp_topology_declare(k, plan, &notes, err);
+    }
+    if (!c)
+        c = do_jobs(g, k, false, &notes, err);
+    if (!c && !is_dropped && g->management[0]) {
+        al_err manage_err;
+        if (amqp_manage_unbind_stale(g->management, g->address, k, plan, &notes, &manage_err))
+            al_buf_printf(&notes, "%sstale bindings were not looked for: %s", notes.len ? "; " : "",
+                          manage_err.msg);
+        if (k->is_broken)
+            c = al_fail(err, AL_IO, "%s", manage_err.msg);
+    }
+    say_note(g, &notes);
+    return c;
+}
+
+/* ---- The thread */
+
+typedef struct attempt {
+    amqp_plan *plan;
+    uint64_t version;
+    bool is_dropped;
+} attempt;
+
+static attempt look_at_plan(amqp_consumer *me)
+{
+    AL_LOCKED(&me->g->in->lock);
+    return (attempt){amqp_plan_ref(me->g->plan), atomic_load(&me->g->version), me->g->is_dropped};
+}
+
+/* One connection from beginning to end. */
+static amqp_end connect_once(amqp_consumer *me, const attempt *a, bool *ret_was_ready,
+                             bool *ret_was_refused, al_err *err)
+{
+    AL_CLEANUP(amqp_link_dropp) amqp_link *k = NULL;
+    char name[64];
+    (void)snprintf(name, sizeof name, "alco index %s", me->g->index);
+    al_code c = amqp_link_open(me->g->address, name, &k, err);
+    if (!c)
+        c = set_up(me, k, a->plan, a->is_dropped, err);
+    *ret_was_refused = c && c != AL_IO;
+    if (c)
+        return AMQP_END_LOST;
+    if (a->is_dropped) {
+        k = amqp_link_close(k, true);
+        return AMQP_END_PLAN;
+    }
+    amqp_end end = amqp_session_run(me, a->plan, a->version, k, ready, err);
+    {
+        AL_LOCKED(&me->g->in->lock);
+        *ret_was_ready = me->settled == a->version;
+    }
+    *ret_was_refused = end == AMQP_END_STORE;
+    k = amqp_link_close(k, end != AMQP_END_LOST);
+    return end;
+}
+
+void *amqp_consumer_run(void *arg)
+{
+    amqp_consumer *me = arg;
+    amqp_group *g = me->g;
+    unsigned n_failures = 0;
+    bool is_refused = false;
+    bool is_over = false;
+    uint64_t version = 0;
+    while (!is_over) {
+        pause_before(me, n_failures, is_refused ? REFUSED_MS_MAX : AWAY_MS_MAX, version);
+        if (must_stop(me))
+            break;
+        attempt a = look_at_plan(me);
+        if (a.version != version)
+            n_failures = 0;
+        version = a.version;
+        al_err err = {0};
+        bool was_ready = false;
+        amqp_end end = connect_once(me, &a, &was_ready, &is_refused, &err);
+        (void)amqp_plan_unref(a.plan);
+        if (was_ready && end != AMQP_END_STORE)
+            n_failures = 0;
+        is_over = a.is_dropped && end == AMQP_END_PLAN;
+        if (end == AMQP_END_PLAN)
+            continue;
+        atomic_fetch_add(&g->counters.reconnects, was_ready);
+        n_failures += end != AMQP_END_AGAIN || !was_ready;
+        failed(me, version);
+        if (end != AMQP_END_AGAIN || !was_ready)
+            say_down(g, err.msg);
+        else
+            amqp_say(g, "%s; setting up again", err.msg);
+    }
+    AL_LOCKED(&g->in->lock);
+    me->has_ended = true;
+    (void)pthread_cond_broadcast(&g->in->changed);
+    return NULL;
+}

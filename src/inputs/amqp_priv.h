@@ -1,0 +1,111 @@
+#pragma once
+/* amqp_priv.h: insides shared by amqp_input.c (who consumes what), amqp_consumer.c (one thread:
+ * connect, set up, again) and amqp_session.c (one channel: deliveries, batches, acknowledgements).
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/thread.h"
+#include "inputs/amqp_batch.h"
+#include "inputs/amqp_input.h"
+#include "inputs/amqp_link.h"
+#include "inputs/amqp_plan.h"
+
+enum { AMQP_PREFETCH = 2000 };
+
+typedef struct amqp_group amqp_group;
+
+typedef struct amqp_consumer { /* one thread */
+    /* immutable */
+    amqp_group *g;
+    amqp_waker waker;
+    pthread_t thread;
+    /* atomic */
+    atomic_bool must_stop;
+    /* guarded by the input's lock */
+    uint64_t settled; /* newest version by which it consumes */
+    uint64_t failed;  /* newest version that it failed to set up */
+    bool has_ended;
+    struct amqp_consumer *next;
+} amqp_consumer;
+
+typedef struct amqp_counters { /* atomic; for /metrics */
+    atomic_int_fast64_t connected;
+    atomic_int_fast64_t unacked;
+    atomic_uint_fast64_t backlog; /* messages in the queue, as last heard */
+    atomic_uint_fast64_t deliveries;
+    atomic_uint_fast64_t redelivered;
+    atomic_uint_fast64_t duplicates; /* acknowledged, not stored */
+    atomic_uint_fast64_t acked;
+    atomic_uint_fast64_t reconnects;
+    atomic_uint_fast64_t cut; /* bodies over AMQP_BODY_BYTES_MAX */
+} amqp_counters;
+
+struct amqp_group { /* one index at one broker */
+    /* immutable */
+    amqp_input *in;
+    const amqp_address *address;
+    const char *management; /* "" = none */
+    char index[CAT_INDEX_NAME_MAX + 1];
+    /* atomic */
+    amqp_counters counters;
+    /* Grows, with the lock held, whenever consumers must set up anew; they compare without it. */
+    atomic_uint_fast64_t version;
+    atomic_int_fast64_t recreate_at_ns; /* next try of AMQP_JOB_RECREATE; INT64_MAX: none */
+    /* guarded by the input's lock */
+    amqp_plan *plan; /* of a dropped index the last one */
+    bool is_dropped; /* only jobs are left to do */
+    amqp_jobs jobs;
+    int64_t recreate_wait_ns;
+    amqp_consumer *consumers;
+    bool is_down; /* said so in the log */
+    bool was_up;
+    int64_t said_ns;
+    char last_note[300];
+    amqp_group *next;
+};
+
+struct amqp_input {
+    /* immutable after new */
+    catalog *cat;
+    ingest *ing;
+    ledger *led;
+    void (*log)(void *ctx, const char *line);
+    void *log_ctx;
+    amqp_address *addresses;
+    char **managements;
+    size_t n_brokers;
+    /* atomic */
+    atomic_bool is_stopping;
+    atomic_int_fast64_t stop_deadline_ns;
+    /* guarded by lock */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a consumer settled, failed or ended */
+    amqp_group *groups;
+    uint64_t last_version;
+    bool is_started;
+};
+
+void amqp_say(amqp_group *g, const char *fmt, ...) AL_PRINTF(2, 3);
+/* Wakes every consumer of the index, at all brokers. */
+void amqp_wake_index(amqp_input *in, const char *index);
+/* Makes every consumer of the group set up anew. */
+void amqp_group_renew(amqp_group *g);
+/* The thread of a consumer. */
+void *amqp_consumer_run(void *arg);
+
+/* Why a session ended. */
+typedef enum amqp_end {
+    AMQP_END_PLAN,  /* the plan changed, or this consumer or the input stops */
+    AMQP_END_AGAIN, /* set up again at once: the queue was deleted, or another consumer waits for us
+                     */
+    AMQP_END_LOST,  /* the connection ended */
+    AMQP_END_STORE, /* what was taken could not be stored */
+} amqp_end;
+
+/* Consumes on an open link, whose queue exists, until something ends that, such as a version of the
+ * group beyond `version`; `ready` is called once the broker has agreed. Every batch has been
+ * reported when this returns, unless the input's stop deadline passed. `err` says why, except for
+ * AMQP_END_PLAN. */
+amqp_end amqp_session_run(amqp_consumer *me, const amqp_plan *plan, uint64_t version, amqp_link *k,
+                          void (*ready)(amqp_consumer *me, uint64_t version), al_err *err);

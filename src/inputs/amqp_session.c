@@ -1,0 +1,679 @@
+/* One session: a channel from its basic.consume to its end.
+ *
+ * Why frames and not amqp_consume_message: a session must notice basic.cancel (its queue was
+ * deleted), closes, and the answers to its own questions between deliveries; the library's call
+ * reports anything but a delivery as AMQP_STATUS_UNEXPECTED_STATE, and joins bodies of any size.
+ *
+ * Path of a message: deliver + header + body frames -> ledger_judge -> `filling` -> submitted
+ * (`way`, in order) -> durable -> basic.ack -> round trip (a passive declaration of the queue: its
+ * answer shows that what was said before it has arrived) -> ledger_close.
+ *
+ * When to submit: at once when nothing is on its way, so that a single message does not wait; else
+ * what arrives gathers until the batch before it is durable, or this one is full.
+ *
+ * When to stop reading: while a batch finds no room, too many are on their way, or a delivery is
+ * held because another session must be asked about it. The broker then holds the rest: no more
+ * than the prefetch is ever on this side. Heartbeats go on.
+ *
+ * Invariants: (1) tags are acknowledged in order and only up to the last tag of a batch that was
+ * reported durable, and whose `after` ids are durable too; (2) nothing of a session outlives it:
+ * its tags mean nothing on the next channel; (3) a batch that failed ends the session: what it held
+ * was not acknowledged and comes again.
+ *
+ * Threads: the consumer's own; engine threads only report batches (amqp_batch.h). */
+#include <assert.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "base/checked.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "inputs/amqp_priv.h"
+
+enum {
+    WAY_MAX = 4,                              /* batches on their way */
+    BODY_BYTES_MAX = 16 << 20,                /* of one message; the rest is not kept */
+    ACKED_MAX = 1 << 20,                      /* acknowledged, not known to have arrived */
+    READ_MAX = 4 * AMQP_BATCH_DELIVERIES_MAX, /* frames in one go */
+    TRIP_EVERY_MS = 20,
+    CLOSES_AFTER_MS = 1000, /* without a batch to carry them */
+    HELD_EVERY_MS = 5,
+    STALLED_EVERY_MS = 200,
+    IDLE_MS = 1000, /* longest wait: the library looks after heartbeats when it is called */
+    FINISH_MS = 5000,
+};
+
+typedef struct refs { /* a growing list */
+    ledger_ref *items;
+    size_t n;
+    size_t cap;
+} refs;
+
+typedef struct message { /* what is known of the one that arrives */
+    ledger_delivery d;
+    uint8_t key[256]; /* routing key, then message id: short strings */
+    size_t key_len;
+    uint8_t id[256];
+    size_t id_len;
+    uint64_t body_left;
+    al_buf body;      /* in pieces, at most BODY_BYTES_MAX */
+    bool is_expected; /* a header, or more body, must come next */
+    bool has_header;
+} message;
+
+typedef struct session {
+    amqp_consumer *me;
+    const amqp_plan *plan;
+    uint64_t version;
+    amqp_link *k;
+    ledger_session *l;
+    ledger_hash *hash;
+    message m;
+    bool is_held; /* m is complete, but another session must be asked first */
+    amqp_batch *filling;
+    bool is_stalled; /* filling found no room */
+    amqp_batch *way[WAY_MAX];
+    size_t n_way;
+    uint64_t last_tag; /* delivered */
+    uint64_t acked_tag;
+    refs acked;   /* acknowledged since the last round trip began */
+    refs on_trip; /* acknowledged before it began */
+    bool is_on_trip;
+    uint64_t ticket;      /* asked before it began */
+    int64_t trip_ns;      /* when it began */
+    int64_t busy_ns;      /* a batch was submitted, or something closed */
+    int64_t heartbeat_ns; /* when one is due while nothing is read */
+    bool is_finishing;    /* deliveries are left to the broker */
+    bool was_cancelled;   /* by the broker: the queue is gone */
+    bool is_blocked;
+} session;
+
+/* ---- Small things */
+
+static amqp_counters *counters(session *s)
+{
+    return &s->me->g->counters;
+}
+
+static bool refs_add(refs *to, const ledger_ref *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ledger_ref *grown = al_grow(to->items, &to->cap, to->n, sizeof *grown, 256, ACKED_MAX);
+        if (!grown)
+            return false; /* they stay open; the ledger forgets them among the lost */
+        to->items = grown;
+        to->items[to->n++] = items[i];
+    }
+    return true;
+}
+
+/* Gives up a batch that will not be acknowledged. */
+static amqp_batch *give_up(session *s, amqp_batch *b)
+{
+    if (b && b->is_marked && (!b->is_submitted || (atomic_load(&b->is_done) && b->code)))
+        ledger_failed(s->me->g->in->led, al_buf_slice(&b->marks));
+    return amqp_batch_drop(b);
+}
+
+static bool must_leave(const session *s)
+{
+    return atomic_load(&s->me->must_stop) || atomic_load(&s->me->g->in->is_stopping) ||
+           atomic_load(&s->me->g->version) != s->version;
+}
+
+/* ---- Messages */
+
+/* Judges the complete message in s->m and puts it into the filling batch. Leaves it held when
+ * another session must be asked. */
+static al_code take_message(session *s, al_err *err)
+{
+    message *m = &s->m;
+    amqp_group *g = s->me->g;
+    if (!s->filling) {
+        al_code c =
+            amqp_batch_new(g->in->ing, s->plan->index, s->l, &s->me->waker, &s->filling, err);
+        if (c)
+            return c;
+    }
+    amqp_batch *b = s->filling;
+    ledger_verdict verdict = LEDGER_STORE;
+    ledger_ref ref = {0};
+    al_code c = ledger_judge(s->l, &m->d, &b->marks, &verdict, &ref);
+    s->is_held = !c && verdict == LEDGER_ASK;
+    if (s->is_held) {
+        amqp_wake_index(g->in, g->index);
+        return AL_OK;
+    }
+    if (!c && verdict == LEDGER_STORE) {
+        c = ingest_add(b->records, al_buf_slice(&m->body));
+        b->n_stored++;
+    } else if (!c) {
+        atomic_fetch_add(&g->counters.duplicates, 1);
+    }
+    if (!c)
+        c = amqp_batch_note(b, ref, verdict == LEDGER_ACK_AFTER ? &m->d.key : NULL);
+    if (c)
+        return al_fail(err, c, "no memory for a message");
+    b->n_deliveries++;
+    b->last_tag = m->d.tag;
+    return AL_OK;
+}
+
+static al_code message_complete(session *s, al_err *err)
+{
+    message *m = &s->m;
+    m->is_expected = false;
+    m->d.has_id = m->id_len > 0;
+    m->d.key = m->d.has_id ? ledger_key_of_id(s->l, (al_slice){m->id, m->id_len})
+                           : ledger_hash_end(s->hash);
+    return take_message(s, err);
+}
+
+static al_code on_deliver(session *s, const amqp_basic_deliver_t *d, al_err *err)
+{
+    if (s->m.is_expected || d->routing_key.len > sizeof s->m.key || d->delivery_tag <= s->last_tag)
+        return al_fail(err, AL_IO, "the broker sent a delivery where none may be");
+    message *m = &s->m;
+    m->d = (ledger_delivery){.tag = d->delivery_tag, .is_redelivered = d->redelivered};
+    m->key_len = d->routing_key.len;
+    if (m->key_len)
+        memcpy(m->key, d->routing_key.bytes, m->key_len);
+    m->is_expected = true;
+    m->has_header = false;
+    s->last_tag = d->delivery_tag;
+    atomic_fetch_add(&counters(s)->unacked, 1);
+    atomic_fetch_add(&counters(s)->deliveries, 1);
+    if (d->redelivered)
+        atomic_fetch_add(&counters(s)->redelivered, 1);
+    return AL_OK;
+}
+
+static al_code on_header(session *s, const amqp_frame_t *f, al_err *err)
+{
+    message *m = &s->m;
+    if (!m->is_expected || m->has_header)
+        return al_fail(err, AL_IO, "the broker sent a header where none may be");
+    const amqp_basic_properties_t *p = f->payload.properties.decoded;
+    m->has_header = true;
+    m->body_left = f->payload.properties.body_size;
+    m->id_len = 0;
+    if (p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) {
+        m->id_len = AL_MIN(p->message_id.len, sizeof m->id);
+        if (m->id_len)
+            memcpy(m->id, p->message_id.bytes, m->id_len);
+    }
+    al_buf_clear(&m->body);
+    if (m->body_left > BODY_BYTES_MAX)
+        atomic_fetch_add(&counters(s)->cut, 1);
+    ledger_hash_begin(s->hash, s->l, (al_slice){m->key, m->key_len});
+    return m->body_left ? AL_OK : message_complete(s, err);
+}
+
+static al_code on_body(session *s, al_slice piece, al_err *err)
+{
+    message *m = &s->m;
+    if (!m->is_expected || !m->has_header || piece.len > m->body_left)
+        return al_fail(err, AL_IO, "the broker sent a body where none may be");
+    ledger_hash_add(s->hash, piece);
+    al_buf_slice_put(&m->body, al_slice_sub(piece, 0, BODY_BYTES_MAX - m->body.len));
+    if (al_buf_code(&m->body))
+        return al_fail(err, AL_NOMEM, "no memory for a message of %zu bytes", m->body.len);
+    m->body_left -= piece.len;
+    return m->body_left ? AL_OK : message_complete(s, err);
+}
+
+/* ---- Round trips */
+
+static al_code trip_begin(session *s, int64_t now, al_err *err)
+{
+    assert(!s->is_on_trip);
+    s->ticket = ledger_asked(s->l);
+    amqp_queue_declare_t m = {.queue = amqp_bytes_of(s->plan->queue), .passive = 1};
+    int status = amqp_send_method(s->k->c, s->k->channel, AMQP_QUEUE_DECLARE_METHOD, &m);
+    if (status != AMQP_STATUS_OK)
+        return amqp_link_status(s->k, status, "ask for the queue", err);
+    refs swap = s->on_trip;
+    s->on_trip = s->acked;
+    s->acked = swap;
+    s->is_on_trip = true;
+    s->trip_ns = now;
+    return AL_OK;
+}
+
+static void trip_end(session *s, const amqp_queue_declare_ok_t *ok)
+{
+    s->is_on_trip = false;
+    ledger_close(s->l, s->on_trip.items, s->on_trip.n);
+    if (s->on_trip.n)
+        s->busy_ns = al_mono_ns();
+    s->on_trip.n = 0;
+    if (s->ticket)
+        ledger_answer(s->l, s->ticket);
+    if (s->ticket)
+        amqp_wake_index(s->me->g->in, s->me->g->index);
+    atomic_store(&counters(s)->backlog, ok->message_count);
+}
+
+/* ---- Frames */
+
+static al_code on_method(session *s, const amqp_method_t *m, al_err *err)
+{
+    switch (m->id) {
+    case AMQP_BASIC_DELIVER_METHOD:
+        return on_deliver(s, m->decoded, err);
+    case AMQP_QUEUE_DECLARE_OK_METHOD:
+        if (s->is_on_trip)
+            trip_end(s, m->decoded);
+        return AL_OK;
+    case AMQP_BASIC_CANCEL_METHOD:
+        s->was_cancelled = true;
+        return al_fail(err, AL_NOT_FOUND, "the broker cancelled: the queue is gone or has moved");
+    case AMQP_CHANNEL_CLOSE_METHOD:
+    case AMQP_CONNECTION_CLOSE_METHOD: {
+        al_code c = amqp_link_closed(s->k, m, err);
+        s->was_cancelled = c == AL_NOT_FOUND;
+        s->k->is_broken = true; /* a new channel gets a new connection: this is rare */
+        return c;
+    }
+    case AMQP_CONNECTION_BLOCKED_METHOD: {
+        const amqp_connection_blocked_t *b = m->decoded;
+        amqp_say(s->me->g, "the broker blocks publishers: %.*s", AL_ARG(amqp_slice_of(b->reason)));
+        s->is_blocked = true;
+        return AL_OK;
+    }
+    case AMQP_CONNECTION_UNBLOCKED_METHOD:
+        amqp_say(s->me->g, "the broker no longer blocks publishers");
+        s->is_blocked = false;
+        return AL_OK;
+    default:
+        return AL_OK; /* answers that nobody waits for any more */
+    }
+}
+
+/* Deliveries that come while the session ends stay the broker's: never judged, never
+ * acknowledged. */
+static bool is_left_to_broker(const session *s, const amqp_frame_t *f)
+{
+    if (!s->is_finishing)
+        return false;
+    return f->frame_type != AMQP_FRAME_METHOD || f->payload.method.id == AMQP_BASIC_DELIVER_METHOD;
+}
+
+static al_code on_frame(session *s, const amqp_frame_t *f, al_err *err)
+{
+    if (is_left_to_broker(s, f))
+        return AL_OK;
+    switch (f->frame_type) {
+    case AMQP_FRAME_METHOD:
+        return on_method(s, &f->payload.method, err);
+    case AMQP_FRAME_HEADER:
+        return on_header(s, f, err);
+    case AMQP_FRAME_BODY:
+        return on_body(s, amqp_slice_of(f->payload.body_fragment), err);
+    default:
+        return AL_OK;
+    }
+}
+
+static bool may_read(const session *s)
+{
+    if (s->is_finishing)
+        return true;
+    if (s->is_held || s->is_stalled)
+        return false;
+    return !s->filling || !amqp_batch_is_full(s->filling);
+}
+
+/* Takes what has arrived. *ret_is_drained: there was no more. */
+static al_code read_frames(session *s, bool *ret_is_drained, al_err *err)
+{
+    static const struct timeval now = {0};
+    for (int i = 0; i < READ_MAX && may_read(s); i++) {
+        amqp_frame_t f;
+        /* Whatever a frame pointed to was copied: the library may use its memory again. */
+        amqp_maybe_release_buffers(s->k->c);
+        struct timeval limit = now;
+        int status = amqp_simple_wait_frame_noblock(s->k->c, &f, &limit);
+        if (status == AMQP_STATUS_TIMEOUT) {
+            *ret_is_drained = true;
+            return AL_OK;
+        }
+        if (status != AMQP_STATUS_OK)
+            return amqp_link_status(s->k, status, "connection lost", err);
+        al_code c = on_frame(s, &f, err);
+        if (c)
+            return c;
+    }
+    return AL_OK;
+}
+
+/* While nothing is read the library sends no heartbeats: this does. */
+static al_code keep_alive(session *s, int64_t now, al_err *err)
+{
+    if (now < s->heartbeat_ns)
+        return AL_OK;
+    s->heartbeat_ns = now + AMQP_HEARTBEAT_S * AL_NS_PER_S / 3;
+    amqp_frame_t beat = {.frame_type = AMQP_FRAME_HEARTBEAT};
+    int status = amqp_send_frame(s->k->c, &beat);
+    return status == AMQP_STATUS_OK ? AL_OK
+                                    : amqp_link_status(s->k, status, "connection lost", err);
+}
+
+/* ---- Batches */
+
+static al_code submit_filling(session *s, al_err *err)
+{
+    if (s->n_way == WAY_MAX)
+        return AL_OK;
+    al_code c = amqp_batch_submit(s->filling, s->l, err);
+    s->is_stalled = c == AL_AGAIN;
+    if (c)
+        return c == AL_AGAIN ? AL_OK : c;
+    s->way[s->n_way++] = AL_TAKE(s->filling);
+    s->busy_ns = al_mono_ns();
+    return AL_OK;
+}
+
+/* Are the ids of other batches durable on which this one's acknowledgement depends? */
+static ledger_state look_after(session *s, const amqp_batch *b)
+{
+    ledger_state worst = LEDGER_KEPT;
+    for (size_t i = 0; i < b->n_after; i++) {
+        ledger_state st = ledger_look(s->l, b->after[i]);
+        worst = AL_MIN(worst, st);
+    }
+    return worst;
+}
+
+static al_code ack_up_to(session *s, uint64_t tag, al_err *err)
+{
+    if (tag <= s->acked_tag)
+        return AL_OK;
+    int status = amqp_basic_ack(s->k->c, s->k->channel, tag, /* multiple= */ 1);
+    if (status != AMQP_STATUS_OK)
+        return amqp_link_status(s->k, status, "acknowledge", err);
+    atomic_fetch_sub(&counters(s)->unacked, (int64_t)(tag - s->acked_tag));
+    atomic_fetch_add(&counters(s)->acked, tag - s->acked_tag);
+    s->acked_tag = tag;
+    return AL_OK;
+}
+
+/* Acknowledges the batches at the head that are durable. AL_CANCELLED: one was not stored. */
+static al_code settle(session *s, al_err *err)
+{
+    uint64_t tag = 0;
+    size_t n = 0;
+    al_code c = AL_OK;
+    while (n < s->n_way && atomic_load_explicit(&s->way[n]->is_done, memory_order_acquire)) {
+        amqp_batch *b = s->way[n];
+        if (b->code) {
+            c = al_fail(err, AL_CANCELLED, "not stored: %s",
+                        b->code == AL_AGAIN ? "the disk is full" : b->err.msg);
+            break;
+        }
+        ledger_state st = look_after(s, b);
+        if (st == LEDGER_PENDING)
+            break;
+        if (st == LEDGER_UNKNOWN) {
+            c = al_fail(err, AL_CANCELLED, "the batch with an equal message was not stored");
+            break;
+        }
+        tag = AL_MAX(tag, b->last_tag);
+        (void)refs_add(&s->acked, b->refs, b->n_refs);
+        n++;
+    }
+    al_err ack_err;
+    al_code ack = ack_up_to(s, tag, &ack_err);
+    for (size_t i = 0; i < n; i++)
+        (void)amqp_batch_drop(s->way[i]);
+    s->n_way -= n;
+    memmove(&s->way[0], &s->way[n], s->n_way * sizeof s->way[0]);
+    if (ack && !c) {
+        *err = ack_err;
+        c = ack;
+    }
+    return c;
+}
+
+/* Closes that no batch has carried for a while go on their own. */
+static al_code carry_closes(session *s, int64_t now, al_err *err)
+{
+    if (s->filling || s->n_way || now < s->busy_ns + CLOSES_AFTER_MS * AL_NS_PER_MS ||
+        ledger_closes(s->l) == 0)
+        return AL_OK;
+    al_code c =
+        amqp_batch_new(s->me->g->in->ing, s->plan->index, s->l, &s->me->waker, &s->filling, err);
+    return c ? c : submit_filling(s, err);
+}
+
+/* A queue that is to be declared anew, with another `durable`, must be empty first: it is tried
+ * when nothing is on this side. */
+static void recreate_when_idle(const session *s, int64_t now)
+{
+    amqp_group *g = s->me->g;
+    if (now >= atomic_load(&g->recreate_at_ns) && s->last_tag == s->acked_tag)
+        amqp_group_renew(g);
+}
+
+/* ---- The loop */
+
+static int wait_ms(const session *s, int64_t now)
+{
+    if (s->is_held || (s->n_way && s->way[0]->n_after))
+        return HELD_EVERY_MS;
+    if (s->is_stalled)
+        return STALLED_EVERY_MS;
+    if (s->acked.n && !s->is_on_trip) {
+        int64_t due = s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS - now;
+        return due <= 0 ? 0 : (int)(due / AL_NS_PER_MS) + 1;
+    }
+    return IDLE_MS;
+}
+
+/* Sleeps until there is something to do. Notices the end of a connection that is not read. */
+static al_code wait_for_more(session *s, int ms, al_err *err)
+{
+    bool is_reading = may_read(s);
+    struct pollfd fds[2] = {
+        {.fd = s->me->waker.fd, .events = POLLIN},
+        {.fd = amqp_get_sockfd(s->k->c), .events = is_reading ? POLLIN : POLLRDHUP},
+    };
+    (void)poll(fds, 2, ms); /* EINTR: as a wake-up */
+    amqp_waker_clear(&s->me->waker);
+    if (!is_reading && (fds[1].revents & (POLLRDHUP | POLLHUP | POLLERR)))
+        return amqp_link_status(s->k, AMQP_STATUS_CONNECTION_CLOSED, "connection lost", err);
+    return AL_OK;
+}
+
+static al_code step(session *s, al_err *err)
+{
+    bool is_drained = false;
+    int64_t now = al_mono_ns();
+    al_code c = settle(s, err);
+    if (!c && s->is_held)
+        c = take_message(s, err);
+    if (!c && may_read(s))
+        c = read_frames(s, &is_drained, err);
+    else if (!c)
+        c = keep_alive(s, now, err);
+    bool is_due = s->filling && (s->n_way == 0 || amqp_batch_is_full(s->filling));
+    if (!c && is_due && (s->filling->n_deliveries || s->is_stalled))
+        c = submit_filling(s, err);
+    bool is_trip_due =
+        (s->acked.n && now >= s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS) || ledger_asked(s->l) != 0;
+    if (!c && !s->is_on_trip && is_trip_due)
+        c = trip_begin(s, now, err);
+    if (!c)
+        c = carry_closes(s, now, err);
+    if (c)
+        return c;
+    recreate_when_idle(s, now);
+    bool has_more = may_read(s) && !is_drained;
+    bool is_settled_now = s->n_way && atomic_load(&s->way[0]->is_done) && !s->way[0]->n_after;
+    if (has_more || is_settled_now)
+        return AL_OK;
+    return wait_for_more(s, wait_ms(s, al_mono_ns()), err);
+}
+
+static amqp_end end_of(const session *s, al_code c)
+{
+    if (s->was_cancelled)
+        return AMQP_END_AGAIN;
+    return s->k->is_broken ? AMQP_END_LOST : c == AL_IO ? AMQP_END_LOST : AMQP_END_STORE;
+}
+
+static amqp_end run(session *s, al_err *err)
+{
+    while (!must_leave(s)) {
+        al_code c = step(s, err);
+        if (c)
+            return end_of(s, c);
+        /* Who is asked while it asks gives way, or two would wait for each other. */
+        if (s->is_held && ledger_asked(s->l)) {
+            (void)al_fail(err, AL_AGAIN, "another consumer waits for this one");
+            return AMQP_END_AGAIN;
+        }
+    }
+    return AMQP_END_PLAN;
+}
+
+/* ---- The end */
+
+static int64_t finish_deadline(const session *s)
+{
+    const amqp_input *in = s->me->g->in;
+    return atomic_load(&in->is_stopping) ? atomic_load(&in->stop_deadline_ns)
+                                         : al_mono_ns() + FINISH_MS * AL_NS_PER_MS;
+}
+
+/* Waits until every batch was reported; acknowledges those at the head while all goes well (and
+ * `may_ack`), which is returned: behind a batch that was not stored nothing may be acknowledged
+ * (invariant 1). Only a stop ends the wait early: what the engine still has then may become durable
+ * after the session. */
+static bool wait_for_batches(session *s, bool may_ack)
+{
+    al_err ignored; /* the reason why the session ends is known already */
+    while (s->n_way) {
+        if (may_ack && settle(s, &ignored))
+            may_ack = false;
+        if (s->n_way == 0)
+            break;
+        bool is_done = atomic_load(&s->way[0]->is_done);
+        bool is_late = atomic_load(&s->me->g->in->is_stopping) &&
+                       al_mono_ns() > atomic_load(&s->me->g->in->stop_deadline_ns);
+        if (is_late || (is_done && !may_ack)) {
+            may_ack = false;
+            (void)give_up(s, s->way[0]);
+            s->n_way--;
+            memmove(&s->way[0], &s->way[1], s->n_way * sizeof s->way[0]);
+            continue;
+        }
+        struct pollfd fd = {.fd = s->me->waker.fd, .events = POLLIN};
+        (void)poll(&fd, 1, is_done ? HELD_EVERY_MS : 100);
+        amqp_waker_clear(&s->me->waker);
+    }
+    return may_ack;
+}
+
+/* Reads until the round trip that is under way is back. */
+static bool wait_for_trip(session *s, int64_t deadline_ns)
+{
+    al_err ignored; /* without the answer the acknowledgements count as in flight */
+    while (s->is_on_trip) {
+        bool is_drained = false;
+        if (read_frames(s, &is_drained, &ignored))
+            return false;
+        int64_t left = deadline_ns - al_mono_ns();
+        if (left <= 0)
+            return false;
+        if (s->is_on_trip && is_drained &&
+            wait_for_more(s, (int)AL_MIN(left / AL_NS_PER_MS + 1, IDLE_MS), &ignored))
+            return false;
+    }
+    return true;
+}
+
+/* On a link that works: what was taken is made durable and acknowledged, and that known. */
+static void finish(session *s)
+{
+    al_err ignored; /* whatever is not finished comes again */
+    int64_t deadline_ns = finish_deadline(s);
+    s->is_finishing = true;
+    bool is_well = wait_for_batches(s, true);
+    if (is_well && s->filling && s->filling->n_deliveries)
+        is_well = !submit_filling(s, &ignored) && wait_for_batches(s, true);
+    if (!is_well || s->k->is_broken)
+        return;
+    bool is_known = wait_for_trip(s, deadline_ns);
+    if (is_known && s->acked.n && !trip_begin(s, al_mono_ns(), &ignored))
+        is_known = wait_for_trip(s, deadline_ns);
+    if (!is_known || s->filling || ledger_closes(s->l) == 0)
+        return;
+    s->busy_ns = 0;
+    if (!carry_closes(s, al_mono_ns(), &ignored))
+        (void)wait_for_batches(s, true);
+}
+
+static void session_done(session *s)
+{
+    (void)wait_for_batches(s, false);
+    s->filling = give_up(s, s->filling);
+    atomic_fetch_sub(&counters(s)->unacked, (int64_t)(s->last_tag - s->acked_tag));
+    s->l = ledger_session_end(s->l);
+    s->hash = ledger_hash_free(s->hash);
+    al_buf_done(&s->m.body);
+    free(s->acked.items);
+    free(s->on_trip.items);
+}
+
+static al_code begin(session *s, al_err *err)
+{
+    amqp_group *g = s->me->g;
+    AL_CLEANUP(al_buf_done) al_buf name;
+    al_buf_init(&name, 4096);
+    al_buf_put(&name, s->k->where, strlen(s->k->where) + 1);
+    al_buf_slice_put(&name, s->plan->queue);
+    s->hash = ledger_hash_new();
+    if (!s->hash || al_buf_code(&name))
+        return al_fail(err, AL_NOMEM, "no memory for a session");
+    al_code c = ledger_session_begin(g->in->led, al_buf_slice(&name), &s->l, err);
+    if (c)
+        return c;
+    (void)amqp_basic_qos(s->k->c, s->k->channel, 0, AMQP_PREFETCH, 0);
+    c = amqp_link_check(s->k, "set the prefetch", err);
+    if (c)
+        return c;
+    (void)amqp_basic_consume(s->k->c, s->k->channel, amqp_bytes_of(s->plan->queue),
+                             amqp_empty_bytes, 0, /* no_ack= */ 0, 0, amqp_empty_table);
+    return amqp_link_check(s->k, "consume", err);
+}
+
+amqp_end amqp_session_run(amqp_consumer *me, const amqp_plan *plan, uint64_t version, amqp_link *k,
+                          void (*ready)(amqp_consumer *me, uint64_t version), al_err *err)
+{
+    session *s = al_zalloc(1, sizeof *s);
+    if (!s) {
+        (void)al_fail(err, AL_NOMEM, "no memory for a session");
+        return AMQP_END_STORE;
+    }
+    s->me = me;
+    s->plan = plan;
+    s->version = version;
+    s->k = k;
+    al_buf_init(&s->m.body, BODY_BYTES_MAX);
+    amqp_end end = AMQP_END_LOST;
+    if (!begin(s, err)) {
+        atomic_fetch_add(&counters(s)->connected, 1);
+        ready(me, version);
+        end = run(s, err);
+        bool is_well = end == AMQP_END_PLAN || end == AMQP_END_AGAIN;
+        if (is_well && !k->is_broken && !s->was_cancelled)
+            finish(s);
+        atomic_fetch_sub(&counters(s)->connected, 1);
+    }
+    session_done(s);
+    free(s);
+    return end;
+}

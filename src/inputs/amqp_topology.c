@@ -1,0 +1,98 @@
+/* Exchange, queue, bindings.
+ * A mismatch is the usual case, not the exception: logcollect declares the exchange durable or not
+ * by how it was set up, and the first to declare it decides. A second declaration with other flags
+ * is refused with 406 and costs the channel; a passive one then tells whether the thing is usable.
+ */
+#include "inputs/amqp_topology.h"
+
+#include <string.h>
+
+static al_code use_as_it_is(amqp_link *k, const al_err *refused, al_code passive, al_buf *notes,
+                            al_err *err)
+{
+    if (passive)
+        return al_wrap(err, "after '%.100s'", refused->msg);
+    (void)k;
+    al_buf_printf(notes, "%s%s; it is used as it is", notes->len ? "; " : "", refused->msg);
+    return AL_OK;
+}
+
+static al_code declare_exchange(amqp_link *k, const amqp_plan *p, al_buf *notes, al_err *err)
+{
+    if (p->exchange.len == 0 || al_slice_starts(p->exchange, AL_LIT("amq.")))
+        return AL_OK; /* the broker's own: always there, not to be declared */
+    amqp_bytes_t name = amqp_bytes_of(p->exchange);
+    amqp_bytes_t topic = amqp_cstring_bytes("topic");
+    (void)amqp_exchange_declare(k->c, k->channel, name, topic, 0, p->is_durable, 0, 0,
+                                amqp_empty_table);
+    al_code c = amqp_link_check(k, "declare the exchange", err);
+    if (c != AL_EXISTS || k->is_broken)
+        return c;
+    al_err refused = *err;
+    (void)amqp_exchange_declare(k->c, k->channel, name, topic, 1, 0, 0, 0, amqp_empty_table);
+    return use_as_it_is(k, &refused, amqp_link_check(k, "look for the exchange", err), notes, err);
+}
+
+static al_code declare_queue(amqp_link *k, const amqp_plan *p, al_buf *notes, al_err *err)
+{
+    amqp_bytes_t name = amqp_bytes_of(p->queue);
+    (void)amqp_queue_declare(k->c, k->channel, name, 0, p->is_durable, 0, 0, amqp_empty_table);
+    al_code c = amqp_link_check(k, "declare the queue", err);
+    if (c != AL_EXISTS || k->is_broken)
+        return c;
+    al_err refused = *err;
+    (void)amqp_queue_declare(k->c, k->channel, name, 1, 0, 0, 0, amqp_empty_table);
+    return use_as_it_is(k, &refused, amqp_link_check(k, "look for the queue", err), notes, err);
+}
+
+al_code amqp_topology_declare(amqp_link *k, const amqp_plan *p, al_buf *notes, al_err *err)
+{
+    al_code c = declare_exchange(k, p, notes, err);
+    if (!c)
+        c = declare_queue(k, p, notes, err);
+    if (p->exchange.len == 0)
+        return c; /* the default exchange: every queue is bound to it by its name */
+    for (size_t i = 0; !c && i < p->n_keys; i++) {
+        (void)amqp_queue_bind(k->c, k->channel, amqp_bytes_of(p->queue), amqp_bytes_of(p->exchange),
+                              amqp_bytes_of(p->keys[i]), amqp_empty_table);
+        c = amqp_link_check(k, "bind the queue", err);
+    }
+    return c;
+}
+
+static al_code gone_is_fine(amqp_link *k, al_code c)
+{
+    return c == AL_NOT_FOUND && !k->is_broken ? AL_OK : c;
+}
+
+static al_code delete_queue(amqp_link *k, const amqp_job *job, bool only_empty, al_buf *notes,
+                            al_err *err)
+{
+    const amqp_queue_delete_ok_t *ok = amqp_queue_delete(
+        k->c, k->channel, amqp_cstring_bytes(job->queue), /* if_unused= */ 1, only_empty);
+    uint32_t n_lost = ok ? ok->message_count : 0;
+    al_code c = gone_is_fine(k, amqp_link_check(k, "delete the queue", err));
+    if (!c && n_lost)
+        al_buf_printf(notes, "%squeue '%s' was deleted with %u messages that nobody had read",
+                      notes->len ? "; " : "", job->queue, n_lost);
+    return c;
+}
+
+al_code amqp_topology_do(amqp_link *k, const amqp_job *job, al_buf *notes, al_err *err)
+{
+    switch (job->kind) {
+    case AMQP_JOB_UNBIND:
+        if (!job->exchange[0])
+            return AL_OK; /* the default exchange lets nobody unbind */
+        (void)amqp_queue_unbind(k->c, k->channel, amqp_cstring_bytes(job->queue),
+                                amqp_cstring_bytes(job->exchange), amqp_cstring_bytes(job->key),
+                                amqp_empty_table);
+        return gone_is_fine(k, amqp_link_check(k, "unbind the queue", err));
+    case AMQP_JOB_RECREATE:
+    case AMQP_JOB_DELETE_EMPTY:
+        return delete_queue(k, job, true, notes, err);
+    case AMQP_JOB_DELETE:
+        break;
+    }
+    return delete_queue(k, job, false, notes, err);
+}

@@ -1,0 +1,93 @@
+#pragma once
+/* api.h: the handlers of the routes, and what they share. Workers only. */
+#include "query/engine.h"
+#include "server/req.h"
+
+/* ---- api_scope.c: what every reading call begins with. */
+
+typedef struct api_scope {
+    al_arena *arena; /* the request's */
+    const char *names[ENG_SCOPE_INDEXES_MAX]; /* sorted, each once */
+    size_t n;
+    bool is_many; /* hits carry `index` */
+    query *q;
+    eng_scope eng;
+    eng_budget budget;
+    eng_partial partial; /* of all steps so far */
+    uint64_t rows_looked_at;
+} api_scope;
+
+/* Reads {index}, q, from and to. Answers with a problem and returns NULL on a bad value. The scope
+ * lives in the request's arena; api_scope_done gives back the query. */
+api_scope *api_scope_read(req *r);
+void api_scope_done(api_scope *s);
+/* Adds what one step of the engine left out. */
+void api_scope_note(api_scope *s, const eng_answer *answer);
+/* ,"took_ms":1.2,"read_as":"…","partial":false,"partial_why":[…] and counts the query. */
+void api_put_report(req *r, api_scope *s);
+/* Counts a finished query. */
+void api_count_query(req *r, bool is_partial);
+/* The number of the index with this name, or -1. */
+int64_t api_scope_number(const api_scope *s, const char *name);
+
+/* ---- hit_out.c: one row as JSON, CSV or text. */
+
+typedef struct hit_style {
+    bool is_many;            /* write the index */
+    bool has_fields;         /* only these */
+    const al_slice *fields;
+    size_t n_fields;
+    matcher *m;              /* for highlights; NULL: none */
+    al_arena *scratch;
+} hit_style;
+
+void hit_put_json(al_buf *out, const hit_style *s, const eng_row *row);
+void hit_put_csv_head(al_buf *out, const hit_style *s);
+void hit_put_csv(al_buf *out, const hit_style *s, const eng_row *row);
+void hit_put_text(al_buf *out, const hit_style *s, const eng_row *row);
+/* Reads the parameter `fields`. Answers and returns false on a bad value. */
+bool hit_read_fields(req *r, hit_style *ret);
+
+/* ---- Handlers. */
+void api_search(req *r);
+void api_count(req *r);
+void api_histogram(req *r);
+void api_values(req *r);
+void api_context(req *r);
+void api_tail(req *r);
+void api_indexes(req *r);
+void api_index_create(req *r);
+void api_index_get(req *r);
+void api_index_change(req *r);
+void api_index_drop(req *r);
+void api_index_compact(req *r);
+void api_fields(req *r);
+void api_field_set(req *r);
+void api_health(req *r);
+void api_ready(req *r);
+void api_metrics(req *r);
+void api_openapi(req *r);
+
+/* ---- tail.c */
+AL_CHECK al_code tails_new(server *s, tails **ret, al_err *err);
+/* Ends its thread; after the last request. ingest may still tell it of commits. */
+void tails_stop(tails *t);
+/* After the engine was closed. */
+tails *tails_free(tails *t);
+size_t tails_count(tails *t);
+
+/* ---- upload.c: POST logs. */
+typedef struct upload upload;
+/* HTTP thread, after the head. Answers with a problem and returns false when the body shall not be
+ * taken. */
+bool upload_begin(req *r, al_slice encoding);
+/* HTTP thread. Takes up to n bytes and returns how many; fewer: r->lock is held by the caller, who
+ * suspends the connection, and upload resumes it. */
+size_t upload_take_locked(req *r, const char *bytes, size_t n);
+/* HTTP thread, once: the body is complete. The answer comes later. r->lock is held. */
+void upload_end_locked(req *r);
+/* HTTP thread: the body will never be complete. r->lock is held. */
+void upload_abort_locked(req *r);
+upload *upload_free(upload *u);
+/* Wakes the uploads that wait for room. */
+void uploads_room(void *srv);

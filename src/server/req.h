@@ -1,0 +1,126 @@
+#pragma once
+/* req.h: one HTTP request from its first line to its last byte, and how the threads share it.
+ *
+ * The HTTP thread reads the head and the body and sends the answer; in between a worker works and
+ * the connection is suspended. A request is referenced by its connection, by the task that works on
+ * it, and by a response that streams; whoever is last frees it. Private to src/server. */
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "server/routes.h"
+#include "server/server_priv.h"
+#include "server/url.h"
+#include "server/workers.h"
+
+enum {
+    REQ_BODY_BYTES_MAX = 1 << 20,  /* of parameters and settings; uploads have no limit */
+    REQ_ANSWER_BYTES_MAX = 1 << 30, /* of one buffer of an answer; what can be long is streamed */
+    REQ_HEADERS_MAX = 8,
+};
+
+typedef enum req_phase {
+    REQ_HEAD,   /* nothing was looked at */
+    REQ_BODY,   /* the body is read */
+    REQ_WORK,   /* a worker has it */
+    REQ_QUEUED, /* the answer is the library's */
+} req_phase;
+
+typedef struct req_stream_ops {
+    /* Worker. Appends the next piece of the body to r->out (nothing is fine); *ret_is_end after the
+     * last. An error breaks the stream off. NULL: whoever pushes appends under the lock. */
+    al_code (*more)(void *ctx, req *r, bool *ret_is_end);
+    /* The request ended, whyever. No other call comes after. */
+    void (*free)(void *ctx);
+} req_stream_ops;
+
+struct req {
+    _Atomic unsigned refs;
+    uint64_t begun_ns; /* al_mono_ns */
+    server *srv;
+    req *newer; /* guarded by srv->lock: all requests */
+    req *older;
+    bool is_upload; /* counted in n_uploads; guarded by srv->lock, as is_ended */
+    bool is_ended;  /* server_drain has been here */
+
+    /* HTTP thread only */
+    struct MHD_Connection *conn;
+    req_phase phase;
+    uint64_t body_bytes; /* taken so far */
+
+    /* written by the HTTP thread before a worker sees it, then only by whoever works on it */
+    al_arena *arena;
+    al_slice raw_target;
+    url_target target;
+    url_params params;
+    const route *route;
+    al_slice path_args[ROUTE_ARGS_MAX];
+    al_slice last_event_id; /* header of a tail; empty when absent */
+    bool is_get;
+    al_buf body;
+    struct upload *upload; /* of POST logs */
+    task work;
+
+    atomic_bool cancel; /* the client went away, or we stop */
+
+    pthread_mutex_t lock;
+    /* guarded by lock */
+    bool is_suspended;
+    bool is_gone;
+    bool is_answered; /* what follows is there */
+    bool is_busy;     /* a worker fills `out` */
+    bool is_end;      /* nothing more comes behind `out` */
+    bool is_broken;
+    size_t out_off; /* of `out`, sent */
+
+    /* the answer: the worker's until is_answered; then `out` belongs to whoever the flags say */
+    unsigned status;
+    const char *type;
+    al_buf out;
+    struct {
+        const char *name;
+        const char *value; /* in the arena */
+    } headers[REQ_HEADERS_MAX];
+    size_t n_headers;
+    const req_stream_ops *stream;
+    void *stream_ctx;
+    bool has_trailer;
+    char trailer[256]; /* value of Alco-Partial */
+    const struct asset *asset; /* instead of `out` */
+};
+
+/* NULL without memory. `target` is copied. */
+req *req_new(server *s, const char *target);
+req *req_ref(req *r);
+req *req_unref(req *r);
+/* srv->lock held: a reference, unless the last one is just being given back. */
+bool req_try_ref(req *r);
+/* Counts it as an upload, which server_drain waits for. */
+void req_mark_upload(req *r);
+
+/* ---- For handlers (workers) */
+
+/* Sets the answer's status and media type; the body is appended to r->out. */
+void req_answer(req *r, unsigned status, const char *type);
+void req_header(req *r, const char *name, al_slice value);
+/* A problem+json answer; what was appended before is thrown away. */
+void req_problem(req *r, unsigned status, const char *fmt, ...) AL_PRINTF(3, 4);
+/* As req_problem by the code of `err`. */
+void req_fail(req *r, const al_err *err);
+/* Goes on after r->out with a stream. Takes ctx. */
+void req_stream(req *r, const req_stream_ops *ops, void *ctx);
+/* The answer is complete (or the stream begun): the connection goes on. Last call on r of whoever
+ * works on it, but for its unref. */
+void req_done(req *r);
+/* Wakes the connection; r->lock is held. */
+void req_resume_locked(req *r);
+
+/* Parameters; each answers with a problem and returns false when the value is bad. */
+bool req_text(req *r, const char *name, al_slice *ret);
+bool req_number(req *r, const char *name, uint64_t min, uint64_t max, uint64_t *ret);
+/* The time range of `from` and `to`. */
+bool req_range(req *r, int64_t *ret_from, int64_t *ret_to);
+
+AL_DEFINE_CLEANUP(req, req_unref);

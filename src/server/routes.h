@@ -1,0 +1,39 @@
+#pragma once
+/* routes.h: every address the program answers, with the parameters it knows. The table is the truth
+ * for dispatch, for "unknown parameter", and for the test of openapi.json. Immutable. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server/url.h"
+
+typedef struct req req;
+
+enum { ROUTE_ARGS_MAX = 2 };
+
+typedef enum route_body {
+    BODY_NONE,
+    BODY_PARAMS, /* form or JSON object: more parameters */
+    BODY_JSON,   /* kept as it is */
+    BODY_LINES,  /* an upload */
+} route_body;
+
+typedef struct route {
+    const char *method; /* GET also answers HEAD */
+    const char *path;   /* "/api/v1/indexes/{index}/search" */
+    void (*run)(req *r); /* on a worker; answers */
+    route_body body;
+    const char *params; /* "q from to", names of the query string */
+    bool is_open;       /* needs no one's permission and no engine: /health, /ready, the page */
+} route;
+
+extern const route routes[];
+extern const size_t n_routes;
+
+typedef enum route_verdict { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD } route_verdict;
+
+/* Finds the route and the decoded {arguments}. ROUTE_NO_METHOD: *ret_allow lists what the path
+ * takes, as in an Allow header (static buffer of the caller, 64 bytes). */
+route_verdict route_find(al_slice method, const url_target *t, const route **ret,
+                         al_slice ret_args[ROUTE_ARGS_MAX], char ret_allow[64]);
+/* Does the route know this parameter? */
+bool route_has_param(const route *r, al_slice name);

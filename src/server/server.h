@@ -1,0 +1,37 @@
+#pragma once
+/* server.h: the HTTP side: API, page, server-sent events, metrics.
+ *
+ * Life: server_start (listens; /health answers, everything else is 503) -> server_attach (all
+ * works) -> server_drain (no new requests; uploads under way become durable, the rest is ended) ->
+ * ingest_stop, engine_close (whose last hooks still reach the server) -> server_free. */
+#include "catalog/catalog.h"
+#include "ingest/ingest.h"
+#include "query/engine.h"
+
+typedef struct server server;
+
+typedef struct server_options {
+    const char *listen; /* "HOST:PORT" (port 0: any free one) or "unix:PATH" */
+    const char *const *hosts; /* names under which browsers reach us, beside addresses */
+    size_t n_hosts;
+    uint32_t page_size; /* limit of a search that names none; 0: 100 */
+    const char *version;
+} server_options;
+
+enum { SERVER_QUERY_TIMEOUT_S = 30 };
+
+/* AL_INVALID: `listen` cannot be read, or is beyond loopback while no user exists (the message says
+ * what to do). AL_IO: the system refuses the address. */
+AL_CHECK al_code server_start(const server_options *o, server **ret, al_err *err);
+/* Can server_start use this address? The same AL_INVALID, without listening. */
+AL_CHECK al_code server_check_listen(const char *listen, al_err *err);
+/* What it answers with; all outlive server_drain. Once. */
+AL_CHECK al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng, al_err *err);
+/* Adds lines to /metrics, before server_attach; `fn` outlives server_drain. At most 8. */
+void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx);
+/* "127.0.0.1:8000" with the real port; valid until server_free. */
+const char *server_address(const server *s);
+/* Once; more calls and NULL are fine. Takes no more connections, gives uploads `wait_ms` to become durable and be answered, ends
+ * everything else, and returns when no request is left: after it ingest and engine are not used. */
+void server_drain(server *s, int wait_ms);
+server *server_free(server *s);

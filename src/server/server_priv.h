@@ -1,0 +1,73 @@
+#pragma once
+/* server_priv.h: the server's insides, for the handlers in this folder. */
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/server.h"
+#include "server/watch.h"
+#include "server/workers.h"
+
+typedef struct req req;
+typedef struct tails tails;
+
+enum {
+    SERVER_HTTP_THREADS = 2,
+    SERVER_QUERY_THREADS = 4,
+    SERVER_INGEST_THREADS = 2,
+    SERVER_QUERIES_WAITING_MAX = 1024, /* beyond it new ones get 503 */
+    SERVER_CONNECTIONS_MAX = 16384,
+    SERVER_CONNECTION_BYTES = 160 * 1024, /* a head of 64 KiB, parsed; touched only as used */
+    SERVER_IDLE_S = 75,
+    SERVER_DURATIONS = 8,
+    SERVER_METRICS_MAX = 8,
+};
+
+typedef struct server_counts {
+    _Atomic uint64_t requests;
+    _Atomic uint64_t by_class[6]; /* of status / 100 */
+    _Atomic uint64_t queries;     /* search, count, histogram, values, context */
+    _Atomic uint64_t query_ns;
+    _Atomic uint64_t query_le[SERVER_DURATIONS]; /* buckets, see server_duration_s */
+    _Atomic uint64_t partial;
+    _Atomic uint64_t cancelled;
+} server_counts;
+extern const double server_duration_s[SERVER_DURATIONS];
+
+struct server {
+    /* immutable after server_start */
+    struct MHD_Daemon *daemon;
+    char address[128];
+    char unix_path[128];
+    al_slice *hosts;
+    size_t n_hosts;
+    uint32_t page_size;
+    const char *version;
+    workers *queries;
+    workers *ingesters;
+    watch *watch;
+    int64_t begun_ns; /* wall clock */
+
+    /* written once by server_attach, before is_attached */
+    catalog *cat;
+    ingest *in;
+    engine *eng;
+    tails *tails;
+    struct {
+        void (*fn)(void *ctx, al_buf *out);
+        void *ctx;
+    } metrics[SERVER_METRICS_MAX];
+    size_t n_metrics;
+    atomic_bool is_attached;
+    atomic_bool is_stopping; /* no new requests */
+    atomic_bool is_closing;  /* no connection may be suspended any more */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a request ended */
+    /* guarded by lock */
+    req *newest;
+    size_t n_requests;
+    size_t n_uploads;
+
+    server_counts counts;
+};

@@ -1,0 +1,557 @@
+/* POST logs: a body of lines, streamed into batches, answered when all of it is durable.
+ *
+ * Shape: the HTTP thread puts bytes into `filling`; a worker of the ingest pool takes them as a
+ * chunk, undoes compression, splits lines, decodes them into a batch and submits it; the engine
+ * reports it durable. One upload is worked on by one worker at a time, with up to FLIGHT_MAX
+ * batches under way. A batch goes off when it is full or when no more bytes wait, so a slow sender's
+ * lines become visible at once and a fast sender's batches grow by themselves.
+ * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. A batch that
+ * finds no room (queue full, disk low) parks the upload until there is room; no thread waits.
+ * Invariants, all under the request's lock:
+ * (1) is_working: a task is queued, running or parked, and holds a reference to the request.
+ * (2) Each batch under way holds a reference, and its text, until it is durable: an engine that had
+ *     to give it back (disk full) gets it again.
+ * (3) The answer is given once, by the worker that finds the end read and nothing under way. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "server/api.h"
+#include "server/lines.h"
+
+enum {
+    FILLING_BYTES_MAX = 256 * 1024,
+    FLIGHT_MAX = 4,
+    PIECE_BYTES_MAX = INGEST_BATCH_BYTES_MAX + LINES_LINE_BYTES_MAX + INGEST_BATCH_RECORDS_MAX + 1,
+};
+
+typedef struct piece { /* a batch and the lines it is made of */
+    struct piece *next;
+    upload *u;
+    ingest_batch *batch;
+    al_buf text; /* lines, each with a newline */
+    size_t n;
+} piece;
+
+typedef enum parked { RUNNING, PARKED_FOR_ROOM, PARKED_FOR_FLIGHT } parked;
+
+struct upload {
+    req *r;
+    char index[CAT_INDEX_NAME_MAX + 1];
+    task work;
+
+    /* guarded by r->lock */
+    al_buf filling;
+    bool is_end;     /* the body is complete */
+    bool is_aborted; /* it will never be */
+    bool is_working;
+    bool http_waits;
+    parked parked;
+    size_t n_flying;
+    piece *failed_pieces; /* to be submitted again */
+    uint64_t accepted;
+    uint64_t discarded; /* bytes that came after a failure */
+    al_err err;         /* code AL_OK: none */
+
+    /* the worker's */
+    lines *lines;
+    al_buf chunk;
+    bool is_last_read;
+    piece *open;  /* being filled */
+    piece *ready; /* to be submitted */
+
+    /* guarded by waiting.lock */
+    upload *next_waiting;
+    bool is_listed;
+};
+
+/* Uploads parked for room, of all servers in the process. `seq` counts the calls of uploads_room:
+ * one that came between a refusal and the parking must not be missed. */
+static struct {
+    pthread_mutex_t lock;
+    upload *first;
+    uint64_t seq;
+} waiting = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static piece *piece_free(piece *p)
+{
+    if (!p)
+        return NULL;
+    (void)ingest_batch_free(p->batch);
+    al_buf_done(&p->text);
+    free(p);
+    return NULL;
+}
+
+upload *upload_free(upload *u)
+{
+    if (!u)
+        return NULL;
+    (void)piece_free(u->open);
+    (void)piece_free(u->ready);
+    while (u->failed_pieces) {
+        piece *p = u->failed_pieces;
+        u->failed_pieces = p->next;
+        (void)piece_free(p);
+    }
+    (void)lines_free(u->lines);
+    al_buf_done(&u->filling);
+    al_buf_done(&u->chunk);
+    free(u);
+    return NULL;
+}
+
+/* ---- Waking and parking */
+
+static void schedule_locked(upload *u)
+{
+    if (u->is_working)
+        return;
+    u->is_working = true;
+    workers_put(u->r->srv->ingesters, &req_ref(u->r)->upload->work);
+}
+
+static void unpark_locked(upload *u, parked why)
+{
+    if (u->parked != why)
+        return;
+    u->parked = RUNNING;
+    workers_put(u->r->srv->ingesters, &u->work);
+}
+
+static upload *take_waiting(void)
+{
+    AL_LOCKED(&waiting.lock);
+    upload *u = waiting.first;
+    if (u) {
+        waiting.first = u->next_waiting;
+        u->is_listed = false;
+    }
+    return u;
+}
+
+void uploads_room(void *srv)
+{
+    (void)srv;
+    (void)pthread_mutex_lock(&waiting.lock);
+    waiting.seq++;
+    (void)pthread_mutex_unlock(&waiting.lock);
+    for (upload *u = NULL; (u = take_waiting());) {
+        req *r = u->r;
+        {
+            AL_LOCKED(&r->lock);
+            unpark_locked(u, PARKED_FOR_ROOM);
+        }
+        (void)req_unref(r);
+    }
+}
+
+static uint64_t room_seq(void)
+{
+    AL_LOCKED(&waiting.lock);
+    return waiting.seq;
+}
+
+/* False: there was room since `seq`, or the client went away: try again. The list holds a reference
+ * of its own; an upload that was woken otherwise may still be in it. */
+static bool park_for_room(upload *u, uint64_t seq)
+{
+    AL_LOCKED(&u->r->lock);
+    (void)pthread_mutex_lock(&waiting.lock);
+    bool is_parked = waiting.seq == seq && !u->is_aborted;
+    if (is_parked && !u->is_listed) {
+        (void)req_ref(u->r);
+        u->is_listed = true;
+        u->next_waiting = waiting.first;
+        waiting.first = u;
+    }
+    if (is_parked)
+        u->parked = PARKED_FOR_ROOM;
+    (void)pthread_mutex_unlock(&waiting.lock);
+    return is_parked;
+}
+
+static bool park_for_flight(upload *u)
+{
+    AL_LOCKED(&u->r->lock);
+    if (u->n_flying < FLIGHT_MAX)
+        return false;
+    u->parked = PARKED_FOR_FLIGHT;
+    return true;
+}
+
+static void fail(upload *u, al_code code, const al_err *err)
+{
+    AL_LOCKED(&u->r->lock);
+    if (u->err.code)
+        return;
+    if (err)
+        u->err = *err;
+    u->err.code = code;
+    if (u->http_waits) {
+        u->http_waits = false;
+        req_resume_locked(u->r);
+    }
+}
+
+static bool has_failed(upload *u)
+{
+    AL_LOCKED(&u->r->lock);
+    return u->err.code != AL_OK;
+}
+
+/* ---- Batches */
+
+/* Engine thread. */
+static void on_done(void *ctx, al_code code, const al_err *err)
+{
+    piece *p = ctx;
+    upload *u = p->u;
+    req *r = u->r;
+    p->batch = NULL; /* ingest's to free */
+    {
+        AL_LOCKED(&r->lock);
+        u->n_flying--;
+        if (code == AL_AGAIN && !u->is_aborted) {
+            p->next = u->failed_pieces;
+            u->failed_pieces = p;
+            p = NULL;
+        } else if (code == AL_OK) {
+            u->accepted += p->n;
+        } else if (!u->err.code) {
+            u->err = err ? *err : (al_err){0};
+            u->err.code = code;
+        }
+        unpark_locked(u, PARKED_FOR_FLIGHT);
+        schedule_locked(u);
+    }
+    (void)piece_free(p);
+    (void)req_unref(r);
+}
+
+static al_code piece_new(upload *u, piece **ret, al_err *err)
+{
+    piece *p = al_zalloc(1, sizeof *p);
+    if (!p)
+        return al_fail(err, AL_NOMEM, "upload");
+    al_buf_init(&p->text, PIECE_BYTES_MAX);
+    p->u = u;
+    al_code c = ingest_begin(u->r->srv->in, u->index, "http", &p->batch, err);
+    if (c)
+        (void)piece_free(p);
+    else
+        *ret = p;
+    return c;
+}
+
+static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
+{
+    al_code c = u->open ? AL_OK : piece_new(u, &u->open, err);
+    if (c)
+        return c;
+    piece *p = u->open;
+    c = ingest_add(p->batch, line);
+    if (is_cut)
+        ingest_note_long_line(p->batch);
+    al_buf_slice_put(&p->text, line);
+    al_buf_u8(&p->text, '\n');
+    if (c || al_buf_code(&p->text))
+        return al_fail(err, AL_NOMEM, "upload");
+    p->n++;
+    if (ingest_is_full(p->batch))
+        u->ready = AL_TAKE(u->open);
+    return AL_OK;
+}
+
+/* The batch of a piece that the engine gave back, made again. */
+static al_code refill(upload *u, piece *p, al_err *err)
+{
+    al_slice text = al_buf_slice(&p->text);
+    al_code c = ingest_begin(u->r->srv->in, u->index, "http", &p->batch, err);
+    for (size_t at = 0; !c && at < text.len;) {
+        size_t end = al_slice_find(text, '\n', at);
+        c = ingest_add(p->batch, al_slice_sub(text, at, end));
+        at = end + 1;
+    }
+    return c;
+}
+
+typedef enum step { STEP_ON, STEP_PARKED } step;
+
+/* Submits `ready`, or parks. */
+static step submit(upload *u)
+{
+    al_err err = {0};
+    for (;;) {
+        uint64_t seq = room_seq();
+        piece *p = u->ready;
+        if (park_for_flight(u))
+            return STEP_PARKED;
+        al_code c = p->batch ? AL_OK : refill(u, p, &err);
+        {
+            AL_LOCKED(&u->r->lock);
+            u->n_flying++;
+        }
+        (void)req_ref(u->r);
+        u->ready = NULL; /* after AL_OK the piece may be gone */
+        if (!c)
+            c = ingest_submit(p->batch, on_done, p, &err);
+        if (!c)
+            return STEP_ON;
+        u->ready = p;
+        bool is_aborted = false;
+        {
+            AL_LOCKED(&u->r->lock);
+            u->n_flying--;
+            is_aborted = u->is_aborted;
+        }
+        (void)req_unref(u->r); /* the task has one more */
+        if (c != AL_AGAIN || is_aborted) {
+            fail(u, c, &err);
+            return STEP_ON;
+        }
+        if (park_for_room(u, seq))
+            return STEP_PARKED;
+    }
+}
+
+/* ---- Reading */
+
+/* Lines of the chunk until it is used up or a batch is ready. */
+static al_code read_lines(upload *u, bool *ret_is_empty, al_err *err)
+{
+    *ret_is_empty = false;
+    while (!u->ready) {
+        al_slice line = {0};
+        bool has = false;
+        bool is_cut = false;
+        al_code c = lines_next(u->lines, &line, &has, &is_cut, err);
+        if (!c && has)
+            c = add_line(u, line, is_cut, err);
+        if (c || !has) {
+            *ret_is_empty = true;
+            return c;
+        }
+    }
+    return AL_OK;
+}
+
+static al_code read_last(upload *u, al_err *err)
+{
+    al_slice line = {0};
+    bool has = false;
+    bool is_cut = false;
+    u->is_last_read = true;
+    al_code c = lines_last(u->lines, &line, &has, &is_cut, err);
+    return c || !has ? c : add_line(u, line, is_cut, err);
+}
+
+typedef enum next { NEXT_CHUNK, NEXT_LAST, NEXT_FLUSH, NEXT_AGAIN, NEXT_REST, NEXT_ANSWER } next;
+
+/* What to do when the chunk is used up. After NEXT_REST and NEXT_ANSWER the task is over. */
+static next choose_next(upload *u)
+{
+    AL_LOCKED(&u->r->lock);
+    bool is_over = u->is_end || u->is_aborted;
+    if (u->err.code) {
+        al_buf_clear(&u->filling);
+        if (!is_over || u->n_flying) {
+            u->is_working = false;
+            return NEXT_REST;
+        }
+        return u->is_aborted ? NEXT_REST : NEXT_ANSWER;
+    }
+    if (u->failed_pieces)
+        return NEXT_AGAIN;
+    if (u->filling.len) {
+        al_buf swap = u->chunk;
+        u->chunk = u->filling;
+        u->filling = swap;
+        al_buf_clear(&u->filling);
+        if (u->http_waits) {
+            u->http_waits = false;
+            req_resume_locked(u->r);
+        }
+        return NEXT_CHUNK;
+    }
+    if (u->is_end && !u->is_last_read)
+        return NEXT_LAST;
+    if (u->open)
+        return NEXT_FLUSH;
+    if (u->is_end && !u->is_aborted && !u->n_flying)
+        return NEXT_ANSWER;
+    u->is_working = false;
+    return NEXT_REST;
+}
+
+static void answer(upload *u)
+{
+    req *r = u->r;
+    if (!u->err.code) {
+        req_answer(r, 200, "application/json");
+        al_buf_printf(&r->out, "{\"accepted\":%" PRIu64 ",\"rejected\":0,\"errors\":[]}\n",
+                      u->accepted);
+        return;
+    }
+    al_err err = u->err;
+    size_t n = strlen(err.msg);
+    (void)snprintf(err.msg + n, sizeof err.msg - n, "%s%" PRIu64 " lines were stored",
+                   n ? "; " : "", u->accepted);
+    if (err.code == AL_IO)
+        err.code = AL_AGAIN; /* the lines are whole; another time they may fit */
+    req_fail(r, &err);
+}
+
+static void drop_pieces(upload *u)
+{
+    u->open = piece_free(u->open);
+    u->ready = piece_free(u->ready);
+    AL_LOCKED(&u->r->lock);
+    while (u->failed_pieces) {
+        piece *p = u->failed_pieces;
+        u->failed_pieces = p->next;
+        (void)piece_free(p);
+    }
+}
+
+static void take_failed(upload *u)
+{
+    AL_LOCKED(&u->r->lock);
+    u->ready = u->failed_pieces;
+    u->failed_pieces = u->ready->next;
+    u->ready->next = NULL;
+}
+
+/* One step; false: the task is over (or parked, with *ret_is_parked). */
+static bool go(upload *u, bool *ret_is_parked)
+{
+    al_err err = {0};
+    bool is_empty = false;
+    if (has_failed(u))
+        drop_pieces(u);
+    if (u->ready) {
+        *ret_is_parked = submit(u) == STEP_PARKED;
+        return !*ret_is_parked;
+    }
+    al_code c = has_failed(u) ? AL_OK : read_lines(u, &is_empty, &err);
+    if (!c && u->ready)
+        return true;
+    if (c) {
+        fail(u, c, &err);
+        return true;
+    }
+    switch (choose_next(u)) {
+    case NEXT_CHUNK:
+        lines_feed(u->lines, al_buf_slice(&u->chunk));
+        return true;
+    case NEXT_LAST:
+        c = read_last(u, &err);
+        if (c)
+            fail(u, c, &err);
+        return true;
+    case NEXT_FLUSH:
+        u->ready = AL_TAKE(u->open);
+        return true;
+    case NEXT_AGAIN:
+        take_failed(u);
+        return true;
+    case NEXT_ANSWER:
+        answer(u);
+        req_done(u->r);
+        return false;
+    case NEXT_REST:
+        return false;
+    }
+    return false;
+}
+
+static void run(task *t)
+{
+    upload *u = (upload *)((char *)t - offsetof(upload, work));
+    bool is_parked = false;
+    while (go(u, &is_parked))
+        continue;
+    /* Parked: the reference goes with the task, which may already run elsewhere. */
+    if (!is_parked)
+        (void)req_unref(u->r);
+}
+
+/* ---- The HTTP thread's side */
+
+bool upload_begin(req *r, al_slice encoding)
+{
+    al_err err = {0};
+    eng_stats stats = {0};
+    cat_index idx;
+    al_slice name = r->path_args[0];
+    engine_stats(r->srv->eng, &stats);
+    if (stats.is_low_on_disk) {
+        req_problem(r, 503, "the disk is nearly full: nothing is taken until there is room");
+        return false;
+    }
+    upload *u = al_zalloc(1, sizeof *u);
+    if (!u) {
+        req_problem(r, 503, "no memory");
+        return false;
+    }
+    (void)snprintf(u->index, sizeof u->index, "%.*s", AL_ARG(name));
+    u->r = r;
+    u->work.run = run;
+    al_buf_init(&u->filling, FILLING_BYTES_MAX);
+    al_buf_init(&u->chunk, FILLING_BYTES_MAX);
+    al_code c = AL_OK;
+    if (strlen(u->index) != name.len ||
+        catalog_index_get(r->srv->cat, u->index, r->arena, &idx, &err))
+        c = al_fail(&err, AL_NOT_FOUND, "no index '%.*s'", AL_ARG(name));
+    if (!c)
+        c = lines_new(encoding, &u->lines, &err);
+    if (c) {
+        (void)upload_free(u);
+        if (c == AL_INVALID)
+            req_problem(r, 415, "%s", err.msg);
+        else
+            req_fail(r, &err);
+        return false;
+    }
+    r->upload = u;
+    req_mark_upload(r);
+    return true;
+}
+
+size_t upload_take_locked(req *r, const char *bytes, size_t n)
+{
+    upload *u = r->upload;
+    if (u->err.code) { /* the answer comes behind the body; a body without end gets none */
+        u->discarded += n;
+        r->is_gone = u->discarded > REQ_BODY_BYTES_MAX;
+        return n;
+    }
+    size_t taken = AL_MIN(n, FILLING_BYTES_MAX - u->filling.len);
+    al_buf_put(&u->filling, bytes, taken);
+    if (al_buf_code(&u->filling)) {
+        u->err = (al_err){.code = AL_NOMEM};
+        return n;
+    }
+    u->http_waits = taken < n;
+    schedule_locked(u);
+    return taken;
+}
+
+void upload_end_locked(req *r)
+{
+    r->upload->is_end = true;
+    schedule_locked(r->upload);
+}
+
+void upload_abort_locked(req *r)
+{
+    upload *u = r->upload;
+    u->is_aborted = true;
+    u->http_waits = false;
+    unpark_locked(u, PARKED_FOR_ROOM); /* tries once more, then gives up */
+    schedule_locked(u);
+}

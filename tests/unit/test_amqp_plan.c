@@ -1,0 +1,117 @@
+/* Goal: a change of an index leads to exactly the jobs that undo the old plan at the broker, and no
+ * job undoes what a living plan wants. Method: pairs of plans and their jobs, written out. */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "inputs/amqp_plan.h"
+
+static amqp_plan *plan(const char *queue, const char *exchange, const char *keys, bool is_durable)
+{
+    cat_index idx = {.name = "logs",
+                     .queue_name = al_cstr(queue),
+                     .exchange = al_cstr(exchange),
+                     .routing_key = al_cstr(keys),
+                     .durable = is_durable,
+                     .num_processes = 1};
+    amqp_plan *p = amqp_plan_new(&idx);
+    assert_non_null(p);
+    return p;
+}
+
+static const char *text_of(const amqp_jobs *j, char *to, size_t to_bytes)
+{
+    static const char *const names[] = {"recreate", "unbind", "delete-empty", "delete"};
+    size_t n = 0;
+    to[0] = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        const amqp_job *job = &j->items[i];
+        bool is_unbind = job->kind == AMQP_JOB_UNBIND;
+        n += (size_t)snprintf(to + n, to_bytes - n, "%s%s %s%s%s%s%s", i ? "; " : "",
+                              names[job->kind], job->queue, is_unbind ? " " : "",
+                              is_unbind ? job->exchange : "", is_unbind ? " " : "",
+                              is_unbind ? job->key : "");
+    }
+    return to;
+}
+
+static void keys_are_split_trimmed_and_each_once(void **state)
+{
+    (void)state;
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *p = plan("q", "e", " a.# ,,b, a.#,c.*", false);
+    assert_int_equal(p->n_keys, 3);
+    assert_true(al_slice_eq(p->keys[0], AL_LIT("a.#")));
+    assert_true(al_slice_eq(p->keys[2], AL_LIT("c.*")));
+    assert_true(amqp_plan_has_key(p, AL_LIT("b")));
+    assert_false(amqp_plan_has_key(p, AL_LIT("")));
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *same = plan("q", "e", "c.*,b,a.#", false);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *less = plan("q", "e", "a.#,b", false);
+    assert_true(amqp_plan_equal(p, same));
+    assert_false(amqp_plan_equal(p, less));
+    char longer[300];
+    memset(longer, 'k', sizeof longer);
+    longer[299] = 0;
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *none = plan("q", "e", longer, false);
+    assert_int_equal(none->n_keys, 0);
+}
+
+static void a_change_undoes_what_is_not_wanted_any_more(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *queue, *exchange, *keys;
+        bool is_durable;
+        const char *jobs;
+    } next[] = {
+        {"q", "e", "a,b", false, ""},
+        {"q", "e", "b", false, "unbind q e a"},
+        {"q", "e", "b,c", true, "recreate q; unbind q e a"},
+        {"q", "f", "a,b", false, "unbind q e a; unbind q e b"},
+        {"r", "e", "a,b", false, "unbind q e a; unbind q e b; delete-empty q"},
+    };
+    for (size_t i = 0; i < sizeof next / sizeof next[0]; i++) {
+        AL_CLEANUP(amqp_plan_unrefp) amqp_plan *old = plan("q", "e", "a,b", false);
+        AL_CLEANUP(amqp_plan_unrefp)
+        amqp_plan *p = plan(next[i].queue, next[i].exchange, next[i].keys, next[i].is_durable);
+        amqp_jobs j = {0};
+        char text[500];
+        assert_true(amqp_jobs_add_change(&j, old, p));
+        assert_string_equal(text_of(&j, text, sizeof text), next[i].jobs);
+        free(j.items);
+    }
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *old = plan("q", "e", "a", false);
+    amqp_jobs j = {0};
+    char text[500];
+    assert_true(amqp_jobs_add_change(&j, old, NULL));
+    assert_string_equal(text_of(&j, text, sizeof text), "unbind q e a; delete q");
+    amqp_jobs_remove(&j, j.items[0].number);
+    assert_string_equal(text_of(&j, text, sizeof text), "delete q");
+    free(j.items);
+}
+
+static void no_job_undoes_what_a_living_plan_wants(void **state)
+{
+    (void)state;
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *old = plan("q", "e", "a,b", false);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *again = plan("q", "e", "b", true);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *other = plan("other", "e", "a,b", false);
+    amqp_jobs j = {0};
+    char text[500];
+    assert_true(amqp_jobs_add_change(&j, old, NULL));
+    amqp_jobs_prune(&j, other);
+    assert_string_equal(text_of(&j, text, sizeof text), "unbind q e a; unbind q e b; delete q");
+    amqp_jobs_prune(&j, again);
+    assert_string_equal(text_of(&j, text, sizeof text), "unbind q e a");
+    free(j.items);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_are_split_trimmed_and_each_once),
+        cmocka_unit_test(a_change_undoes_what_is_not_wanted_any_more),
+        cmocka_unit_test(no_job_undoes_what_a_living_plan_wants),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,264 @@
+/* Goal: the contract of catalog.h. Method: settings in and out, over closing and opening again;
+ * fields from several threads; what must be refused. */
+#include "test.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "catalog/catalog.h"
+
+typedef struct fixture {
+    char dir[64];
+    catalog *cat;
+    al_arena *arena;
+} fixture;
+
+static void reopen(fixture *f)
+{
+    al_err err = {0};
+    f->cat = catalog_close(f->cat);
+    if (catalog_open(f->dir, &f->cat, &err))
+        fail_msg("%s", err.msg);
+}
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    (void)snprintf(f->dir, sizeof f->dir, "/tmp/alco-catalog-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    f->arena = al_arena_new(4096);
+    reopen(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    (void)catalog_close(f->cat);
+    (void)al_arena_free(f->arena);
+    char path[100];
+    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
+    (void)unlink(path);
+    assert_int_equal(rmdir(f->dir), 0); /* no other file is left behind */
+    free(f);
+    return 0;
+}
+
+static void the_first_start_makes_the_index_logs(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    for (int round = 0; round < 2; round++) {
+        cat_index *all = NULL;
+        size_t n = 0;
+        assert_int_equal(catalog_indexes(f->cat, f->arena, &all, &n, &err), AL_OK);
+        assert_int_equal(n, 1);
+        assert_string_equal(all[0].name, "logs");
+        assert_int_equal(all[0].intervals, 30);
+        assert_true(al_slice_eq(all[0].queue_name, AL_LIT("logstash")));
+        assert_true(al_slice_eq(all[0].routing_key, AL_LIT("logstash.#")));
+        assert_int_equal(all[0].n_text_fields, 2);
+        assert_true(al_slice_eq(all[0].text_fields[1], AL_LIT("stack_info")));
+        assert_true(al_slice_eq(all[0].engine, AL_LIT("embedded")));
+        reopen(f);
+    }
+    assert_int_equal(catalog_index_drop(f->cat, "logs", &err), AL_OK);
+    reopen(f); /* only the very first start makes it */
+    cat_index idx;
+    assert_int_equal(catalog_index_get(f->cat, "logs", f->arena, &idx, &err), AL_NOT_FOUND);
+}
+
+static void settings_come_back_after_a_restart(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    cat_index idx;
+    al_slice names[] = {AL_LIT("body"), AL_LIT("a\0b"), AL_LIT("\xff")};
+    assert_int_equal(catalog_index_defaults("web_1", f->arena, &idx, &err), AL_OK);
+    assert_true(al_slice_eq(idx.queue_name, AL_LIT("logstash.web_1")));
+    idx.intervals = 7;
+    idx.max_bytes = UINT64_C(1) << 40;
+    idx.durable = true;
+    idx.num_processes = 3;
+    idx.routing_key = AL_LIT("logstash.web.#, logstash.nginx");
+    idx.timestamp_zone = AL_LIT("Europe/Moscow");
+    idx.text_fields = names;
+    idx.n_text_fields = 3;
+    assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
+    idx.intervals = 9;
+    assert_int_equal(catalog_index_change(f->cat, &idx, &err), AL_OK);
+    reopen(f);
+    cat_index got;
+    assert_int_equal(catalog_index_get(f->cat, "web_1", f->arena, &got, &err), AL_OK);
+    assert_int_equal(got.intervals, 9);
+    assert_true(got.max_bytes == UINT64_C(1) << 40);
+    assert_true(got.durable);
+    assert_int_equal(got.num_processes, 3);
+    assert_true(al_slice_eq(got.routing_key, idx.routing_key));
+    assert_true(al_slice_eq(got.timestamp_zone, idx.timestamp_zone));
+    assert_int_equal(got.n_text_fields, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(al_slice_eq(got.text_fields[i], names[i]));
+}
+
+static void bad_settings_are_named(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    cat_index good;
+    static const char *const bad_names[] = {"", "a b", "a,b", "a.b", "\xd0\xb6",
+                                            "aaaaaaaaaaaaaaaaaaaaa"};
+    for (size_t i = 0; i < sizeof bad_names / sizeof bad_names[0]; i++)
+        assert_int_equal(catalog_index_defaults(bad_names[i], f->arena, &good, &err), AL_INVALID);
+    assert_int_equal(catalog_index_defaults("x", f->arena, &good, &err), AL_OK);
+    struct {
+        const char *word;
+        cat_index idx;
+    } bad[8];
+    for (size_t i = 0; i < 8; i++)
+        bad[i].idx = good;
+    bad[0].word = "intervals", bad[0].idx.intervals = 0;
+    bad[1].word = "intervals", bad[1].idx.intervals = 36501;
+    bad[2].word = "num_processes", bad[2].idx.num_processes = 0;
+    bad[3].word = "engine", bad[3].idx.engine = AL_LIT("lucene");
+    bad[4].word = "queue_name", bad[4].idx.queue_name = AL_LIT("");
+    bad[5].word = "routing_key", bad[5].idx.routing_key = AL_LIT("a,,b");
+    bad[6].word = "exchange", bad[6].idx.exchange = AL_LIT("a\nb");
+    bad[7].word = "text_fields", bad[7].idx.n_text_fields = 1000;
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(catalog_index_create(f->cat, &bad[i].idx, &err), AL_INVALID);
+        assert_non_null(strstr(err.msg, bad[i].word));
+    }
+    assert_int_equal(catalog_index_create(f->cat, &good, &err), AL_OK);
+    assert_int_equal(catalog_index_create(f->cat, &good, &err), AL_EXISTS);
+    cat_index same_queue = good;
+    (void)snprintf(same_queue.name, sizeof same_queue.name, "y");
+    assert_int_equal(catalog_index_create(f->cat, &same_queue, &err), AL_EXISTS);
+    assert_non_null(strstr(err.msg, "logstash.x"));
+    assert_int_equal(catalog_index_change(f->cat, &same_queue, &err), AL_NOT_FOUND);
+    assert_int_equal(catalog_index_drop(f->cat, "nothere", &err), AL_NOT_FOUND);
+}
+
+static void fields_get_their_first_flags_and_are_kept(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    cat_field *all = NULL;
+    size_t n = 0;
+    assert_false(catalog_is_field(f->cat, "logs", AL_LIT("host")));
+    assert_true(catalog_field_seen(f->cat, "logs", AL_LIT("host")));
+    assert_true(catalog_is_field(f->cat, "logs", AL_LIT("host")));
+    assert_true(catalog_field_seen(f->cat, "logs", AL_LIT("exc_info")));
+    assert_true(catalog_field_seen(f->cat, "logs", AL_LIT("b\0c")));
+    assert_true(catalog_field_seen(f->cat, "logs", AL_LIT("b")));
+    assert_false(catalog_field_seen(f->cat, "nothere", AL_LIT("b")));
+    cat_field set = {.name = AL_LIT("b"), .excluded = true};
+    assert_int_equal(catalog_field_set(f->cat, "logs", &set, &err), AL_OK);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(catalog_fields(f->cat, "logs", f->arena, &all, &n, &err), AL_OK);
+        assert_int_equal(n, 4);
+        assert_true(al_slice_eq(all[0].name, AL_LIT("b")));
+        assert_true(all[0].excluded);
+        assert_false(all[0].display);
+        assert_true(al_slice_eq(all[1].name, AL_LIT("b\0c")));
+        assert_true(all[1].display);
+        assert_true(all[2].context);
+        assert_false(all[2].filtered);
+        assert_true(all[3].filtered);
+        reopen(f);
+    }
+    assert_int_equal(catalog_index_drop(f->cat, "logs", &err), AL_OK);
+    cat_index idx;
+    assert_int_equal(catalog_index_defaults("logs", f->arena, &idx, &err), AL_OK);
+    assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
+    assert_false(catalog_is_field(f->cat, "logs", AL_LIT("host"))); /* went with the index */
+}
+
+static void *see_many(void *arg)
+{
+    for (int i = 0; i < CAT_FIELDS_MAX; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "f%d", i);
+        assert_true(catalog_field_seen(arg, "logs", al_cstr(name)));
+    }
+    return NULL;
+}
+
+static void ten_thousand_fields_from_two_threads_and_no_more(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    pthread_t t;
+    assert_int_equal(al_thread_start(&t, "see", see_many, f->cat, &err), AL_OK);
+    (void)see_many(f->cat);
+    (void)pthread_join(t, NULL);
+    assert_false(catalog_field_seen(f->cat, "logs", AL_LIT("one more")));
+    cat_field set = {.name = AL_LIT("one more")};
+    assert_int_equal(catalog_field_set(f->cat, "logs", &set, &err), AL_LIMIT);
+    assert_int_equal(catalog_flush(f->cat, &err), AL_OK);
+    reopen(f);
+    cat_field *all = NULL;
+    size_t n = 0;
+    assert_int_equal(catalog_fields(f->cat, "logs", f->arena, &all, &n, &err), AL_OK);
+    assert_int_equal(n, CAT_FIELDS_MAX);
+}
+
+/* The SQLite log is emptied when nothing was written for a while: waits for that condition. */
+static void the_log_is_emptied_when_idle(void **state)
+{
+    fixture *f = *state;
+    char path[100];
+    struct stat st;
+    assert_true(catalog_field_seen(f->cat, "logs", AL_LIT("x")));
+    assert_int_equal(catalog_flush(f->cat, NULL), AL_OK);
+    (void)snprintf(path, sizeof path, "%s/catalog.db-wal", f->dir);
+    int64_t deadline = al_mono_ns() + 60 * AL_NS_PER_S;
+    do {
+        struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+        (void)nanosleep(&pause, NULL);
+        assert_int_equal(stat(path, &st), 0);
+    } while (st.st_size > 0 && al_mono_ns() < deadline);
+    assert_int_equal(st.st_size, 0);
+}
+
+static void a_second_owner_and_a_foreign_file_are_refused(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    catalog *second = NULL;
+    assert_int_equal(catalog_open(f->dir, &second, &err), AL_AGAIN);
+    assert_non_null(strstr(err.msg, "in use"));
+    f->cat = catalog_close(f->cat);
+    char path[100];
+    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    for (int i = 0; i < 1000; i++)
+        assert_true(fputs("this is no database at all", out) >= 0);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(catalog_open(f->dir, &second, &err), AL_CORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_first_start_makes_the_index_logs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(settings_come_back_after_a_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bad_settings_are_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fields_get_their_first_flags_and_are_kept, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(ten_thousand_fields_from_two_threads_and_no_more, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_log_is_emptied_when_idle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_second_owner_and_a_foreign_file_are_refused, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

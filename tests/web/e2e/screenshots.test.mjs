@@ -1,0 +1,72 @@
+/* Goal: pictures of the page to look at, of records that look like a day in a web shop.
+ * Method: 1440x900 and 700 px, dark and light, an opened row in each; files go to SCREENSHOTS.
+ * Without SCREENSHOTS the test still checks that nothing overflows at either width. */
+
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { newTag, openBrowser, openLog, send, timeAgo, waitForHits } from './alco_page.mjs';
+
+const DIRECTORY = process.env.SCREENSHOTS;
+const TRACE = [
+  'Traceback (most recent call last):', '  File "/srv/shop/pay.py", line 41, in charge',
+  '    return gateway.post(order, timeout=2.0)', 'GatewayTimeout: no answer in 2000 ms',
+].join('\n');
+
+function shopRecord(i, count, tag) {
+  const order = 884_000 + ((i * 37) % 900);
+  const busy = i > count * 0.6 && i < count * 0.66;
+  const kinds = [
+    ['INFO', 'shop.auth', `session ${(i * 7919).toString(16)} renewed for user ${i % 4411}`],
+    ['INFO', 'shop.orders', `order ${order} accepted, 3 items, 129.90 EUR`],
+    ['DEBUG', 'shop.cache', `miss orders:${order}`],
+    ['INFO', 'http.access', `GET /api/orders/${order}/ 200 18 ms`],
+    ['WARNING', 'shop.orders', `payment gateway timeout after 2000 ms, try 1 of 3 (order ${order})`],
+    ['INFO', 'worker', `task shop.refund[${(i * 104729).toString(16)}] received`],
+    ['ERROR', 'shop.orders', `giving up on order ${order}: gateway timeout`],
+    ['CRITICAL', 'shop.orders', `worker ${i % 9} lost its database connection, restarting`],
+  ];
+  const dice = (i * 2654435761) % 1000;
+  const kind = dice < 3 ? 7 : dice < (busy ? 300 : 40) ? 6 : dice < (busy ? 600 : 160) ? 4 : [0, 1, 2, 3, 5][i % 5];
+  const [levelname, logger, message] = kinds[kind];
+  return {
+    '@timestamp': timeAgo((count - i) * 180 + ((i * 97) % 140)), message, levelname, logger, run: tag,
+    host: `web-${1 + (i % 3)}`, application: i % 4 ? 'shop' : 'worker', order_id: order, duration_ms: dice * 4.7,
+    ...(levelname === 'ERROR' ? { exc_info: TRACE } : {}),
+  };
+}
+
+for (const [name, viewport, colorScheme] of [
+  ['page-dark', { width: 1440, height: 900 }, 'dark'],
+  ['page-light', { width: 1440, height: 900 }, 'light'],
+  ['page-narrow-dark', { width: 700, height: 900 }, 'dark'],
+  ['page-narrow-light', { width: 700, height: 900 }, 'light'],
+]) {
+  test(`picture ${name}`, async (t) => {
+    const tag = newTag('picture');
+    const count = 5000;
+    await send(Array.from({ length: count }, (_, i) => shopRecord(i, count, tag)));
+    const { page, troubles } = await openBrowser(t, { viewport, colorScheme });
+    await openLog(page, { q: `@run=${tag} timeout`, from: '-1h' });
+    await page.locator('.hist svg').waitFor();
+    await page.locator('.panel .v').first().waitFor({ state: 'attached' });
+    await page.locator('.rows .r.E .t').nth(1).click();
+    await page.locator('.x .trace').waitFor();
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.equal(overflow, 0, 'the page is as wide as its window');
+    if (DIRECTORY !== undefined) {
+      await mkdir(DIRECTORY, { recursive: true });
+      await page.screenshot({ path: join(DIRECTORY, `${name}.png`) });
+      await page.locator('.q-input').fill(`@run=${tag}`);
+      await page.locator('.q-input').press('Enter');
+      await waitForHits(page, count);
+      await page.locator('.panel .v', { hasText: 'INFO' }).waitFor({ state: 'attached' });
+      await page.screenshot({ path: join(DIRECTORY, `${name}-all.png`) });
+      await page.keyboard.press('?');
+      await page.locator('dialog.help').waitFor();
+      await page.screenshot({ path: join(DIRECTORY, `${name}-help.png`) });
+    }
+    assert.deepEqual(troubles, []);
+  });
+}

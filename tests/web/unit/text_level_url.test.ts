@@ -1,0 +1,79 @@
+/* Goal: small rules of the page: cutting text, reading levels, addresses, keys, columns.
+ * Method: tables. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { commandOf, type KeyPress } from '../../../web/src/keys.ts';
+import { fieldAt, levelOf, levelOfValue } from '../../../web/src/level.ts';
+import { parseJson, type JsonObject } from '../../../web/src/json.ts';
+import { byteSize, countLines, cutText, oneLine, pieces } from '../../../web/src/text.ts';
+import { logAddress, parseAddress, type View } from '../../../web/src/url_state.ts';
+
+test('highlights cut a message by UTF-16 units', () => {
+  const shown = (text: string, marks: Array<[number, number]>): string =>
+    pieces(text, marks).map((piece) => (piece.hit ? `[${piece.text}]` : piece.text)).join('');
+  assert.equal(shown('a timeout b', [[2, 7]]), 'a [timeout] b');
+  assert.equal(shown('\u{1f600} x', [[3, 1]]), '\u{1f600} [x]');
+  assert.equal(shown('abc', [[0, 1], [0, 2], [2, 9]]), '[a][b][c]', 'overlapping and too long');
+  assert.equal(shown('abc', [[5, 1]]), 'abc');
+  assert.equal(shown('abc', []), 'abc');
+  assert.deepEqual(pieces('', [[0, 0]]), []);
+});
+
+test('one line: signs of the same length for what breaks or hides', () => {
+  const text = 'a\nb\u001b[0m\tc\r\u2028\u007f';
+  assert.equal(oneLine(text), 'a\u21b5b\u241b[0m\tc\u240d\u21b5\u2421');
+  assert.equal(oneLine(text).length, text.length);
+});
+
+test('cutting and counting', () => {
+  assert.equal(cutText('abc', 2), 'ab');
+  assert.equal(cutText('a\u{1f600}', 2), 'a', 'no half characters');
+  assert.equal(countLines('a\nb\n'), 2);
+  assert.equal(countLines('a'), 1);
+  assert.equal(byteSize(0), '0 B');
+  assert.equal(byteSize(1536), '1.5 KiB');
+  assert.equal(byteSize(300 * 1024 * 1024), '300 MiB');
+});
+
+test('levels in many spellings', () => {
+  const letters = (values: Array<string | number>): string => values.map((value) => levelOfValue(value) ?? '?').join('');
+  assert.equal(letters(['CRITICAL', 'error', 'Warn', 'INFO', 'notice', 'debug', 'TRACE', 'odd', 'constructor']), 'FEWIIDT??');
+  assert.equal(letters([50, 40, 30, 20, 10, 35]), 'FEWIDW', 'Python');
+  assert.equal(letters([0, 1, 2, 3, 4, 5, 6, 7]), 'FFFEWIID', 'syslog');
+  assert.equal(letters(['3', '40', '400', -1]), 'EE??');
+  const of = (json: string) => levelOf(parseJson(json) as JsonObject);
+  assert.equal(of('{"level":20,"levelname":"ERROR"}'), 'E');
+  assert.equal(of('{"levelname":"odd","severity":4}'), 'W');
+  assert.equal(of('{"log":{"level":"warn"}}'), 'W');
+  assert.equal(of('{}'), null);
+  assert.equal(fieldAt(parseJson('{"a":{"b.c":{"d":1}}}') as JsonObject, 'a.b.c.d'), 1);
+});
+
+test('addresses there and back', () => {
+  const route = parseAddress('/grep/web,db/', '?q=%40host%3Da+b%26c&from=-1h&line=db:18446744073709551615&context=y&cols=a,b');
+  assert.equal(route.page, 'log');
+  const { view } = route as { view: View };
+  assert.deepEqual(view, {
+    indexes: ['web', 'db'], q: '@host=a b&c', from: '-1h', to: '', context: 'filtered',
+    line: { index: 'db', id: '18446744073709551615' }, columns: ['a', 'b'],
+  });
+  const again = new URL(logAddress(view), 'http://x');
+  assert.deepEqual(parseAddress(again.pathname, again.search), route);
+  assert.deepEqual(parseAddress('/', ''), { page: 'indexes' });
+  assert.deepEqual(parseAddress('/grep/', ''), { page: 'indexes' });
+  assert.equal((parseAddress('/grep/logs', '?line=x') as { view: View }).view.line, null);
+  assert.equal(logAddress((parseAddress('/grep/logs', '') as { view: View }).view), '/grep/logs/');
+});
+
+test('keys', () => {
+  const press = (key: string, more: Partial<KeyPress> = {}): KeyPress =>
+    ({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more });
+  assert.equal(commandOf(press('j'), true), 'down');
+  assert.equal(commandOf(press('G', { shiftKey: true }), true), 'end');
+  assert.equal(commandOf(press(' '), true), 'page-down');
+  assert.equal(commandOf(press(' ', { shiftKey: true }), true), 'page-up');
+  assert.equal(commandOf(press('f', { ctrlKey: true }), true), null, 'the browser keeps its own keys');
+  assert.equal(commandOf(press('j'), false), null);
+  assert.equal(commandOf(press('PageDown'), false), 'page-down');
+});

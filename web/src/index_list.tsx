@@ -1,0 +1,69 @@
+/* The first page: which logs there are. */
+
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { listIndexes, Problem, type IndexInfo } from './api.ts';
+import { theme, zone } from './settings.ts';
+import { byteSize, groupDigits } from './text.ts';
+import { fullTime } from './time.ts';
+import { indexAddress } from './url_state.ts';
+
+const REFRESH_MS = 5000;
+
+export function IndexList() {
+  const indexes = useSignal<IndexInfo[] | null>(null);
+  const problem = useSignal<string | null>(null);
+
+  useEffect(() => {
+    const abort = new AbortController();
+    const load = async (): Promise<void> => {
+      if (document.visibilityState !== 'visible') return;
+      try {
+        indexes.value = await listIndexes(abort.signal);
+        problem.value = null;
+      } catch (error) {
+        if (!abort.signal.aborted) problem.value = error instanceof Problem ? error.message : String(error);
+      }
+    };
+    void load();
+    const timer = setInterval(() => void load(), REFRESH_MS);
+    return () => (clearInterval(timer), abort.abort());
+  }, []);
+
+  const list = indexes.value;
+  return (
+    <div class="home">
+      <header class="top">
+        <a class="logo" href="/">alco<i>_</i></a>
+        <span class="spring" />
+        <button type="button" class="btn" title="Colours: system, dark, light"
+          onClick={() => (theme.value = theme.value === 'system' ? 'dark' : theme.value === 'dark' ? 'light' : 'system')}>
+          {theme.value}
+        </button>
+      </header>
+      <main>
+        {problem.value !== null && <p class="banner" role="alert">{problem.value}</p>}
+        {list !== null && list.length === 0 && <p class="nothing">No index yet.</p>}
+        {list !== null && list.length > 0 && (
+          <table class="indexes">
+            <thead><tr><th>index</th><th>last 5 minutes</th><th>records</th><th>size</th><th class="hide">newest record</th></tr></thead>
+            <tbody>{list.map((index) => <IndexRow key={index.name} index={index} />)}</tbody>
+          </table>
+        )}
+      </main>
+    </div>
+  );
+}
+
+function IndexRow({ index }: { index: IndexInfo }) {
+  const { name, lastFiveMinutes: recent, records, bytes, last } = index;
+  return (
+    <tr>
+      <td><a href={indexAddress([name])}>{name}</a></td>
+      <td class={recent === null || recent === 0 ? 'still' : 'alive'}>{recent === null ? '\u2013' : groupDigits(recent)}</td>
+      <td>{groupDigits(records)}</td>
+      <td>{byteSize(bytes)}</td>
+      <td class="hide">{last === null ? '\u2013' : fullTime(last, zone.value).replace(/\.(\d{3})\d*/, '.$1')}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,103 @@
+/* Values of the fields that are marked `filtered`, with counts. What is chosen stands in the query text
+ * and is read from there. Click: only this value. Ctrl+click: this one too, or no longer. Alt+click or
+ * Shift+click: everything but this. */
+
+import { signal, useSignal } from '@preact/signals';
+import { textIsSelected } from './dom.ts';
+import { levelOfValue, LEVEL_FIELDS } from './level.ts';
+import type { LogControl, Pick } from './log_control.ts';
+import { filterOf, type FieldFilter } from './query_text.ts';
+import type { PanelField } from './reader.ts';
+import { groupDigits } from './text.ts';
+
+const SHOWN_FIRST = 8;
+const FIRST_FIELDS = [...LEVEL_FIELDS, 'host', 'logger', 'application', 'project'];
+
+const closed = signal<ReadonlySet<string>>(new Set());
+
+export function Panel({ control }: { control: LogControl }) {
+  const fields = control.reader.panel.value;
+  const rank = (name: string): number => (FIRST_FIELDS.indexOf(name) + 1) || FIRST_FIELDS.length + 1;
+  const shown = fields
+    .map((field) => ({ field, filter: filterOf(control.view.value.q, field.name) }))
+    .filter(({ field, filter }) => field.values.length > 0 || filter.only.length + filter.not.length > 0)
+    .sort((a, b) => rank(a.field.name) - rank(b.field.name));
+  return (
+    <nav class="panel" aria-label="Field values">
+      {shown.map(({ field, filter }) => (
+        <Field key={field.name} control={control} field={field} filter={filter} />
+      ))}
+    </nav>
+  );
+}
+
+interface FieldProps {
+  control: LogControl;
+  field: PanelField;
+  filter: FieldFilter;
+}
+
+function Field({ control, field, filter }: FieldProps) {
+  const all = useSignal(false);
+  const isClosed = closed.value.has(field.name);
+  const chosen = [...filter.only, ...filter.not];
+  const known = new Set(field.values.map(({ value }) => value));
+  const absent = chosen.filter((value) => !known.has(value)).map((value) => ({ value, count: 0 }));
+  const values = field.values.filter(({ value }, i) =>
+    all.value || i < SHOWN_FIRST || chosen.includes(value));
+  const highest = Math.max(1, ...field.values.map(({ count }) => count));
+  const hidden = field.values.length - values.length;
+  const flip = (): void => {
+    const next = new Set(closed.value);
+    if (!next.delete(field.name)) next.add(field.name);
+    closed.value = next;
+  };
+  return (
+    <section>
+      <h3>
+        <button type="button" aria-expanded={!isClosed} onClick={flip} title={field.name}>{field.name}</button>
+        {chosen.length > 0
+          ? <button type="button" class="undo" title={`No filter on ${field.name}`}
+            onClick={() => control.clearField(field.name)}>clear</button>
+          : <span>{field.values.length}{field.other > 0 ? '+' : ''}</span>}
+      </h3>
+      {!isClosed && [...values, ...absent].map(({ value, count }) => (
+        <Value key={value} control={control} field={field.name} value={value} count={count}
+          share={count / highest} filter={filter} />
+      ))}
+      {!isClosed && (hidden > 0 || all.value) && (
+        <button type="button" class="v-more" onClick={() => (all.value = !all.value)}>
+          {all.value ? 'fewer' : `${hidden} more${field.other > 0 ? ', and others' : ''}`}
+        </button>
+      )}
+    </section>
+  );
+}
+
+interface ValueProps {
+  control: LogControl;
+  field: string;
+  value: string;
+  count: number;
+  share: number;
+  filter: FieldFilter;
+}
+
+function Value({ control, field, value, count, share, filter }: ValueProps) {
+  const state = filter.not.includes(value) ? 'not' : filter.only.includes(value) ? 'on' : '';
+  const level = LEVEL_FIELDS.includes(field) ? levelOfValue(value) : null;
+  const click = (event: MouseEvent): void => {
+    if (textIsSelected()) return;
+    const pick: Pick = event.ctrlKey || event.metaKey ? 'toggle'
+      : event.altKey || event.shiftKey ? 'exclude' : 'only';
+    control.pickValue(field, value, pick);
+  };
+  return (
+    <button type="button" class={`v ${state}`} aria-pressed={state === 'on'} data-value={value} onClick={click}
+      title={`${value}\nclick: only this \u00b7 Ctrl+click: this too \u00b7 Alt+click: not this`}
+      ref={(element) => element?.style.setProperty('--w', `${share * 100}%`)}>
+      <span class={level === null ? '' : `lv ${level}`}>{value === '' ? '(empty)' : value}</span>
+      <em>{groupDigits(count)}</em>
+    </button>
+  );
+}

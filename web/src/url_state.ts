@@ -1,0 +1,78 @@
+/* The address is the state: what it says can be shared, bookmarked and gone back to.
+ *
+ *   /grep/web,db/?q=timeout&from=-1h&to=&line=1732273400118000000&context=y
+ *
+ * `q`, `from` and `to` are the API's own parameters. `line` names the current row by its id (behind
+ * `index:` when several indexes are read). `context=y` shows the lines around the hits of `q`: its filters
+ * stay, its text does not; with `context=all` its filters go too. */
+
+export interface RowRef {
+  index: string;
+  id: string; /* decimal, up to 20 digits: never a Number */
+}
+
+export type Context = 'off' | 'filtered' | 'all';
+
+export interface View {
+  indexes: string[];
+  q: string;
+  from: string; /* empty: open */
+  to: string;
+  context: Context;
+  line: RowRef | null;
+  columns: string[] | null; /* null: the page's own choice */
+}
+
+export type Route = { page: 'indexes' } | { page: 'log'; view: View };
+
+export function parseAddress(path: string, query: string): Route {
+  const m = /^\/grep\/([^/]+)\/?$/.exec(path);
+  const indexes = (m === null ? '' : decode(m[1]!)).split(',').filter((name) => name !== '');
+  if (indexes.length === 0) return { page: 'indexes' };
+  const params = new URLSearchParams(query);
+  const columns = params.get('cols');
+  return {
+    page: 'log',
+    view: {
+      indexes,
+      q: params.get('q') ?? '',
+      from: params.get('from') ?? '',
+      to: params.get('to') ?? '',
+      context: { y: 'filtered', all: 'all' }[params.get('context') ?? ''] as Context | undefined ?? 'off',
+      line: parseLine(params.get('line') ?? '', indexes),
+      columns: columns === null ? null : columns.split(',').filter((name) => name !== ''),
+    },
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function parseLine(text: string, indexes: readonly string[]): RowRef | null {
+  const m = /^(?:(\w{1,20}):)?(\d{1,20})$/.exec(text);
+  return m === null ? null : { index: m[1] ?? indexes[0]!, id: m[2]! };
+}
+
+export function logAddress(view: View): string {
+  const params = new URLSearchParams();
+  if (view.q !== '') params.set('q', view.q);
+  if (view.from !== '') params.set('from', view.from);
+  if (view.to !== '') params.set('to', view.to);
+  if (view.context !== 'off') params.set('context', view.context === 'all' ? 'all' : 'y');
+  if (view.columns !== null) params.set('cols', view.columns.join(','));
+  if (view.line !== null) {
+    const { index, id } = view.line;
+    params.set('line', view.indexes.length > 1 ? `${index}:${id}` : id);
+  }
+  const query = params.toString();
+  return `${indexAddress(view.indexes)}${query === '' ? '' : `?${query}`}`;
+}
+
+export function indexAddress(indexes: readonly string[]): string {
+  return `/grep/${indexes.map(encodeURIComponent).join(',')}/`;
+}

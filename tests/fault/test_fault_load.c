@@ -62,7 +62,7 @@ static void sweep(fail_mode mode)
     /* The first calls one by one: each is another step of opening. */
     for (unsigned long at = 1; run_once(seed, at, mode); n++)
         at += at < 40 ? 1 : 1 + (unsigned long)rng_below(&r, 2 * stride - 1);
-    print_message("%lu failures %s survived\n", n, mode_names[mode]);
+    print_message("# %lu failures %s survived\n", n, mode_names[mode]);
     assert_true(n > 40);
 }
 

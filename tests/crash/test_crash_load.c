@@ -20,7 +20,7 @@
 #include "support/rng.h"
 #include "support/tmpdir.h"
 
-enum { CUTS = 300, SECOND_CUTS = 25, RUNS = 1, SEED = 1 };
+enum { CUTS = 1000, SECOND_CUTS = 150, RUNS = 2, SEED = 1 };
 
 static size_t moment(void *ctx)
 {

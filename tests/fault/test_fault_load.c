@@ -21,7 +21,7 @@
 #include "support/rng.h"
 #include "support/tmpdir.h"
 
-enum { STRIDE = 12, SEED = 1 };
+enum { STRIDE = 4, SEED = 1 };
 
 static const char *const mode_names[] = {
     [FAIL_ONCE] = "once", [FAIL_FOR_GOOD] = "for good", [FAIL_NO_SPACE] = "no space"};

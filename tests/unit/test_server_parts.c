@@ -455,7 +455,7 @@ static void every_route_and_parameter_is_described(void **state)
     for (size_t i = 0; i < n_routes; i++) {
         char method[8];
         al_slice path;
-        al_slice operation;
+        al_slice operation = {0};
         for (size_t k = 0; k < sizeof method; k++)
             method[k] = (char)(routes[i].method[k] | 0x20 * (routes[i].method[k] != 0));
         if (!member(paths, al_cstr(routes[i].path), &path) ||

@@ -21,7 +21,8 @@
 enum { REPORT_S = 10, DRAIN_MS = 4000 };
 
 static const char help[] =
-    "usage: alco serve [--data DIR] [--listen HOST:PORT] [--amqp URL]... [--check-config]\n"
+    "usage: alco serve [--data DIR] [--listen HOST:PORT] [--amqp URL]... [--follow INDEX=GLOB]...\n"
+    "                  [--check-config]\n"
     "\n"
     "  --data DIR          where everything is kept (./alco-data)\n"
     "  --listen HOST:PORT  address of page and API (127.0.0.1:8000); port 0 takes a free one\n"
@@ -29,6 +30,10 @@ static const char help[] =
     "                      may be given several times\n"
     "  --management URL    management API of the --amqp before it, http://127.0.0.1:15672:\n"
     "                      stale bindings are looked up there and removed\n"
+    "  --follow INDEX=GLOB read the files that the glob names, now and when they appear, into the\n"
+    "                      index, which is made when it is not there; knows rotation; may be "
+    "given\n"
+    "                      several times\n"
     "  --min-free BYTES    input stops when less of the disk is free (1GiB)\n"
     "  --memory BYTES      budget of the store (256MiB)\n"
     "  --check-config      check the flags, start nothing\n"
@@ -47,6 +52,8 @@ typedef struct serve {
     amqp_broker brokers[AMQP_BROKERS_MAX];
     size_t n_brokers;
     amqp_input *amqp;
+    files_spec follows[FILES_SPECS_MAX];
+    size_t n_follows;
     bool only_checks;
     collected *seen;
     size_t n_seen;
@@ -61,15 +68,31 @@ static bool parse_bytes(const char *text, uint64_t *ret)
     return al_parse_bytes(al_cstr(text), ret);
 }
 
+static bool add_follow(serve *s, const char *text)
+{
+    al_err err = {0};
+    if (s->n_follows == FILES_SPECS_MAX)
+        (void)cli_usage("serve", "more than %d --follow", FILES_SPECS_MAX);
+    else if (files_spec_parse(text, &s->follows[s->n_follows], &err))
+        (void)cli_usage("serve", "--follow %s", err.msg);
+    else
+        return s->n_follows++ < FILES_SPECS_MAX;
+    return false;
+}
+
 static int parse_flags(int argc, char **argv, serve *s)
 {
-    static const struct option flags[] = {
-        {"data", required_argument, NULL, 'd'},     {"listen", required_argument, NULL, 'l'},
-        {"amqp", required_argument, NULL, 'a'},     {"min-free", required_argument, NULL, 'f'},
-        {"management", required_argument, NULL, 'g'},
-        {"memory", required_argument, NULL, 'm'},   {"check-config", no_argument, NULL, 'k'},
-        {"config", required_argument, NULL, 'c'},   {"help", no_argument, NULL, 'h'},
-        {0}};
+    static const struct option flags[] = {{"data", required_argument, NULL, 'd'},
+                                          {"listen", required_argument, NULL, 'l'},
+                                          {"amqp", required_argument, NULL, 'a'},
+                                          {"min-free", required_argument, NULL, 'f'},
+                                          {"management", required_argument, NULL, 'g'},
+                                          {"memory", required_argument, NULL, 'm'},
+                                          {"check-config", no_argument, NULL, 'k'},
+                                          {"config", required_argument, NULL, 'c'},
+                                          {"follow", required_argument, NULL, 'F'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
     int c = 0;
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         switch (c) {
@@ -89,6 +112,10 @@ static int parse_flags(int argc, char **argv, serve *s)
                 return cli_usage("serve", "--management belongs behind its --amqp");
             s->brokers[s->n_brokers - 1].management = al_cstr(optarg);
             break;
+        case 'F':
+            if (!add_follow(s, optarg))
+                return CLI_USAGE;
+            break;
         case 'f':
             if (!parse_bytes(optarg, &s->options.min_free_bytes))
                 return cli_usage("serve", "--min-free '%s': expected bytes, as 1GiB", optarg);
@@ -101,8 +128,10 @@ static int parse_flags(int argc, char **argv, serve *s)
             s->only_checks = true;
             break;
         case 'c':
-            return cli_usage("serve", "--config %s: configuration files come with a later version; "
-                                      "settings are flags for now", optarg);
+            return cli_usage("serve",
+                             "--config %s: configuration files come with a later version; "
+                             "settings are flags for now",
+                             optarg);
         case 'h':
             (void)fputs(help, stdout);
             return -1;
@@ -150,8 +179,8 @@ static void note_index(void *ctx, const char *index, uint64_t records)
         if (strcmp(s->seen[i].name, index) == 0)
             c = &s->seen[i];
     if (!c) {
-        collected *grown = al_grow(s->seen, &s->cap_seen, s->n_seen, sizeof *grown, 16,
-                                   2 * CAT_INDEXES_MAX);
+        collected *grown =
+            al_grow(s->seen, &s->cap_seen, s->n_seen, sizeof *grown, 16, 2 * CAT_INDEXES_MAX);
         if (!grown)
             return;
         s->seen = grown;
@@ -208,11 +237,26 @@ static void stop(serve *s, node *n)
     pthread_t t;
     al_err err;
     bool has_thread = s->amqp && al_thread_start(&t, "stop", stop_amqp, s->amqp, &err) == AL_OK;
+    files_stop(node_files(n));
     node_drain(n, DRAIN_MS);
     if (has_thread)
         (void)pthread_join(t, NULL);
     else if (s->amqp)
         amqp_input_stop(s->amqp);
+}
+
+/* Says that it is ready between the two: the indexes of followed files are there by then, and
+ * brokers are not waited for. */
+static al_code start_inputs(serve *s, node *n, al_err *err)
+{
+    al_code c = AL_OK;
+    if (s->n_follows)
+        c = files_start(node_files(n), s->follows, s->n_follows, log_line, NULL, err);
+    if (c)
+        return c;
+    (void)printf("alco: ready on http://%s\n", server_address(node_server(n)));
+    (void)fflush(stdout);
+    return s->amqp ? amqp_input_start(s->amqp, err) : AL_OK;
 }
 
 static int run(serve *s, const sigset_t *signals)
@@ -224,14 +268,10 @@ static int run(serve *s, const sigset_t *signals)
         cli_say("%s", err.msg[0] ? err.msg : al_code_name(c));
         return c == AL_INVALID ? CLI_USAGE : CLI_FAILED;
     }
-    (void)printf("alco: ready on http://%s\n", server_address(node_server(n)));
-    (void)fflush(stdout);
-    if (s->amqp) {
-        c = amqp_input_start(s->amqp, &err);
-        if (c)
-            cli_say("%s", err.msg);
-    }
-    if (!c)
+    c = start_inputs(s, n, &err);
+    if (c)
+        cli_say("%s", err.msg);
+    else
         wait_for_end(s, n, signals);
     stop(s, n);
     report(s, n);
@@ -258,9 +298,8 @@ static int check(serve *s)
 
 int cmd_serve(int argc, char **argv)
 {
-    serve s = {.options = {.data = "alco-data",
-                           .listen = "127.0.0.1:8000",
-                           .min_free_bytes = UINT64_MAX}};
+    serve s = {
+        .options = {.data = "alco-data", .listen = "127.0.0.1:8000", .min_free_bytes = UINT64_MAX}};
     int r = parse_flags(argc, argv, &s);
     if (r == CLI_OK)
         r = check(&s);

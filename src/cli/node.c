@@ -12,20 +12,22 @@
 struct node {
     catalog *cat;
     ingest *in;
+    files_input *files;
     engine *eng;
     server *srv;
 };
 
 static al_code open_store(node *n, const node_options *o, al_err *err)
 {
-    store_options so = {.path = o->data,
-                        .memory_bytes = o->memory_bytes,
-                        .min_free_bytes = o->min_free_bytes};
+    store_options so = {
+        .path = o->data, .memory_bytes = o->memory_bytes, .min_free_bytes = o->min_free_bytes};
     al_code c = catalog_open(o->data, &n->cat, err);
     if (c == AL_AGAIN)
         return al_fail(err, AL_EXISTS, "%s: another alco owns this directory", o->data);
     if (!c)
         c = ingest_new(n->cat, &n->in, err);
+    if (!c)
+        c = files_new(n->in, &n->files, err);
     if (!c)
         c = store_open(&so, ingest_hooks(n->in), &n->eng, err);
     if (!c)
@@ -70,6 +72,11 @@ catalog *node_catalog(node *n)
     return n->cat;
 }
 
+files_input *node_files(node *n)
+{
+    return n->files;
+}
+
 void node_drain(node *n, int wait_ms)
 {
     server_drain(n->srv, wait_ms);
@@ -89,6 +96,7 @@ node *node_close(node *n)
         return NULL;
     node_end(n);
     (void)server_free(n->srv); /* after the engine: its last calls wake uploads of the server */
+    (void)files_free(n->files);
     (void)ingest_free(n->in);
     (void)catalog_close(n->cat);
     free(n);

@@ -3,6 +3,7 @@
  * `alco serve` runs one for the world; a client with --data runs one for itself. */
 #include "base/err.h"
 #include "ingest/ingest.h"
+#include "inputs/files.h"
 #include "server/server.h"
 
 typedef struct node node;
@@ -23,10 +24,13 @@ AL_CHECK al_code node_open(const node_options *o,
 server *node_server(node *n);
 ingest *node_ingest(node *n);
 catalog *node_catalog(node *n);
+/* Of every node, so that what it remembers outlives runs that follow no files; the caller may start
+ * it and then stops it. */
+files_input *node_files(node *n);
 /* Ends all requests; uploads get wait_ms to become durable. */
 void node_drain(node *n, int wait_ms);
-/* After inputs have stopped. Makes durable what was taken, reports every batch and closes the engine;
- * then inputs may be freed. */
+/* After inputs have stopped. Makes durable what was taken, reports every batch and closes the
+ * engine; then inputs may be freed. */
 void node_end(node *n);
 /* node_end, if that was not called, and the rest. */
 node *node_close(node *n);

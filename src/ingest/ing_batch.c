@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "ingest/ing_exclude.h"
+#include "ingest/ing_marks.h"
 #include "ingest/ing_priv.h"
 #include "record/decode.h"
 
@@ -160,6 +161,12 @@ al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns, const f
 void ingest_note_long_line(ingest_batch *b)
 {
     count_notes(b, ING_NOTE_LONG_LINE);
+}
+
+al_code ingest_add_memory(ingest_batch *b, al_slice memory)
+{
+    ing_marks_put_memory(&b->marks, memory);
+    return al_buf_code(&b->marks);
 }
 
 al_code ingest_add_marks(ingest_batch *b, al_slice marks)

@@ -12,6 +12,7 @@ struct ingest {
     catalog *cat;        /* immutable, as the next two */
     ledger *led;
     eng_hooks hooks;
+    ingest_memory memory; /* all NULL: none */
     _Atomic(engine *) eng; /* NULL before ingest_attach */
     atomic_bool is_stopped;
 

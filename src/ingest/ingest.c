@@ -13,19 +13,41 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "ingest/ing_marks.h"
 #include "ingest/ing_priv.h"
 
+enum { MEMORY_BYTES_MAX = 64 << 20 };
+
 /* ---- Hooks: called by the engine */
+
+static void apply_memory(void *ctx, al_slice memory)
+{
+    ingest *in = ctx;
+    if (in->memory.apply)
+        in->memory.apply(in->memory.ctx, memory);
+}
 
 static void hook_mark(void *ctx, al_slice marks)
 {
     ingest *in = ctx;
-    ledger_apply(in->led, marks);
+    al_slice ledgers = ing_marks_split(marks, apply_memory, in);
+    if (ledgers.len)
+        ledger_apply(in->led, ledgers);
 }
 
 static al_code hook_marks_dump(void *ctx, al_buf *out)
 {
     ingest *in = ctx;
+    if (in->memory.dump) {
+        al_buf memory;
+        al_buf_init(&memory, MEMORY_BYTES_MAX);
+        al_code c = in->memory.dump(in->memory.ctx, &memory);
+        if (!c)
+            ing_marks_put_memory(out, al_buf_slice(&memory));
+        al_buf_done(&memory);
+        if (c)
+            return c;
+    }
     return ledger_dump(in->led, out);
 }
 
@@ -102,6 +124,11 @@ ingest *ingest_free(ingest *in)
 ledger *ingest_ledger(ingest *in)
 {
     return in->led;
+}
+
+void ingest_remember(ingest *in, const ingest_memory *m)
+{
+    in->memory = *m;
 }
 
 const eng_hooks *ingest_hooks(ingest *in)

@@ -16,6 +16,16 @@ AL_CHECK al_code ingest_new(catalog *cat, ingest **ret, al_err *err);
 ingest *ingest_free(ingest *in);
 /* The ledger of deliveries, kept durable by the marks of batches; borrowed, until ingest_free. */
 ledger *ingest_ledger(ingest *in);
+/* What an input wants to find again after a restart, exactly as durable as its records: `apply` is
+ * told each memory in commit order (also at open), `dump` writes what still counts as one that
+ * `apply` reads. Both on the thread of eng_hooks.mark. One input has it; set before the engine is
+ * opened. */
+typedef struct ingest_memory {
+    void *ctx;
+    void (*apply)(void *ctx, al_slice memory);
+    al_code (*dump)(void *ctx, al_buf *out);
+} ingest_memory;
+void ingest_remember(ingest *in, const ingest_memory *m);
 /* The hooks to open the engine with; borrowed, valid until ingest_free. */
 const eng_hooks *ingest_hooks(ingest *in);
 /* Opens every index of the catalogue in the engine. Before it only hooks are called. */
@@ -64,6 +74,8 @@ AL_CHECK al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns
                                  const field *fields, size_t n_fields);
 /* Counts that the line added last was longer than its input takes, and lost its rest. */
 void ingest_note_long_line(ingest_batch *b);
+/* Memory (ingest_remember) that becomes durable with this batch; before any marks. */
+AL_CHECK al_code ingest_add_memory(ingest_batch *b, al_slice memory);
 /* Bytes for ledger.h that become durable with this batch; appended to earlier ones. */
 AL_CHECK al_code ingest_add_marks(ingest_batch *b, al_slice marks);
 size_t ingest_count(const ingest_batch *b);

@@ -1,6 +1,16 @@
 #pragma once
 /* ast.h: the tree of a query, for engines that plan (which columns, which terms) before they match.
- * Built by query_parse, immutable. The meaning of every node is what the naive matcher does. */
+ * Built by query_parse, immutable. The meaning of every node is what the naive matcher does:
+ * - the name "message" is the record's message, which is no field;
+ * - a value's text is a string's bytes, a number's spelling, the words true and false, a nested
+ *   object's compact JSON; null and an array have none (AST_TEXT, REGEX, CONTAINS, FIELD_REGEX);
+ * - an array is looked at element by element, nested ones too; AST_EXISTS and AST_EQUALS also take
+ * it as a whole, as its compact JSON;
+ * - AST_COMPARE takes numbers, and strings that spell a JSON number.
+ * Shape: kids of an AND are never ANDs, those of an OR never ORs, that of a NOT never a NOT;
+ * AST_ALL stands only at the root. White space is the six ASCII characters; a text that is not
+ * is_exact_space begins and ends with none, and its runs are one space each. Case is ignored by
+ * base/fold.h; bytes that are no UTF-8 match themselves, but never inside a character. */
 #include "query/query.h"
 
 typedef enum ast_kind {
@@ -25,8 +35,8 @@ typedef struct ast_node ast_node;
 struct ast_node {
     ast_kind kind;
     bool ignores_case;   /* TEXT, REGEX, CONTAINS, FIELD_REGEX */
-    bool is_exact_space; /* TEXT, CONTAINS: quoted: white space as written; else a run matches any
-                            run */
+    bool is_exact_space; /* TEXT, CONTAINS: white space as written (also when there is none); else a
+                            run matches any run */
     ast_compare compare;
     al_slice name; /* of the field */
     al_slice text;
@@ -37,11 +47,12 @@ struct ast_node {
 };
 
 const ast_node *query_root(const query *q);
-/* The field names that the query looks at, each once; borrowed from q. Bare text also looks at the
- * message and the text fields: *ret_text says so. Returns how many. */
+/* The field names that the query looks at, each once, sorted; borrowed from q. Bare text also looks
+ * at the message and the text fields: *ret_text says so. Returns how many. */
 size_t query_fields(const query *q, const al_slice **ret_names, bool *ret_text);
 /* Does one AST_EQUALS/… leaf hold for a single value of its field (not for its absence)? The truth
- * for per-dictionary evaluation. Matcher scratch is used; same thread rule. */
+ * for per-dictionary evaluation. An array is looked into. TEXT and REGEX leaves are taken too.
+ * Matcher scratch is used; same thread rule. AL_LIMIT in *ret_code (else AL_OK) as in query.h. */
 bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v, al_code *ret_code);
 /* Does the AST_TEXT or AST_REGEX leaf hold for this one text? */
 bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text, al_code *ret_code);

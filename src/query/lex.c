@@ -11,9 +11,10 @@
  * Everything else is text.
  * Brackets are paired by one pass over all tokens before the first one is handed out: `(` at the
  * start of a term may group, any other `(` is text; `)` belongs to the nearest open one of either
- * kind. A `(` that stays open, and a `)` that closes nothing, are text. Inside a pair every token
- * reads the same in both passes (all brackets in it are paired too, and only an unpaired one can
- * change how the text behind it is cut), so the pairs found are the pairs used. */
+ * kind. A `(` that stays open, and a `)` that closes nothing, are text. That a bracket is text may
+ * change how the word behind it is cut, so a pair found in the first pass may be text in the second
+ * one: `((a)`. But once the second pass has opened a pair, it reads every token in it as the first
+ * pass did (all brackets in it are paired too) and reaches its end. */
 #include "query/lex.h"
 
 #include <assert.h>
@@ -24,15 +25,7 @@
 #include "base/mem.h"
 #include "query/literal.h"
 
-enum { MARK_OPEN = 1, MARK_CLOSE = 2 };
-
 static const size_t NOWHERE = SIZE_MAX;
-
-/* Open brackets during the first pass: where they stand, times 2, plus 1 if they may group. */
-typedef struct bracket_stack {
-    uint32_t *open;
-    size_t n;
-} bracket_stack;
 
 static bool has(const lexer *l, size_t at, char c)
 {
@@ -69,21 +62,21 @@ static size_t unescaped(al_slice text, size_t at, char sign)
     return NOWHERE;
 }
 
-/* ---- Brackets */
+/* ---- Brackets. In the first pass the stack holds where brackets were opened, times 2, plus 1 if
+ * they may group; in the second one where the open groups end. */
 
 static void push(lexer *l, size_t at, bool may_group)
 {
-    if (l->pairing)
-        l->pairing->open[l->pairing->n++] = (uint32_t)(at * 2 + may_group);
+    if (l->is_pairing)
+        l->open[l->n_open++] = (uint32_t)(at * 2 + may_group);
 }
 
 static bool closes_group(const lexer *l, size_t at)
 {
-    if (!has(l, at, ')'))
+    if (!has(l, at, ')') || l->n_open == 0)
         return false;
-    if (!l->pairing)
-        return l->marks[at] & MARK_CLOSE;
-    return l->pairing->n && (l->pairing->open[l->pairing->n - 1] & 1);
+    uint32_t top = l->open[l->n_open - 1];
+    return l->is_pairing ? top & 1 : top == at;
 }
 
 /* As closes_group for the `)` at this place, which is read now: if it belongs to a bracket that is
@@ -92,8 +85,8 @@ static bool take_closing(lexer *l, size_t at)
 {
     if (closes_group(l, at))
         return true;
-    if (l->pairing && l->pairing->n)
-        l->pairing->n--;
+    if (l->is_pairing && l->n_open)
+        l->n_open--;
     return false;
 }
 
@@ -101,9 +94,7 @@ static bool is_opening(const lexer *l, size_t at)
 {
     if (!has(l, at, '('))
         return false;
-    if (!l->pairing)
-        return l->marks[at] & MARK_OPEN;
-    return !has(l, skip_space(l, at + 1), ')');
+    return l->is_pairing ? !has(l, skip_space(l, at + 1), ')') : l->partner[at] != 0;
 }
 
 /* The end of bare text that starts at `at`: white space or a `)` that closes a group. */
@@ -407,6 +398,10 @@ token lex_next(lexer *l, bool after_minus)
 {
     token t = lex_term(l, skip_space(l, l->at), after_minus);
     l->at = t.end;
+    if (!l->is_pairing && t.kind == TOKEN_OPEN)
+        l->open[l->n_open++] = l->partner[t.start];
+    if (!l->is_pairing && t.kind == TOKEN_CLOSE)
+        l->n_open--;
     return t;
 }
 
@@ -414,18 +409,19 @@ token lex_next(lexer *l, bool after_minus)
 
 static void pair_brackets(lexer *l)
 {
-    bracket_stack *s = l->pairing;
     token t = {0};
+    l->is_pairing = true;
     do {
         t = lex_next(l, t.kind == TOKEN_MINUS);
         if (t.kind == TOKEN_OPEN) {
             push(l, t.start, true);
         } else if (t.kind == TOKEN_CLOSE) {
-            assert(s->n);
-            l->marks[s->open[--s->n] / 2] |= MARK_OPEN;
-            l->marks[t.start] |= MARK_CLOSE;
+            assert(l->n_open);
+            l->partner[l->open[--l->n_open] / 2] = (uint32_t)t.start;
         }
     } while (t.kind != TOKEN_END);
+    l->is_pairing = false;
+    l->n_open = 0;
     l->at = 0;
 }
 
@@ -433,24 +429,22 @@ al_code lex_begin(lexer *l, al_slice text, const query_env *env)
 {
     assert(text.len <= QUERY_BYTES_MAX);
     *l = (lexer){.text = text, .env = env};
-    l->marks = al_zalloc(text.len + 1, 1);
-    bracket_stack stack = {.open = al_alloc(text.len + 1, sizeof *stack.open)};
-    if (!l->marks || !stack.open) {
-        free(stack.open);
+    l->partner = al_zalloc(text.len + 1, sizeof *l->partner);
+    l->open = al_alloc(text.len + 1, sizeof *l->open);
+    if (!l->partner || !l->open) {
         lex_done(l);
         return AL_NOMEM;
     }
-    l->pairing = &stack;
     pair_brackets(l);
-    l->pairing = NULL;
-    free(stack.open);
     return AL_OK;
 }
 
 void lex_done(lexer *l)
 {
-    free(l->marks);
-    l->marks = NULL;
+    free(l->partner);
+    free(l->open);
+    l->partner = NULL;
+    l->open = NULL;
 }
 
 size_t lex_unescape(al_slice body, uint8_t *out)

@@ -59,8 +59,10 @@ typedef struct lexer {
     al_slice text;
     const query_env *env; /* may be NULL: no field is known */
     size_t at;
-    uint8_t *marks;                /* a byte for each of the text: which brackets group */
-    struct bracket_stack *pairing; /* only while the brackets are paired */
+    bool is_pairing;   /* the first pass, inside lex_begin */
+    uint32_t *partner; /* for each byte: where the bracket that closes this one stands, or 0 */
+    uint32_t *open;    /* stack of open brackets: see lex.c */
+    size_t n_open;
 } lexer;
 
 /* Pairs the brackets. AL_NOMEM. The text must outlive the lexer. */

@@ -25,7 +25,7 @@ struct matcher {
     size_t n_text_fields;
     al_arena *scratch;
     regex_scratch *regexes;
-    highlight *found; /* of one leaf, then of all so far; HIGHLIGHTS_MAX each; made when needed */
+    highlight *found; /* 4 * HIGHLIGHTS_MAX: all so far, one leaf's, room to merge; made at need */
 };
 
 matcher *matcher_free(matcher *m)
@@ -73,13 +73,11 @@ static bool stands_in(matcher *m, const ast_node *leaf, al_slice text, size_t fr
                       bool takes_empty, highlight *ret, al_code *ret_code)
 {
     const tree_node *n = tree_node_of(leaf);
-    size_t start = 0;
-    size_t end = 0;
-    bool is_found =
-        n->re ? regex_find(n->re, m->regexes, text, from, takes_empty, &start, &end, ret_code)
-              : literal_find(n->needle, text, from, &start, &end);
+    regex_span at = {0};
+    bool is_found = n->re ? regex_find(n->re, m->regexes, text, from, takes_empty, &at, ret_code)
+                          : literal_find(n->needle, text, from, &at.start, &at.end);
     if (is_found && ret)
-        *ret = (highlight){.start = (uint32_t)start, .length = (uint32_t)(end - start)};
+        *ret = (highlight){.start = (uint32_t)at.start, .length = (uint32_t)(at.end - at.start)};
     return is_found;
 }
 
@@ -276,6 +274,7 @@ static size_t find_all(matcher *m, const ast_node *leaf, al_slice text, highligh
 
 static void put_merged(highlight *all, size_t *n, highlight h)
 {
+    assert(all);
     highlight *last = *n ? &all[*n - 1] : NULL;
     if (last && h.start <= last->start + last->length) {
         uint32_t end = AL_MAX(h.start + h.length, last->start + last->length);
@@ -330,7 +329,7 @@ static void gather(highlighting *h, const ast_node *n, bool is_positive)
 size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max)
 {
     if (!m->found)
-        m->found = al_alloc(4 * HIGHLIGHTS_MAX, sizeof *m->found);
+        m->found = al_alloc((size_t)4 * HIGHLIGHTS_MAX, sizeof *m->found);
     if (!m->found || r->message.len > UINT32_MAX)
         return 0;
     highlighting h = {
@@ -338,7 +337,7 @@ size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t ma
         .message = r->message,
         .all = m->found,
         .of_leaf = m->found + HIGHLIGHTS_MAX,
-        .room = m->found + 2 * HIGHLIGHTS_MAX,
+        .room = m->found + (size_t)2 * HIGHLIGHTS_MAX,
     };
     gather(&h, m->q->root, true);
     size_t n = AL_MIN(h.n, max);

@@ -60,7 +60,7 @@ static al_code push(parser *p, node_vector *v, tree_node *n)
 {
     if (v->n == v->cap) {
         tree_node **more =
-            al_grow(v->items, &v->cap, v->n, sizeof *more, VECTOR_FIRST, QUERY_NODES_MAX);
+            al_grow(v->items, &v->cap, v->n, sizeof(tree_node *), VECTOR_FIRST, QUERY_NODES_MAX);
         if (!more)
             return no_memory(p);
         v->items = more;

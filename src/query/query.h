@@ -9,7 +9,8 @@ typedef struct query query; /* immutable, refcounted; any thread */
 
 /* What the parser must know about the indexes that are read. */
 typedef struct query_env {
-    /* Is `name` a known field of one of them? Decides whether `name=value` is a filter or text. */
+    /* Is `name` a known field of one of them? Decides whether `name=value` is a filter or text.
+     * Called several times for each term. */
     bool (*is_field)(void *ctx, al_slice name);
     void *ctx;
 } query_env;
@@ -21,17 +22,20 @@ enum {
 };
 
 /* Parses. `text` is copied. On AL_INVALID the message names the column (1-based, counted in
- * characters) where reading stopped and what was expected. An empty text matches everything. */
+ * characters) where reading stopped and what was expected. An empty text matches everything.
+ * `env` may be NULL: no field is known. AL_LIMIT: one of the maxima above. */
 AL_CHECK al_code query_parse(al_slice text, const query_env *env, query **ret, al_err *err);
 query *query_ref(query *q);
 query *query_unref(query *q);
 /* A query that matches everything. NULL without memory. */
 query *query_all(void);
-/* a AND b as a new query (the API's filters beside q, context's `same=`). Takes references. */
+/* a AND b as a new query (the API's filters beside q, context's `same=`). Takes references of its
+ * own. AL_LIMIT: too many or too deep together. */
 AL_CHECK al_code query_and(query *a, query *b, query **ret);
 /* `field = text`, text compared exactly as in the language; built without parsing. */
 AL_CHECK al_code query_field_equals(al_slice name, const value *v, query **ret);
-/* How it was read: the same query with every decision spelled out. Parses to the same tree. */
+/* How it was read: the same query with every decision spelled out; nothing for a query that matches
+ * everything. Parses to the same tree (unless longer than QUERY_BYTES_MAX). */
 void query_read_as(const query *q, al_buf *out);
 
 /* ---- Matching: one matcher per thread and query (it owns scratch memory and PCRE2 match data). */

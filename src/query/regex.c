@@ -1,28 +1,51 @@
 /* Regular expressions. See regex.h for the contract.
- * Limits: patterns come from anyone who may search, and backtracking can take exponential time, so
- * each match may take MATCH_STEPS_MAX steps (about a tenth of a second), MATCH_DEPTH_MAX levels and
- * HEAP_KIB_MAX of memory; the just-in-time code has its own stack of JIT_STACK_BYTES_MAX.
- * Without the just-in-time compiler (forbidden by the kernel, unknown machine) the same functions
- * interpret the pattern: slower, same answers. */
+ * Limits: patterns come from anyone who may search, and backtracking can take for ever. PCRE2's own
+ * limit counts only some steps, and anew at each place where a match might begin, so .*.*[=~] on a
+ * megabyte would take hours. Therefore each pattern is compiled twice. The guarded code calls back
+ * before every item of the pattern; the callback counts the steps, and the bytes that were passed
+ * over since the last one, and ends the match when there were too many. It is two to five times
+ * slower. The plain code is used where it cannot take long: no bracket repeats, nothing recurs, and
+ * length ^ (repeats + 1), which bounds the steps, is at most PLAIN_STEPS_MAX. That is nearly every
+ * pattern on lines of usual length.
+ * Limits on memory: HEAP_KIB_MAX, and JIT_STACK_BYTES_MAX for just-in-time code. Where that is
+ * forbidden by the kernel or not made for the machine, the same functions interpret the pattern. */
 #include "query/regex.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include <assert.h>
+#include <pcre2.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 
 enum {
-    MATCH_STEPS_MAX = 1000000,
-    MATCH_DEPTH_MAX = 100000,
-    HEAP_KIB_MAX = 16 * 1024,
+    STEPS_MAX = 2000000, /* of one match in guarded code: about 50 ms */
+    STEPS_PER_BYTE = 8,  /* more for long texts */
+    BYTES_PER_STEP = 64, /* passing over so many is a step too */
+    PLAIN_STEPS_MAX = 1 << 26,
+    MATCH_LIMIT = 10000000, /* PCRE2's own */
+    MATCH_DEPTH_MAX = 1000000,
+    HEAP_KIB_MAX = 8 * 1024,
     JIT_STACK_BYTES_FIRST = 32 * 1024,
     JIT_STACK_BYTES_MAX = 1024 * 1024,
+};
+
+struct regex {
+    pcre2_code *guarded;
+    pcre2_code *plain;  /* NULL: never safe */
+    unsigned repeats;   /* each may multiply the steps by the length of the text */
+    unsigned optionals; /* each by two */
 };
 
 struct regex_scratch {
     pcre2_match_data *data;
     pcre2_match_context *limits;
     pcre2_jit_stack *stack;
+    /* of the match under way */
+    uint64_t steps_left;
+    size_t last_at;
 };
 
 static void *take(size_t size, void *ctx)
@@ -37,12 +60,24 @@ static void give_back(void *p, void *ctx)
     free(p);
 }
 
-static al_code compile(al_slice pattern, bool ignores_case, pcre2_compile_context *ctx,
+/* Negative ends the match with that error. */
+static int count_step(pcre2_callout_block *block, void *ctx)
+{
+    regex_scratch *s = ctx;
+    size_t at = block->current_position;
+    size_t passed = at > s->last_at ? at - s->last_at : s->last_at - at;
+    uint64_t steps = 1 + passed / BYTES_PER_STEP;
+    s->last_at = at;
+    if (steps > s->steps_left)
+        return PCRE2_ERROR_CALLOUT;
+    s->steps_left -= steps;
+    return 0;
+}
+
+static al_code compile(al_slice pattern, uint32_t options, pcre2_compile_context *ctx,
                        pcre2_code **ret, size_t *ret_at, al_err *err)
 {
-    uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
-    if (ignores_case)
-        options |= PCRE2_CASELESS;
+    options |= PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
     (void)pcre2_set_newline(ctx, PCRE2_NEWLINE_LF);
     int code = 0;
     PCRE2_SPTR text = pattern.ptr ? pattern.ptr : (PCRE2_SPTR) "";
@@ -60,18 +95,72 @@ static al_code compile(al_slice pattern, bool ignores_case, pcre2_compile_contex
     return al_fail(err, AL_INVALID, "%s", (const char *)why);
 }
 
-al_code regex_new(al_slice pattern, bool ignores_case, pcre2_code **ret, size_t *ret_at,
-                  al_err *err)
+/* (?: (?i) (?= (?! (?< (?> (?| (?# do not recur; others might. */
+static bool may_recur(al_slice pattern, size_t at)
+{
+    al_slice rest = al_slice_sub(pattern, at, pattern.len);
+    return rest.len > 2 && rest.ptr[0] == '(' && rest.ptr[1] == '?' &&
+           !memchr(":imsx=!<>|#", rest.ptr[2], sizeof ":imsx=!<>|#" - 1);
+}
+
+/* From the signs alone, upwards: one in a character class counts too. False: never plain. */
+static bool count_repeats(regex *re, al_slice pattern)
+{
+    uint8_t before = '(';
+    for (size_t i = 0; i < pattern.len; i++) {
+        uint8_t c = pattern.ptr[i];
+        bool is_repeat = c == '*' || c == '+' || c == '{';
+        if ((is_repeat && before == ')') || may_recur(pattern, i))
+            return false;
+        re->repeats += is_repeat;
+        re->optionals += c == '?' && before != '(' && before != '*' && before != '+' &&
+                         before != '?' && before != '}';
+        before = c;
+        if (c != '\\' || ++i == pattern.len)
+            continue;
+        c = pattern.ptr[i]; /* a back reference compares texts of any length */
+        if ((c >= '1' && c <= '9') || c == 'g' || c == 'k')
+            return false;
+    }
+    return true;
+}
+
+static al_code compile_both(regex *re, al_slice pattern, bool ignores_case,
+                            pcre2_compile_context *ctx, size_t *ret_at, al_err *err)
+{
+    uint32_t options = ignores_case ? PCRE2_CASELESS : 0;
+    al_code c = compile(pattern, options | PCRE2_AUTO_CALLOUT, ctx, &re->guarded, ret_at, err);
+    if (!c && count_repeats(re, pattern))
+        c = compile(pattern, options, ctx, &re->plain, ret_at, err);
+    return c;
+}
+
+al_code regex_new(al_slice pattern, bool ignores_case, regex **ret, size_t *ret_at, al_err *err)
 {
     *ret = NULL;
     *ret_at = 0;
+    AL_CLEANUP(regex_freep) regex *re = al_zalloc(1, sizeof *re);
+    if (!re)
+        return al_fail(err, AL_NOMEM, "regular expression");
     pcre2_general_context *memory = pcre2_general_context_create(take, give_back, NULL);
     pcre2_compile_context *ctx = memory ? pcre2_compile_context_create(memory) : NULL;
-    al_code c = ctx ? compile(pattern, ignores_case, ctx, ret, ret_at, err)
+    al_code c = ctx ? compile_both(re, pattern, ignores_case, ctx, ret_at, err)
                     : al_fail(err, AL_NOMEM, "regular expression");
     pcre2_compile_context_free(ctx);
     pcre2_general_context_free(memory);
+    if (!c)
+        *ret = AL_TAKE(re);
     return c;
+}
+
+regex *regex_free(regex *re)
+{
+    if (!re)
+        return NULL;
+    pcre2_code_free(re->guarded);
+    pcre2_code_free(re->plain);
+    free(re);
+    return NULL;
 }
 
 regex_scratch *regex_scratch_free(regex_scratch *s)
@@ -97,7 +186,8 @@ regex_scratch *regex_scratch_new(void)
     pcre2_general_context_free(memory);
     if (!s || !s->data || !s->limits)
         return NULL;
-    (void)pcre2_set_match_limit(s->limits, MATCH_STEPS_MAX);
+    (void)pcre2_set_callout(s->limits, count_step, s);
+    (void)pcre2_set_match_limit(s->limits, MATCH_LIMIT);
     (void)pcre2_set_depth_limit(s->limits, MATCH_DEPTH_MAX);
     (void)pcre2_set_heap_limit(s->limits, HEAP_KIB_MAX);
     /* Without a stack of its own the just-in-time code uses 32 KiB of the machine's. */
@@ -106,17 +196,31 @@ regex_scratch *regex_scratch_new(void)
     return AL_TAKE(s);
 }
 
-bool regex_find(const pcre2_code *re, regex_scratch *s, al_slice text, size_t from,
-                bool takes_empty, size_t *ret_start, size_t *ret_end, al_code *ret_code)
+static const pcre2_code *choose(const regex *re, size_t len)
+{
+    uint64_t steps = len;
+    for (unsigned i = 0; i < re->optionals && steps <= PLAIN_STEPS_MAX; i++)
+        steps *= 2;
+    for (unsigned i = 0; i < re->repeats && steps <= PLAIN_STEPS_MAX && len > 1; i++)
+        if (!al_mul(steps, (uint64_t)len, &steps))
+            return re->guarded;
+    return re->plain && steps <= PLAIN_STEPS_MAX ? re->plain : re->guarded;
+}
+
+bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, bool takes_empty,
+                regex_span *ret, al_code *ret_code)
 {
     assert(from <= text.len);
     PCRE2_SPTR subject = text.ptr ? text.ptr : (PCRE2_SPTR) "";
     uint32_t options = takes_empty ? 0 : PCRE2_NOTEMPTY;
-    int rc = pcre2_match(re, subject, text.len, from, options, s->data, s->limits);
+    s->steps_left = STEPS_MAX + (uint64_t)text.len * STEPS_PER_BYTE;
+    s->last_at = from;
+    int rc =
+        pcre2_match(choose(re, text.len), subject, text.len, from, options, s->data, s->limits);
     if (rc >= 0) {
         const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->data);
-        *ret_start = at[0];
-        *ret_end = at[1] > at[0] ? at[1] : at[0]; /* \K in a look-ahead may turn them round */
+        /* \K in a look-ahead may turn them round. */
+        *ret = (regex_span){.start = at[0], .end = AL_MAX(at[0], at[1])};
         return true;
     }
     /* Everything else is a limit in one form or another (steps, depth, heap, stack, memory). */

@@ -47,7 +47,7 @@ query *query_unref(query *q)
         if (before > 1)
             return NULL;
         for (tree_code *code = q->codes; code; code = code->next)
-            pcre2_code_free(code->re);
+            (void)regex_free(code->re);
         query *left = q->parts[0];
         (void)query_unref(q->parts[1]);
         (void)al_arena_free(q->arena);
@@ -73,6 +73,7 @@ al_code tree_add(query *q, ast_kind kind, tree_node **ret, al_err *err)
 static al_code take_kids(query *q, tree_node *parent, tree_node *const *kids, size_t n, al_err *err)
 {
     size_t n_all = 0;
+    assert(parent);
     for (size_t i = 0; i < n; i++)
         n_all += kids[i]->pub.kind == parent->pub.kind ? kids[i]->pub.n_kids : 1;
     const ast_node **all = al_arena_alloc(q->arena, n_all, sizeof(const ast_node *));
@@ -297,6 +298,7 @@ al_code query_field_equals(al_slice name, const value *v, query **ret)
     al_code c = tree_add(q, AST_EQUALS, &leaf, NULL);
     if (c)
         return c;
+    assert(leaf);
     al_slice *values = al_arena_alloc(q->arena, 1, sizeof *values);
     leaf->pub.name = al_arena_copy(q->arena, name);
     if (!values || !leaf->pub.name.ptr)

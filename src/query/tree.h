@@ -13,11 +13,11 @@ typedef struct tree_node {
     uint32_t depth;        /* of the tree below, 1 for a leaf */
     bool quotes_name;      /* `@name` would be read as another field: write `@"name"` */
     const literal *needle; /* TEXT, CONTAINS */
-    const pcre2_code *re;  /* REGEX, FIELD_REGEX */
+    const regex *re;       /* REGEX, FIELD_REGEX */
 } tree_node;
 
 typedef struct tree_code { /* compiled expressions of a query, to be freed with it */
-    pcre2_code *re;
+    regex *re;
     struct tree_code *next;
 } tree_code;
 

@@ -57,6 +57,7 @@ typedef struct decoder {
     entry *entries; /* `few` or a block of the heap */
     size_t n;
     size_t cap;
+    size_t longest_name;     /* bytes */
     uint64_t seen;           /* set of hash bits; meaningful while entries == few */
     size_t last[ROLE_COUNT]; /* index + 1 of the last entry of each role; 0: none */
     entry few[FEW];
@@ -73,6 +74,7 @@ static void decoder_init(decoder *d, const rec_options *opt, al_arena *arena)
     d->entries = d->few;
     d->n = 0;
     d->cap = FEW;
+    d->longest_name = 0;
     d->seen = 0;
     memset(d->last, 0, sizeof d->last);
 }
@@ -222,31 +224,27 @@ static uint32_t hash_name(al_slice s)
     return (uint32_t)(h >> 32);
 }
 
-static bool is_named(al_slice s, const char *name)
-{
-    return memcmp(s.ptr, name, s.len) == 0;
-}
+/* Constant lengths, so that each comparison is a few instructions: this runs for every key. */
+#define IS_NAMED(literal) (memcmp(name.ptr, literal, sizeof(literal) - 1) == 0)
 
 static role role_of(al_slice name)
 {
     switch (name.len) {
     case 2:
-        return is_named(name, "id") || is_named(name, "pk") || is_named(name, "ts") ||
-                       is_named(name, "ms")
-                   ? ROLE_RESERVED
-                   : ROLE_FIELD;
+        return IS_NAMED("id") || IS_NAMED("pk") || IS_NAMED("ts") || IS_NAMED("ms") ? ROLE_RESERVED
+                                                                                    : ROLE_FIELD;
     case 3:
-        return is_named(name, "seq") ? ROLE_SEQ : ROLE_FIELD;
+        return IS_NAMED("seq") ? ROLE_SEQ : ROLE_FIELD;
     case 4:
-        return is_named(name, "time") ? ROLE_TIME : ROLE_FIELD;
+        return IS_NAMED("time") ? ROLE_TIME : ROLE_FIELD;
     case 5:
-        return is_named(name, "model") ? ROLE_RESERVED : ROLE_FIELD;
+        return IS_NAMED("model") ? ROLE_RESERVED : ROLE_FIELD;
     case 7:
-        return is_named(name, "message") ? ROLE_MESSAGE : ROLE_FIELD;
+        return IS_NAMED("message") ? ROLE_MESSAGE : ROLE_FIELD;
     case 9:
-        return is_named(name, "timestamp") ? ROLE_TIMESTAMP : ROLE_FIELD;
+        return IS_NAMED("timestamp") ? ROLE_TIMESTAMP : ROLE_FIELD;
     case 10:
-        return is_named(name, "@timestamp") ? ROLE_AT_TIMESTAMP : ROLE_FIELD;
+        return IS_NAMED("@timestamp") ? ROLE_AT_TIMESTAMP : ROLE_FIELD;
     default:
         return ROLE_FIELD;
     }
@@ -332,6 +330,7 @@ static bool take_members(decoder *d, json_reader *in)
         e->hash = hash_name(e->f.name);
         e->role = role_of(e->f.name);
         e->is_gone = false;
+        d->longest_name = AL_MAX(d->longest_name, e->f.name.len);
         d->n++;
         d->last[e->role] = d->n;
         drop_earlier(d, e);
@@ -409,6 +408,8 @@ static void settle_maxima(decoder *d, leftovers *left)
 {
     size_t room = (size_t)REC_FIELDS_MAX - (left->doubled.len > 0);
     size_t name_bytes_max = REC_NAME_BYTES_MAX;
+    if (d->n < REC_FIELDS_MAX && d->longest_name <= name_bytes_max - 2)
+        return; /* nearly every record */
     bool is_over = count_fields(d, 0) > room || count_fields(d, name_bytes_max + 1) > 0;
     if (is_over || left->doubled.len || d->last[ROLE_SEQ] || d->last[ROLE_RESERVED]) {
         /* A name will get _x appended until it is free: it stays within the maximum only if those
@@ -451,7 +452,8 @@ static al_slice free_name(decoder *d, const field *fields, size_t n, al_slice na
         if (!longer)
             return (al_slice){0};
         memcpy(longer, next.ptr, next.len);
-        memcpy(longer + next.len, "_x", 2);
+        longer[next.len] = '_';
+        longer[next.len + 1] = 'x';
         next = (al_slice){longer, next.len + 2};
     } while (is_taken(fields, n, next));
     return next;
@@ -569,9 +571,9 @@ al_code rec_decode(al_slice body, const rec_options *opt, al_arena *arena, recor
     if (!body.ptr)
         body = (al_slice){nothing, 0};
     decoder_init(&d, opt, arena);
-    /* A byte order mark is no part of the text. */
-    json_reader in = json_read(
-        al_slice_starts(body, AL_LIT("\xef\xbb\xbf")) ? al_slice_sub(body, 3, body.len) : body);
+    json_reader in = json_read(body);
+    if (al_slice_starts(body, AL_LIT("\xef\xbb\xbf"))) /* a byte order mark is no text */
+        in = json_read((al_slice){body.ptr + 3, body.len - 3});
     val_type type = VAL_NULL;
     if (json_peek(&in, &type) && type != VAL_OBJECT)
         in.error = "expected an object";

@@ -218,7 +218,8 @@ static inline bool take_name(json_reader *r, json_token *ret, bool *is_spaced)
         return fail(r, r->p, "expected a name in double quotes");
     if (!scan_string(r, ret))
         return false;
-    *is_spaced |= skip_space(r);
+    if (r->p < r->end && *r->p != ':')
+        *is_spaced |= skip_space(r);
     if (r->p == r->end || *r->p != ':')
         return fail(r, r->p, "expected ':' after the name");
     r->p++;

@@ -82,13 +82,32 @@ static void put_text(al_buf *out, al_slice text, bool is_escaped)
     al_buf_put(out, from, (size_t)(p - from));
 }
 
+/* al_buf_u8 without its call, where there is room already. */
+static inline void put_byte(al_buf *out, uint8_t c)
+{
+    if (out->len < out->cap && !out->code)
+        out->ptr[out->len++] = c;
+    else
+        al_buf_u8(out, c);
+}
+
 void json_put_string(al_buf *out, al_slice text)
 {
-    (void)al_buf_reserve(out, text.len + 2); /* one growth for the usual case; errors stick */
-    al_buf_u8(out, '"');
-    if (text.len)
-        put_text(out, text, false);
-    al_buf_u8(out, '"');
+    static const uint8_t nothing[1];
+    const uint8_t *p = text.ptr ? text.ptr : nothing;
+    if (!al_buf_reserve(out, text.len + 2))
+        return;
+    if (find_unplain(p, p + text.len) == p + text.len) {
+        uint8_t *to = out->ptr + out->len;
+        to[0] = '"';
+        memcpy(to + 1, p, text.len);
+        to[text.len + 1] = '"';
+        out->len += text.len + 2;
+        return;
+    }
+    put_byte(out, '"');
+    put_text(out, text, false);
+    put_byte(out, '"');
 }
 
 /* Nested JSON that the scanner accepts, with constants quoted and bytes mended. */
@@ -119,17 +138,22 @@ static void put_mended(al_buf *out, al_slice text)
 
 static void put_checked(al_buf *out, const value *v)
 {
+    static const uint8_t nothing[1];
+    const uint8_t *p = v->text.ptr ? v->text.ptr : nothing;
+    if (v->type == VAL_NUMBER && v->text.len &&
+        json_number_end(p, p + v->text.len) == p + v->text.len) {
+        al_buf_slice_put(out, v->text);
+        return;
+    }
     json_reader r = json_read(v->text);
     json_token t = {.type = VAL_NULL};
     bool is_json = json_value(&r, &t) && json_end(&r) && t.type == v->type;
-    if (!is_json)
+    if (!is_json || v->type == VAL_NUMBER) /* a number here is NaN, an infinity, or damaged */
         json_put_string(out, v->text);
-    else if (!(t.flags & (JSON_BAD_UTF8 | JSON_CONSTANT)))
-        al_buf_slice_put(out, v->text);
-    else if (v->type == VAL_NUMBER)
-        json_put_string(out, v->text);
-    else
+    else if (t.flags & (JSON_BAD_UTF8 | JSON_CONSTANT))
         put_mended(out, v->text);
+    else
+        al_buf_slice_put(out, v->text);
 }
 
 void json_put_value(al_buf *out, const value *v)
@@ -157,13 +181,13 @@ void json_put_value(al_buf *out, const value *v)
 
 void json_put_fields(al_buf *out, const field *fields, size_t n)
 {
-    al_buf_u8(out, '{');
+    put_byte(out, '{');
     for (size_t i = 0; i < n; i++) {
         if (i)
-            al_buf_u8(out, ',');
+            put_byte(out, ',');
         json_put_string(out, fields[i].name);
-        al_buf_u8(out, ':');
+        put_byte(out, ':');
         json_put_value(out, &fields[i].val);
     }
-    al_buf_u8(out, '}');
+    put_byte(out, '}');
 }

@@ -91,7 +91,9 @@ size_t json_escape(uint8_t *out, uint8_t c)
         out[1] = (uint8_t)letters[at - specials];
         return 2;
     }
-    memcpy(out + 1, "u00", 3);
+    out[1] = 'u';
+    out[2] = '0';
+    out[3] = '0';
     out[4] = (uint8_t)hex[c >> 4 & 15];
     out[5] = (uint8_t)hex[c & 15];
     return 6;

@@ -69,7 +69,9 @@ static int cmp_exponents(const decimal *a, const decimal *b)
     for (size_t i = n; i > 0 && diff < beyond && diff > -beyond; i--) {
         int x = i <= a->exponent.len ? a->exponent.ptr[a->exponent.len - i] - '0' : 0;
         int y = i <= b->exponent.len ? b->exponent.ptr[b->exponent.len - i] - '0' : 0;
-        diff = diff * 10 + sign_a * x - sign_b * y;
+        x *= sign_a;
+        y *= sign_b;
+        diff = diff * 10 + x - y;
     }
     diff += a->shift - b->shift;
     return (diff > 0) - (diff < 0);

@@ -63,16 +63,19 @@ typedef rec_visit rec_value_fn(void *ctx, const value *v, bool is_element);
 
 /* Calls `fn` for each value at `path`, in order: a null too (a null field exists), an array itself
  * and then each of its elements (nested arrays are flattened). Returns how many were visited.
- * `scratch` may be reset by the callee at its next call. */
+ * Doubled names inside an object are all visited. `scratch` may be reset when called. */
 size_t rec_values_at(const record *r, al_slice path, al_arena *scratch, rec_value_fn *fn,
                      void *ctx);
 
 /* One leaf path of the record and what stands there: scalars, empty objects, and whole arrays; an
- * array's elements are not visited singly, objects inside arrays add their paths. */
+ * array's elements are not visited singly, objects inside arrays add their paths. A path may come
+ * more than once; one longer than REC_NAME_BYTES_MAX is not visited. Resets `scratch` when called.
+ */
 typedef rec_visit rec_path_fn(void *ctx, al_slice path, const value *v);
 void rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx);
 
-/* Writes a number's value; false for what is no finite JSON number. Exact integers beyond 2^53
+/* Writes a number's value; false for what is no JSON number or too large for a double (*ret is then
+ * untouched). Exact integers beyond 2^53
  * compare by rec_number_cmp, not through doubles. */
 bool rec_number(al_slice text, double *ret);
 /* Compares two JSON number spellings by value, exactly, whatever their length (1e2 = 100 = 100.0).

@@ -257,7 +257,7 @@ bool rec_time_parse(al_slice text, const rec_zone *zone, int64_t *ret_ns)
 static bool parse_ago(al_slice s, int64_t *ret_ns)
 {
     static const char units[] = "smhdw";
-    static const int64_t seconds[] = {1, 60, S_PER_HOUR, S_PER_DAY, 7 * S_PER_DAY};
+    static const int64_t seconds[] = {1, 60, S_PER_HOUR, S_PER_DAY, INT64_C(7) * S_PER_DAY};
     uint64_t count = 0;
     if (s.len < 3 || s.ptr[0] != '-')
         return false;

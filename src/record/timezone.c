@@ -42,7 +42,7 @@ al_code rec_zone_add(rec_zone *z, int64_t at_s, int32_t offset_s)
     return AL_OK;
 }
 
-static void note_bounds(rec_zone *z)
+void rec_zone_note_bounds(rec_zone *z)
 {
     z->offset_max_s = z->first_offset_s;
     for (size_t i = 0; i < z->n_changes; i++) {
@@ -122,14 +122,12 @@ static al_code open_path(const char *path, rec_zone **ret, al_err *err)
     z = al_zalloc(1, sizeof *z);
     if (!z)
         return al_fail(err, AL_NOMEM, "no memory for a time zone");
-    c = rec_zone_decode_tzif((al_slice){bytes, n}, z, err);
-    if (c == AL_CORRUPT || c == AL_LIMIT) {
-        (void)al_wrap(err, "time zone file %s", path);
-        return al_fail(err, AL_INVALID, "%.*s", (int)sizeof err->msg - 1, err->msg);
-    }
-    if (c)
-        return c;
-    note_bounds(z);
+    al_err inner;
+    c = rec_zone_decode_tzif((al_slice){bytes, n}, z, &inner);
+    if (c) /* a file that does not check out is, to the caller, a name that cannot be used */
+        return al_fail(err, c == AL_NOMEM ? AL_NOMEM : AL_INVALID, "time zone file %s: %s", path,
+                       inner.msg);
+    rec_zone_note_bounds(z);
     *ret = AL_TAKE(z);
     return AL_OK;
 }
@@ -189,7 +187,7 @@ static al_code open_rule(al_slice rule, rec_zone **ret, al_err *err)
     al_code c = rec_zone_add_rule(z, rule, err);
     if (c)
         return c;
-    note_bounds(z);
+    rec_zone_note_bounds(z);
     *ret = AL_TAKE(z);
     return AL_OK;
 }

@@ -29,6 +29,8 @@ int64_t rec_zone_to_utc(const rec_zone *z, int64_t local_s);
 
 /* Appends a change after all others; merges what changes nothing. AL_LIMIT, AL_NOMEM. */
 AL_CHECK al_code rec_zone_add(rec_zone *z, int64_t at_s, int32_t offset_s);
+/* Computes offset_max_s when all changes are there. */
+void rec_zone_note_bounds(rec_zone *z);
 /* Decodes a TZif file (RFC 8536) into the empty zone `z`. AL_CORRUPT says what is wrong. */
 AL_CHECK al_code rec_zone_decode_tzif(al_slice file, rec_zone *z, al_err *err);
 /* Adds the changes of a POSIX TZ string ("EST5EDT,M3.2.0,M11.1.0") after the last one, up to

@@ -10,7 +10,8 @@
  * Invariants: (1) no row of a source that is still to come lies before its key; (2) so when the
  * first key is a row, it is the next one of all; (3) work on a source always moves its key on, or
  * makes it a row; (4) a source's rows are decided in its own order, each once per opening of its
- * block.
+ * block; (5) an answer ends only before a row, never at a mere bound: the next one then begins by
+ * deciding that row, so going on from `reached` always gets further.
  *
  * `step` below is +1 ascending, -1 descending; "first", "next", "behind" mean in the order asked.
  */
@@ -29,7 +30,7 @@ enum { WINDOW_FIRST = 128, WINDOW_MAX = 4096 };
 typedef enum source_state {
     SOURCE_CLOSED, /* key: bound by the unit's ids; nothing was read */
     SOURCE_BLOCK,  /* key: bound by the ids of block `block`, which was not looked into */
-    SOURCE_ROWS,   /* key: bound by row `row` of the open block, not decided */
+    SOURCE_ROWS,   /* key: row `row` of the open block, not decided */
     SOURCE_HIT,    /* key: row `row`, which matches */
 } source_state;
 
@@ -196,9 +197,14 @@ static al_code open_block(cursor *c, source *s, bool *ret_has, al_err *err)
         *ret_has = next_block(c, s);
         return AL_OK;
     }
+    const uint64_t *ids = NULL;
+    code = block_view_ids(d->view, &ids, err);
+    if (code)
+        return code;
     s->state = SOURCE_ROWS;
     s->row = c->is_descending ? s->to - 1 : s->from;
     s->known_from = s->known_to = s->row;
+    s->key = ids[s->row];
     *ret_has = true;
     return AL_OK;
 }
@@ -340,7 +346,7 @@ static al_code first_hit(cursor *c, source **ret, al_err *err)
             *ret = s;
             return AL_OK;
         }
-        if (c->rd->is_out)
+        if (c->rd->is_out && s->state == SOURCE_ROWS) /* invariant 5 */
             return AL_NOT_FOUND;
         bool has = false;
         al_code code = work_on(c, s, &has, err);

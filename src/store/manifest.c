@@ -293,6 +293,34 @@ al_code root_save(const al_io *io, int store_dir, const root *r, al_err *err)
     return c;
 }
 
+static al_code look_for_data(void *ctx, const char *name, al_err *err)
+{
+    uint64_t number;
+    (void)err;
+    name_kind kind = names_parse(name, &number);
+    if (kind == NAME_INDEX || kind == NAME_LOG)
+        *(bool *)ctx = true;
+    return AL_OK;
+}
+
+al_code root_has_data(const al_io *io, int store_dir, bool *ret, al_err *err)
+{
+    bool has_data = false;
+    int log_dir = -1;
+    al_code c = io->list(io, store_dir, look_for_data, &has_data, err);
+    if (c)
+        return c;
+    c = io->open_dir(io, store_dir, NAME_OF_LOG_DIR, false, &log_dir, err);
+    if (!c) {
+        c = io->list(io, log_dir, look_for_data, &has_data, err);
+        io->close(io, log_dir);
+    }
+    if (c && c != AL_NOT_FOUND)
+        return c;
+    *ret = has_data;
+    return AL_OK;
+}
+
 al_code manifest_load(const al_io *io, int index_dir, manifest *ret, al_err *err)
 {
     al_buf b;

@@ -42,6 +42,8 @@ void manifest_done(manifest *m);
 /* AL_NOT_FOUND: there is no such file. */
 AL_CHECK al_code root_load(const al_io *io, int store_dir, root *ret, al_err *err);
 AL_CHECK al_code root_save(const al_io *io, int store_dir, const root *r, al_err *err);
+/* Is there a log file or the directory of an index? Then a missing root is damage. */
+AL_CHECK al_code root_has_data(const al_io *io, int store_dir, bool *ret, al_err *err);
 AL_CHECK al_code manifest_load(const al_io *io, int index_dir, manifest *ret, al_err *err);
 AL_CHECK al_code manifest_save(const al_io *io, int index_dir, const manifest *m, al_err *err);
 

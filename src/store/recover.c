@@ -42,29 +42,13 @@ typedef struct recovery {
 
 /* ---- Root */
 
-typedef struct looking {
-    bool has_data;
-} looking;
-
-static al_code look_for_data(void *ctx, const char *name, al_err *err)
-{
-    uint64_t number;
-    (void)err;
-    name_kind kind = names_parse(name, &number);
-    if (kind == NAME_INDEX || kind == NAME_LOG)
-        ((looking *)ctx)->has_data = true;
-    return AL_OK;
-}
-
 static al_code new_root(store *st, al_err *err)
 {
-    looking l = {0};
-    al_code c = st->io->list(st->io, st->store_dir, look_for_data, &l, err);
-    if (!c)
-        c = st->io->list(st->io, st->log_dir, look_for_data, &l, err);
+    bool has_data = false;
+    al_code c = root_has_data(st->io, st->store_dir, &has_data, err);
     if (c)
         return c;
-    if (l.has_data)
+    if (has_data)
         return al_fail(err, AL_CORRUPT, "root is missing though there are logs or indexes");
     if (getrandom(st->root.store_id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
         return al_fail_errno(err, "random store id");

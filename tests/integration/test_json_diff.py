@@ -4,8 +4,8 @@ Goal: the scanner accepts exactly what json.loads accepts and reads the same fro
 points that doc/records.md names (nesting beyond 8,192, bytes that are no UTF-8).
 Method: json_dump (tests/support) decodes a file of documents, one a line; expect() computes the
 same record from json.loads with an independent reading of the decisions. Documents: fixtures,
-random ones (seed printed; ALCO_SEED repeats it), mutations of both, and every *.jsonl in the
-directory ALCO_EXTRA_JSON. Run by meson, which passes the program in JSON_DUMP.
+random ones (seed printed; ALCO_SEED repeats it), mutations of those, and every *.jsonl in the
+directory ALCO_EXTRA_JSON. The program is JSON_DUMP in the environment (`./dev test` sets it).
 """
 import json
 import os

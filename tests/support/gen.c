@@ -34,8 +34,7 @@ static const char *const words[] = {
     "warning",
     "retry",
     "queue",
-    "Stra\xc3\x9f"
-    "e",
+    "Stra\u00dfe",
     "\xc3\x89t\xc3\xa9",
     "\xce\xa3\xce\xaf\xcf\x83",
     "naïve",

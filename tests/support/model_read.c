@@ -202,6 +202,20 @@ al_code model_count(engine *e, const eng_scope *s, const eng_budget *b, uint64_t
 
 /* ---- Values */
 
+/* Of a field, or of the message, which queries call so too. */
+static void each_value(const record *r, al_slice path, rec_value_fn *fn, void *ctx)
+{
+    al_arena *scratch = al_arena_new(4096);
+    if (!scratch)
+        abort();
+    const value message = {.type = VAL_STRING, .text = r->message};
+    if (al_slice_eq(path, AL_LIT("message")))
+        (void)fn(ctx, &message, false);
+    else
+        (void)rec_values_at(r, path, scratch, fn, ctx);
+    (void)al_arena_free(scratch);
+}
+
 typedef struct tally { /* distinct values of one field with the records that have them */
     al_slice field;
     al_arena *arena;
@@ -260,12 +274,8 @@ static al_code tally_record(void *ctx, const record *r, al_err *err)
 {
     (void)err;
     tally *t = ctx;
-    al_arena *scratch = al_arena_new(4096);
-    if (!scratch)
-        abort();
     t->now = r;
-    (void)rec_values_at(r, t->field, scratch, tally_value, t);
-    (void)al_arena_free(scratch);
+    each_value(r, t->field, tally_value, t);
     return AL_OK;
 }
 
@@ -369,11 +379,7 @@ static al_code bar_record(void *ctx, const record *r, al_err *err)
         return AL_OK;
     memset(h->has, 0, sizeof h->has);
     h->has_other = false;
-    al_arena *scratch = al_arena_new(4096);
-    if (!scratch)
-        abort();
-    (void)rec_values_at(r, h->by, scratch, note_value, h);
-    (void)al_arena_free(scratch);
+    each_value(r, h->by, note_value, h);
     for (size_t k = 0; k < h->n_top; k++)
         h->buckets[i].by[k] += h->has[k];
     h->buckets[i].other += h->has_other;

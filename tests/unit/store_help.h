@@ -67,6 +67,15 @@ static inline void lines_add(lines *l, const record *r)
     al_buf_done(&b);
 }
 
+/* A copy of a line that stands elsewhere. */
+static inline void lines_add_line(lines *l, const line *other)
+{
+    line *grown = al_grow(l->at, &l->cap, l->n, sizeof *grown, 64, SIZE_MAX / sizeof *grown);
+    assert_non_null(grown);
+    l->at = grown;
+    l->at[l->n++] = (line){.id = other->id, .text = al_arena_copy(l->arena, other->text)};
+}
+
 static inline void lines_add_batch(lines *l, const rec_batch *b)
 {
     for (size_t i = 0; i < b->n; i++)

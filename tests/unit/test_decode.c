@@ -195,6 +195,7 @@ static void what_is_no_object_is_kept_raw(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {"", "at byte 1 of 0: expected a value"},
+        {"\xef\xbb\xbf", "at byte 4 of 3: expected a value"},
         {"plain text", "at byte 1 of 10: expected a value"},
         {" [1]", "at byte 2 of 4: expected an object"},
         {"{\"a\":1", "at byte 7 of 6: expected ',' or '}'"},
@@ -421,6 +422,48 @@ static void memory_may_fail_anywhere(void **state)
     al_buf_done(&b);
 }
 
+/* A batch owns its records and grows; without memory it stays as it was. */
+static void batches_grow(void **state)
+{
+    (void)state;
+    al_mem_fail_at(1);
+    assert_null(rec_batch_new(5));
+    al_mem_fail_at(2);
+    assert_null(rec_batch_new(5));
+    al_mem_fail_at(0);
+    rec_batch *b = rec_batch_new(5);
+    assert_non_null(b);
+    assert_true(b->arrival_ns == 5);
+    unsigned notes = 0;
+    rec_options opt = {.arrival_ns = b->arrival_ns};
+    for (size_t i = 0; i < 1000; i++) {
+        char body[64];
+        int n = snprintf(body, sizeof body, "{\"seq\":%zu,\"message\":\"\\u0041%zu\"}", i, i);
+        al_slice kept = al_arena_copy(b->arena, (al_slice){(const uint8_t *)body, (size_t)n});
+        record *r = rec_batch_add(b);
+        assert_non_null(r);
+        assert_true(r->seq == 0 && r->n_fields == 0 && r->message.len == 0);
+        assert_int_equal(rec_decode(kept, &opt, b->arena, r, &notes), AL_OK);
+    }
+    assert_int_equal(b->n, 1000);
+    for (size_t i = 0; i < b->n; i++) {
+        char want[32];
+        (void)snprintf(want, sizeof want, "A%zu", i);
+        assert_int_equal(b->recs[i].seq, i);
+        assert_text(b->recs[i].message, want);
+    }
+    while (b->n < b->cap)
+        (void)rec_batch_add(b);
+    size_t full = b->n;
+    al_mem_fail_at(1);
+    assert_null(rec_batch_add(b));
+    al_mem_fail_at(0);
+    assert_int_equal(b->n, full);
+    assert_text(b->recs[7].message, "A7");
+    assert_null(rec_batch_free(b));
+    assert_null(rec_batch_free(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +481,7 @@ int main(void)
         cmocka_unit_test(renamed_names_stay_within_the_maximum),
         cmocka_unit_test(lines_of_text_are_messages),
         cmocka_unit_test(memory_may_fail_anywhere),
+        cmocka_unit_test(batches_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

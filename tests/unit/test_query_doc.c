@@ -3,7 +3,6 @@
  * query must also read the same when its read_as is parsed again. */
 #include "query_help.h"
 
-
 typedef struct page {
     al_slice text;
     size_t at;
@@ -90,8 +89,8 @@ static size_t run_block(page *p)
         if (!arrow)
             fail_msg("line %u: no arrow", p->line_no);
         size_t at = (size_t)(arrow - line.ptr);
-        run_example(al_slice_trim(al_slice_sub(line, 0, at)),
-                    al_slice_sub(line, at + 4, line.len), fields, p->line_no);
+        run_example(al_slice_trim(al_slice_sub(line, 0, at)), al_slice_sub(line, at + 4, line.len),
+                    fields, p->line_no);
         n++;
     }
     return n;
@@ -114,7 +113,7 @@ static void every_example_of_the_page_is_true(void **state)
     while (next_line(&p, &line))
         if (al_slice_eq(line, AL_LIT("```query")))
             n += run_block(&p);
-    print_message("%zu examples\n", n);
+    print_message("# %zu examples\n", n);
     assert_true(n > 150);
 }
 

@@ -50,7 +50,13 @@ export interface Report {
   tookMs: number | null;
   readAs: string | null;
   partial: boolean;
-  why: string[];
+  why: Reason[];
+}
+
+/* What is missing: `time` means that the server stopped looking; a damaged file has its name here. */
+export interface Reason {
+  part: string;
+  why: string;
 }
 
 export interface ValueCount {
@@ -155,7 +161,7 @@ function report(body: JsonObject): Report {
     partial: body.get('partial') === true,
     why: list(body.get('partial_why')).map((item) => {
       const reason = object(item);
-      return [string(reason.get('part')), string(reason.get('why'))].filter(Boolean).join(': ');
+      return { part: string(reason.get('part')), why: string(reason.get('why')) };
     }),
   };
 }
@@ -253,13 +259,15 @@ export async function context(indexes: readonly string[], ref: RowRef, before: n
   }
 }
 
-export async function count({ indexes, q, from, to }: Reading, signal?: AbortSignal): Promise<number> {
-  return number(object(await get(indexPath(indexes, 'count'), { q, from, to }, signal)).get('count'));
+export async function count({ indexes, q, from, to }: Reading, signal?: AbortSignal):
+    Promise<{ count: number; report: Report }> {
+  const body = object(await get(indexPath(indexes, 'count'), { q, from, to }, signal));
+  return { count: number(body.get('count')), report: report(body) };
 }
 
-export async function histogram({ indexes, q, from, to }: Reading, by: string | null, signal?: AbortSignal):
-    Promise<Histogram> {
-  const params = { q, from, to, by: by ?? undefined };
+export async function histogram({ indexes, q, from, to }: Reading, by: string | null, interval: string | null,
+    signal?: AbortSignal): Promise<Histogram> {
+  const params = { q, from, to, by: by ?? undefined, interval: interval ?? undefined };
   const body = object(await get(indexPath(indexes, 'histogram'), params, signal));
   const buckets = list(body.get('buckets')).map((json): Bucket => {
     const bucket = object(json);

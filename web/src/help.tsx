@@ -27,10 +27,12 @@ const MOUSE_HELP: ReadonlyArray<readonly [string, string]> = [
 
 export function Help({ control }: { control: LogControl }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const close = useRef<HTMLButtonElement>(null);
   const open = control.helpOpen.value;
   useEffect(() => {
-    if (open) dialog.current!.showModal();
-    else dialog.current!.close();
+    if (!open) return dialog.current!.close();
+    dialog.current!.showModal();
+    close.current!.focus();
   }, [open]);
   return (
     <dialog ref={dialog} class="help" aria-label="Help" onClose={() => (control.helpOpen.value = false)}
@@ -51,7 +53,7 @@ export function Help({ control }: { control: LogControl }) {
             onChange={(event) => (singleKeys.value = event.currentTarget.checked ? 'on' : 'off')} /> keys without Ctrl act</label>
         </section>
       </div>
-      <button type="button" class="btn" autofocus onClick={() => (control.helpOpen.value = false)}>Close</button>
+      <button type="button" class="btn" ref={close} onClick={() => (control.helpOpen.value = false)}>Close</button>
     </dialog>
   );
 }

@@ -60,6 +60,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   attach(scroller: HTMLElement): void {
     this.list = new RowList(scroller, this, this);
     this.chosenColumns.value = storedColumns(this.view.value.indexes);
+    scroller.classList.toggle('wrap', wrap.value === 'on');
     let first = true;
     this.stops.push(effect(() => {
       void [this.columns.value, this.contextFields.value, wrap.value, zone.value];
@@ -197,6 +198,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   }
 
   private repaint(): void {
+    this.list?.scroller.classList.toggle('wrap', wrap.value === 'on'); /* before rows are measured */
     this.setWidths();
     this.list?.repaint();
   }

@@ -10,8 +10,8 @@ import type { LogControl } from './log_control.ts';
 import { Panel } from './panel.tsx';
 import { boundText, SPANS, widerRange } from './range_menu.tsx';
 import { RankMap } from './rank_map.tsx';
-import { panelShown, singleKeys, wrap, zone } from './settings.ts';
-import { StatusBar } from './status_bar.tsx';
+import { panelShown, singleKeys, zone } from './settings.ts';
+import { missingParts, StatusBar } from './status_bar.tsx';
 import { groupDigits } from './text.ts';
 import { dayTitle } from './time.ts';
 import { TopBar } from './top_bar.tsx';
@@ -67,7 +67,7 @@ function Stage({ control }: { control: LogControl }) {
       <div class={`progress ${reader.loading.value ? 'on' : ''}`} />
       <div class="day here">{first === null ? '' : dayTitle(first.time, zone.value)}</div>
       <PartialBanner control={control} />
-      <div class={`rows ${wrap.value === 'on' ? 'wrap' : ''}`} ref={scroller} tabIndex={0} role="grid"
+      <div class="rows" ref={scroller} tabIndex={0} role="grid"
         aria-label="Log records" aria-rowcount={-1} aria-busy={reader.loading.value} />
       {!found && !reader.loading.value && <Nothing control={control} />}
       <NewRows control={control} />
@@ -76,9 +76,9 @@ function Stage({ control }: { control: LogControl }) {
 }
 
 function PartialBanner({ control }: { control: LogControl }) {
-  const report = control.reader.report.value;
-  if (report === null || !report.partial) return null;
-  return <div class="banner" role="status">These are not all hits. {report.why.join('; ')}</div>;
+  const missing = missingParts(control.reader.report.value);
+  if (missing.length === 0) return null;
+  return <div class="banner" role="status">These are not all hits. {missing.join('; ')}</div>;
 }
 
 /* What lies beyond the loaded rows. Never a silent stop. */

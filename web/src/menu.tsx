@@ -31,7 +31,7 @@ export function Menu({ open, label, title, className, alignRight, children }: Me
     document.addEventListener('pointerdown', close, true);
     root.current!.addEventListener('keydown', escape);
     const element = root.current!;
-    root.current!.querySelector<HTMLElement>('.sheet [autofocus], .sheet a, .sheet button')?.focus();
+    root.current!.querySelector<HTMLElement>('.sheet a, .sheet button')?.focus();
     return () => {
       document.removeEventListener('pointerdown', close, true);
       element.removeEventListener('keydown', escape);

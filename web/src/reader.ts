@@ -10,15 +10,15 @@
 
 import { signal } from '@preact/signals';
 import * as api from './api.ts';
-import { Problem, isAbort, type FieldInfo, type Reading, type Report } from './api.ts';
-import { makeChart, type Chart, type Histogram } from './buckets.ts';
+import { isAbort, Problem, type FieldInfo, type Reading, type Report } from './api.ts';
+import { makeChart, stepFor, type Chart } from './buckets.ts';
 import { LEVEL_FIELDS } from './level.ts';
 import { clearField, withoutText } from './query_text.ts';
 import type { Place } from './rows.ts';
 import { Tail } from './tail.ts';
 import { boundNs, formatNs, parseNs, trimZeros } from './time.ts';
 import type { RowRef, View } from './url_state.ts';
-import { LogWindow, rowKey, type Edge, type Page, type Row, type Side } from './window.ts';
+import { LogWindow, rowKey, type Edge, type Order, type Page, type Row, type Side } from './window.ts';
 
 export type FollowState = 'off' | 'live' | 'paused';
 
@@ -43,17 +43,19 @@ const PANEL_VALUES = 100;
 const PAINT_MS = 100; /* at most ten paints a second while following */
 const PENDING_MAX = 5000; /* rows kept while the reader looks elsewhere */
 const SUMMARY_MS = 10_000; /* counts are renewed this often while following */
-const REREAD_MAX = 40; /* pages to skip at most when asking from a row among equal times */
+const REREAD_LIMIT = 5000; /* rows in a page when the first one lay among equal times */
 const MARK_PAGES = 5;
+const STEP_BACK_NS = 10_000_000n; /* more than ids run ahead of times: one for each row of one time */
 
 export class Reader {
   readonly window = new LogWindow();
   readonly hitKeys = new Set<string>(); /* in context: rows the query finds */
 
-  readonly loading = signal(false);
+  readonly loading = signal(true);
   readonly problem = signal<Problem | null>(null);
   readonly report = signal<Report | null>(null);
   readonly hits = signal<number | null>(null);
+  readonly hitsAreAll = signal(true); /* false: counting stopped before the end */
   readonly chart = signal<Chart | null>(null);
   readonly fields = signal<FieldInfo[]>([]);
   readonly panel = signal<PanelField[]>([]);
@@ -169,53 +171,71 @@ export class Reader {
 
   /* ---- places ---- */
 
-  private async readEnd(signal: AbortSignal): Promise<void> {
-    const { page, report } = await api.search(this.rowReading(), { order: 'desc', limit: FIRST_LIMIT }, signal);
-    this.report.value = report;
-    this.resetRows(page, 'bottom');
+  private readEnd(signal: AbortSignal): Promise<void> {
+    return this.readFirst('desc', 'bottom', signal);
+  }
+
+  private readStart(signal: AbortSignal): Promise<void> {
+    return this.readFirst('asc', 'top', signal);
+  }
+
+  private async readFirst(order: Order, place: Place, signal: AbortSignal): Promise<void> {
+    const options = { order, limit: FIRST_LIMIT };
+    const page = await this.readPage(this.rowReading(), options, order === 'desc' ? 'older' : 'newer', signal);
+    this.resetRows(page, place);
     void this.markHits(page.rows, signal);
   }
 
-  private async readStart(signal: AbortSignal): Promise<void> {
-    const { page, report } = await api.search(this.rowReading(), { order: 'asc', limit: FIRST_LIMIT }, signal);
-    this.report.value = report;
-    this.resetRows(page, 'top');
-    void this.markHits(page.rows, signal);
+  /* One page towards `side`. A search that ran out of time before it found a row says how far it got:
+   * then it goes on from there, so that a page without rows is the end. */
+  private async readPage(reading: Reading, options: api.SearchOptions, side: Side, signal: AbortSignal):
+      Promise<Page> {
+    for (let cursor = options.cursor; ;) {
+      const { page, report } = await api.search(reading,
+        { ...options, ...(cursor === undefined ? {} : { cursor }) }, signal);
+      this.report.value = report;
+      const on = page[side];
+      if (page.rows.length > 0 || on.kind !== 'cursor') return page;
+      cursor = on.cursor;
+    }
   }
 
   private async readAround(ref: RowRef, offset: number | null, signal: AbortSignal): Promise<void> {
-    const { indexes } = this.view;
-    const reading = this.rowReading();
-    const limit = reading.q === '' ? CONTEXT_LIMIT : 0;
-    const around = await api.context(indexes, ref, limit, limit, signal);
+    const limit = this.rowReading().q === '' ? CONTEXT_LIMIT : 0;
+    const around = await api.context(this.view.indexes, ref, limit, limit, signal);
     if (around === null) {
       this.notice.value = 'the line is no longer there';
       return this.readEnd(signal);
     }
-    const { row } = around;
-    let older: Page;
-    let newer: Page;
-    if (reading.q === '') {
-      older = this.trimmed(around.before, 'older', limit);
-      newer = this.trimmed(around.after, 'newer', limit);
-    } else {
-      [older, newer] = await Promise.all([
-        this.readFromRow(reading, 'older', row, CONTEXT_LIMIT, signal),
-        this.readFromRow(reading, 'newer', row, CONTEXT_LIMIT, signal),
-      ]);
-    }
+    const { row, before, after } = around;
+    const place = { key: row.key, offset: offset ?? 200 };
+    if (limit === 0) return this.readBesides(row, place, signal);
+    const older = this.trimmed(before, 'older', limit, row);
+    const newer = this.trimmed(after, 'newer', limit, row);
+    this.showAround(older, row, newer, place, signal);
+  }
+
+  private async readBesides(row: Row, place: Place, signal: AbortSignal): Promise<void> {
+    const reading = this.rowReading();
+    const [older, newer] = await Promise.all([
+      this.readFromRow(reading, 'older', row, CONTEXT_LIMIT, signal),
+      this.readFromRow(reading, 'newer', row, CONTEXT_LIMIT, signal),
+    ]);
+    this.showAround(older, row, newer, place, signal);
+  }
+
+  private showAround(older: Page, row: Row, newer: Page, place: Place, signal: AbortSignal): void {
     const rows = [...older.rows, row, ...newer.rows];
-    this.resetRows({ rows, older: older.older, newer: newer.newer },
-      { key: row.key, offset: offset ?? 200 });
+    this.resetRows({ rows, older: older.older, newer: newer.newer }, place);
     void this.markHits(rows, signal);
   }
 
-  /* Rows of a context answer, which knows no range, within ours; fewer than asked is the end. */
-  private trimmed(rows: Row[], side: Side, limit: number): Page {
+  /* Rows of a context answer, which knows no range, within ours. Fewer than asked is the end; rows left
+   * out prove nothing, as times may step back inside a run of equal ones. */
+  private trimmed(rows: Row[], side: Side, limit: number, middle: Row): Page {
     const inside = rows.filter((row) => this.isInRange(row));
-    const complete = inside.length < rows.length || rows.length < limit;
     const border = side === 'older' ? inside[0] : inside[inside.length - 1];
-    const edge: Edge = complete || border === undefined ? { kind: 'end' } : { kind: 'row', row: border };
+    const edge: Edge = rows.length < limit ? { kind: 'end' } : { kind: 'row', row: border ?? middle };
     return { rows: inside, older: edge, newer: edge };
   }
 
@@ -238,7 +258,7 @@ export class Reader {
     this.showEdges();
     try {
       const page = edge.kind === 'cursor'
-        ? await this.readCursor(edge, signal)
+        ? await this.readCursor(side, edge, signal)
         : await this.readFromRow(this.rowReading(), side, edge.row, this.pageLimit, signal);
       if (signal.aborted) return;
       this.busy[side] = false;
@@ -254,12 +274,9 @@ export class Reader {
     }
   }
 
-  private async readCursor(edge: Extract<Edge, { kind: 'cursor' }>, signal: AbortSignal): Promise<Page> {
+  private readCursor(side: Side, edge: Extract<Edge, { kind: 'cursor' }>, signal: AbortSignal): Promise<Page> {
     const options = { order: edge.order, limit: this.pageLimit, cursor: edge.cursor };
-    const reading = { ...this.rowReading(), from: edge.from, to: edge.to };
-    const { page, report } = await api.search(reading, options, signal);
-    this.note(report);
-    return page;
+    return this.readPage({ ...this.rowReading(), from: edge.from, to: edge.to }, options, side, signal);
   }
 
   /* Rows beyond a row without a cursor. An id is the time or just above it, so everything older has a
@@ -273,30 +290,24 @@ export class Reader {
       const bound = boundNs(reading.to, now);
       if (bound === null || to < bound) reading.to = formatNs(to);
     } else {
-      const from = (parseNs(row.time) ?? BigInt(row.id)) - 1_000_000n;
+      const from = (parseNs(row.time) ?? BigInt(row.id)) - STEP_BACK_NS;
       const bound = boundNs(reading.from, now);
       if (bound === null || from > bound) reading.from = formatNs(from);
     }
     const order = side === 'older' ? 'desc' : 'asc';
     const beyond = (other: Row): boolean => (side === 'older' ? other.key < row.key : other.key > row.key);
     let cursor: string | undefined;
-    for (let tries = 0; ; tries++) {
-      const options = { order, limit, ...(cursor === undefined ? {} : { cursor }) } as const;
-      const { page, report } = await api.search(reading, options, signal);
-      this.note(report);
+    for (let size = limit; ; size = REREAD_LIMIT) {
+      const options = { order, limit: size, ...(cursor === undefined ? {} : { cursor }) } as const;
+      const page = await this.readPage(reading, options, side, signal);
       const rows = page.rows.filter(beyond);
       const on = page[side];
-      /* Cursors belong to the narrowed range; towards this side that is the range asked for. */
-      if (rows.length > 0 || on.kind !== 'cursor' || tries === REREAD_MAX) {
+      if (rows.length > 0 || on.kind !== 'cursor') {
         const back: Edge = { kind: 'row', row };
         return side === 'older' ? { rows, older: on, newer: back } : { rows, newer: on, older: back };
       }
       cursor = on.cursor;
     }
-  }
-
-  private note(report: Report): void {
-    if (report.partial) this.report.value = report;
   }
 
   private fitPages(rows: readonly Row[]): void {
@@ -338,18 +349,12 @@ export class Reader {
     this.cancel();
     await this.guarded(async (signal) => {
       const reading = this.rowReading();
-      const at = formatNs(BigInt(Math.round(ms)) * 1_000_000n);
-      const narrow = (bound: 'from' | 'to'): Reading => ({ ...reading, [bound]: at });
-      const [older, newer] = await Promise.all([
-        api.search(narrow('to'), { order: 'desc', limit: FIRST_LIMIT }, signal),
-        api.search(narrow('from'), { order: 'asc', limit: FIRST_LIMIT }, signal),
-      ]);
-      const split = newer.page.rows[0]?.key ?? '\uffff';
-      const rows = [...older.page.rows.filter((row) => row.key < split), ...newer.page.rows];
-      const first = newer.page.rows[0] ?? rows[rows.length - 1];
-      this.resetRows({ rows, older: older.page.older, newer: newer.page.newer },
-        first === undefined ? 'top' : { key: first.key, offset: 0 });
-      void this.markHits(rows, signal);
+      const at = BigInt(Math.round(ms)) * 1_000_000n;
+      const bound = boundNs(reading.from, api.serverNowMs());
+      const from = bound === null || at > bound ? formatNs(at) : reading.from;
+      const { rows } = await this.readPage({ ...reading, from }, { order: 'asc', limit: 1 }, 'newer', signal);
+      if (rows[0] === undefined) return this.readEnd(signal);
+      await this.readBesides(rows[0], { key: rows[0].key, offset: 0 }, signal);
     });
   }
 
@@ -357,7 +362,7 @@ export class Reader {
   async findHit(side: Side, row: Row): Promise<Row | null> {
     if (!this.isInContext()) return null;
     try {
-      const { rows } = await this.readFromRow(this.hitReading(), side, row, 1, this.abort.signal);
+      const { rows } = await this.readFromRow(this.hitReading(), side, row, CONTEXT_LIMIT, this.abort.signal);
       return (side === 'older' ? rows[rows.length - 1] : rows[0]) ?? null;
     } catch (error) {
       if (!isAbort(error)) this.notice.value = error instanceof Error ? error.message : String(error);
@@ -428,24 +433,29 @@ export class Reader {
         }
       }
     };
-    const counting = api.count(reading, signal).then((n) => {
-      if (!signal.aborted) this.hits.value = n;
+    const counting = api.count(reading, signal).then(({ count, report }) => {
+      if (signal.aborted) return;
+      this.hits.value = count;
+      this.hitsAreAll.value = !report.partial;
     });
-    const charting = api.histogram(reading, this.levelField(), signal).then((histogram) => {
-      if (!signal.aborted) this.chart.value = this.chartOf(histogram);
+    const { fromMs, toMs } = this.shownRange();
+    const step = fromMs === null || toMs === null ? null : stepFor(toMs - fromMs);
+    const charting = api.histogram(reading, this.levelField(), step, signal).then((histogram) => {
+      if (!signal.aborted) this.chart.value = makeChart(histogram, fromMs, toMs);
     });
     await Promise.all([quiet(counting), quiet(charting)]);
     await quiet(this.loadPanel(reading, signal));
   }
 
-  private chartOf(histogram: Histogram): Chart | null {
+  /* The range as the chart's axis has it; null where it is open and follows the data. */
+  private shownRange(): { fromMs: number | null; toMs: number | null } {
     const now = api.serverNowMs();
     const ms = (bound: string): number | null => {
       const ns = boundNs(bound, now);
       return ns === null ? null : Number(ns / 1_000_000n);
     };
-    const relative = this.view.from.startsWith('-');
-    return makeChart(histogram, ms(this.bounds.from), ms(this.bounds.to) ?? (relative ? now : null));
+    const isRelative = this.view.from.startsWith('-');
+    return { fromMs: ms(this.bounds.from), toMs: ms(this.bounds.to) ?? (isRelative ? now : null) };
   }
 
   /* Counts of a field are taken without the field's own filter: they say what a click would give. */
@@ -505,19 +515,14 @@ export class Reader {
     this.follow.value = 'off';
   }
 
-  /* What was stored between the search and the opening of the stream: read on from the last row. */
+  /* What was stored before the stream opened, late records too, is in the store by now: read the newest
+   * rows again, then add what the stream brought since. */
   private async catchUp(): Promise<void> {
     const { signal } = this.abort;
     this.catchingUp = true;
     try {
-      const last = this.window.rows[this.window.rows.length - 1];
-      if (last === undefined) await this.readEnd(signal);
-      else {
-        const page = await this.readFromRow(this.rowReading(), 'newer', last, this.pageLimit, signal);
-        if (signal.aborted) return;
-        if (page.newer.kind === 'cursor') await this.readEnd(signal);
-        else this.arrived(page.rows);
-      }
+      if (this.follow.value === 'live') await this.readEnd(signal);
+      else this.pendingLost = true;
     } catch (error) {
       if (!isAbort(error)) this.pendingLost = true;
     } finally {
@@ -537,7 +542,7 @@ export class Reader {
   }
 
   private arrived(rows: readonly Row[]): void {
-    const inside = rows.filter((row) => this.isInRange(row));
+    const inside = rows.filter((row) => this.isInRange(row) && this.window.indexOf(row.key) < 0);
     if (inside.length === 0) return;
     this.pending.push(...inside);
     if (this.pending.length > PENDING_MAX) {
@@ -585,6 +590,7 @@ export class Reader {
   pause(): void {
     if (this.follow.value !== 'live') return;
     this.follow.value = 'paused';
+    this.pending = this.pending.filter((row) => this.window.indexOf(row.key) < 0);
     this.waiting.value = this.pending.length;
   }
 

@@ -116,6 +116,7 @@ export class RowList {
 
   scrollBy(pixels: number): void {
     this.scroller.scrollTop += pixels;
+    this.onScroll();
   }
 
   get viewHeight(): number {

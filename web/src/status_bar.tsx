@@ -1,5 +1,6 @@
 /* The line at the bottom: how many, where, how fast, and whether that is all. */
 
+import type { Report } from './api.ts';
 import type { LogControl } from './log_control.ts';
 import { zone } from './settings.ts';
 import { groupDigits } from './text.ts';
@@ -9,15 +10,16 @@ export function StatusBar({ control }: { control: LogControl }) {
   const { reader } = control;
   const hits = reader.hits.value;
   const report = reader.report.value;
+  const missing = missingParts(report);
   const row = control.current.value ?? control.viewedRows.value?.first ?? null;
   const notice = control.said.value || reader.followTrouble.value || reader.notice.value;
   return (
     <footer class="st">
-      <span role="status">{hits === null ? (reader.problem.value === null ? '\u2026' : '\u2013') : <><b>{groupDigits(hits)}</b> hits</>}</span>
+      <span role="status">{hits === null ? (reader.problem.value === null ? '\u2026' : '\u2013') : <><b>{reader.hitsAreAll.value ? '' : '\u2265 '}{groupDigits(hits)}</b> hits</>}</span>
       {row !== null && <span>{clock(row.time, zone.value)}</span>}
       {report?.tookMs != null && <span class="hide">{took(report.tookMs)}</span>}
-      {report !== null && (report.partial
-        ? <span class="partial" title={report.why.join('\n')}>partial{report.why.length > 0 ? `: ${report.why[0]}` : ''}</span>
+      {report !== null && (missing.length > 0
+        ? <span class="partial" title={missing.join('\n')}>partial: {missing[0]}</span>
         : <span class="hide">complete</span>)}
       {reader.follow.value !== 'off' && <span class="live">{reader.follow.value === 'live' ? 'following' : 'paused'}</span>}
       {notice !== '' && <span class="notice" role="status">{notice}</span>}
@@ -26,6 +28,12 @@ export function StatusBar({ control }: { control: LogControl }) {
       </button>
     </footer>
   );
+}
+
+/* What no reading on can bring. A page that ran out of time is no loss: the next one goes on there. */
+export function missingParts(report: Report | null): string[] {
+  if (report === null || !report.partial) return [];
+  return report.why.filter(({ part }) => part !== 'time').map(({ part, why }) => (part === '' ? why : `${part}: ${why}`));
 }
 
 function took(ms: number): string {

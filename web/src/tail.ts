@@ -16,6 +16,8 @@ export interface ServerEvent {
 
 /* The event-stream format of the HTML standard, fed with text as it comes. */
 export class EventParser {
+  /* Of the last block of lines that was complete, with or without data: where to resume. */
+  lastId: string | null = null;
   private rest = '';
   private type = '';
   private data: string[] = [];
@@ -53,6 +55,7 @@ export class EventParser {
     const { type, data, id } = this;
     this.type = '';
     this.data = [];
+    this.lastId = id;
     if (data.length === 0 && type !== 'reset') return null;
     return { type: type || 'message', data: data.join('\n'), id };
   }
@@ -123,6 +126,7 @@ export class Tail {
       const { done, value } = await reader.read();
       if (done || this.abort.signal.aborted) return;
       this.take(parser.feed(decoder.decode(value, { stream: true })));
+      this.lastId = parser.lastId ?? this.lastId;
     }
   }
 
@@ -132,14 +136,12 @@ export class Tail {
       if (rows.length > 0) this.events.rows(rows);
       rows = [];
     };
-    for (const { type, data, id } of events) {
+    for (const { type, data } of events) {
       if (type === 'reset') {
         flush();
-        this.lastId = id !== null && id !== '' && id !== this.lastId ? id : null;
         this.events.reset();
-      } else if (type === 'message' || type === 'hit') {
+      } else if (type === 'message') {
         rows.push(readHit(parseJson(data), this.indexes[0]!));
-        this.lastId = id;
       }
     }
     flush();

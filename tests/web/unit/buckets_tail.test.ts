@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { draggedRange, makeChart, momentAt, rankAt, slotLevel } from '../../../web/src/buckets.ts';
+import { draggedRange, makeChart, momentAt, rankAt, slotLevel, SLOTS_MAX, stepFor } from '../../../web/src/buckets.ts';
 import { EventParser } from '../../../web/src/tail.ts';
 
 const bucket = (startMs: number, count: number, by: Array<[string, number]> = []) => ({ startMs, count, by });
@@ -29,6 +29,17 @@ test('open ends follow the data; a far end does not squeeze it', () => {
   assert.equal(late.startMs, 1000, 'what the server found is always on the axis');
 });
 
+test('a whole range fits the axis at the step chosen for it', () => {
+  assert.equal(stepFor(30_000), null);
+  assert.equal(stepFor(300_000), '2s');
+  assert.equal(stepFor(3_600_000), '30s');
+  assert.equal(stepFor(7 * 86_400_000), '3600s');
+  for (let spanMs = 60_000; spanMs < 4e12; spanMs *= 1.37) {
+    const bars = spanMs / 1000 / Number.parseInt(stepFor(spanMs)!, 10);
+    assert.ok(bars <= 240 && bars + 1 < SLOTS_MAX, `${spanMs}: ${bars}`);
+  }
+});
+
 test('ranks and moments are inverse', () => {
   const chart = makeChart({ intervalMs: 10, buckets: [bucket(0, 1), bucket(50, 3)] }, null, null)!;
   assert.deepEqual([-5, 0, 5, 10, 49, 50, 55, 60, 99].map((ms) => rankAt(chart, ms)),
@@ -50,6 +61,14 @@ const EVENTS = [
   { type: 'message', data: 'x\ny', id: '10' },
   { type: 'hit', data: 'z', id: '10' },
 ];
+
+test('a block without data only says where to resume', () => {
+  const parser = new EventParser();
+  assert.deepEqual(parser.feed('event: ready\nid: 5.0\ndata: {}\n\n: beat\nid: 5.7\n'), [{ type: 'ready', data: '{}', id: '5.0' }]);
+  assert.equal(parser.lastId, '5.0', 'a block counts when it is complete');
+  assert.deepEqual(parser.feed('\n'), []);
+  assert.equal(parser.lastId, '5.7');
+});
 
 test('an event stream cut anywhere', () => {
   for (let i = 0; i <= STREAM.length; i++) {

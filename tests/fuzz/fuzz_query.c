@@ -1,0 +1,94 @@
+/* Query language: any bytes are parsed or refused with a column; what was read is read the same
+ * again from its read_as; it matches a record cut from the same input, or not, without harm;
+ * highlights are sorted, apart and inside the message. Up to the first NUL the input is the query,
+ * behind it the message; the environment knows every name of one letter. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "query/query.h"
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            (void)fprintf(stderr, "not so: %s (line %d)\n", #condition, __LINE__);                 \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_field(void *ctx, al_slice name)
+{
+    (void)ctx;
+    return name.len == 1;
+}
+
+static void check_reads_again(const query *q, const query_env *env)
+{
+    al_buf once;
+    al_buf twice;
+    al_buf_init(&once, QUERY_BYTES_MAX);
+    al_buf_init(&twice, QUERY_BYTES_MAX);
+    query_read_as(q, &once);
+    if (!al_buf_code(&once)) {
+        query *again = NULL;
+        al_err err = {0};
+        CHECK(query_parse(al_buf_slice(&once), env, &again, &err) == AL_OK);
+        query_read_as(again, &twice);
+        CHECK(al_slice_eq(al_buf_slice(&once), al_buf_slice(&twice)));
+        (void)query_unref(again);
+    }
+    al_buf_done(&once);
+    al_buf_done(&twice);
+}
+
+static void check_matches(query *q, al_slice message)
+{
+    field fields[] = {
+        {AL_LIT("a"),
+         {VAL_OBJECT, AL_LIT("{\"b\":[1,\"x\",null,{\"c\":\"\\u0001\"}],\"d\":2.50}")}},
+        {AL_LIT("n"), {VAL_NUMBER, AL_LIT("5")}},
+        {AL_LIT("s"), {VAL_STRING, message}},
+        {AL_LIT("exc_info"), {VAL_STRING, AL_LIT("KeyError: 'id'")}},
+    };
+    record r = {.message = message, .fields = fields, .n_fields = 4};
+    al_slice text_field = AL_LIT("exc_info");
+    matcher *m = NULL;
+    CHECK(matcher_new(q, &text_field, 1, &m, NULL) == AL_OK);
+    al_code code = AL_OK;
+    bool is_match = matcher_matches(m, &r, &code);
+    CHECK(code == AL_OK || (code == AL_LIMIT && !is_match));
+    highlight found[50];
+    size_t n = matcher_highlights(m, &r, found, 50);
+    CHECK(n <= 50);
+    size_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        CHECK(found[i].length > 0);
+        CHECK(i == 0 || found[i].start > end);
+        end = (size_t)found[i].start + found[i].length;
+        CHECK(end <= message.len);
+    }
+    (void)matcher_free(m);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    al_slice all = {data, size};
+    size_t cut = al_slice_find(all, 0, 0);
+    al_slice text = al_slice_sub(all, 0, cut);
+    al_slice message = cut < size ? al_slice_sub(all, cut + 1, size) : all;
+    query_env env = {.is_field = is_field};
+    query *q = NULL;
+    al_err err = {0};
+    al_code c = query_parse(text, &env, &q, &err);
+    CHECK(c == err.code);
+    if (c) {
+        CHECK(!q);
+        CHECK(c == AL_LIMIT || al_slice_starts(al_cstr(err.msg), AL_LIT("column ")));
+        return 0;
+    }
+    check_reads_again(q, &env);
+    check_matches(q, message);
+    (void)query_unref(q);
+    return 0;
+}

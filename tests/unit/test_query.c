@@ -450,6 +450,25 @@ static void highlights_are_the_first_ones(void **state)
         assert_true(found[i].start == 2 * i && found[i].length == 1);
 }
 
+/* Each place costs a good part of what one match may take: one call takes no more than that. */
+static void highlights_share_their_steps(void **state)
+{
+    (void)state;
+    enum { PLACES = 200, PLACE_BYTES = 17 };
+    static uint8_t message[PLACES * PLACE_BYTES];
+    for (size_t i = 0; i < sizeof message; i++)
+        message[i] = i % PLACE_BYTES == PLACE_BYTES - 1 ? 'y' : 'a';
+    record r = {.message = {message, sizeof message}};
+    AL_CLEANUP(query_unrefp) query *q = parsed("/(a+)+c|y/", "");
+    AL_CLEANUP(matcher_freep) matcher *m = NULL;
+    assert_int_equal(matcher_new(q, NULL, 0, &m, NULL), AL_OK);
+    static highlight found[PLACES];
+    for (int i = 0; i < 2; i++) { /* and each call has its own */
+        size_t n = matcher_highlights(m, &r, found, PLACES);
+        assert_in_range(n, 1, PLACES / 2);
+    }
+}
+
 /* ---- Literals against a dumb search */
 
 static size_t dumb_match(al_slice hay, size_t at, al_slice text, bool ignores_case,
@@ -587,6 +606,27 @@ static void every_failing_allocation_is_survived(void **state)
     assert_int_equal(everything_once(), AL_OK);
 }
 
+/* Not decoding a nested value is no reason to match, under NOT neither. */
+static void a_match_without_memory_is_told(void **state)
+{
+    (void)state;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    record r = help_record(arena, AL_LIT("{\"o\":{\"s\":\"\\u0001\"}}"));
+    static const char *const queries[] = {"@o.s=\"\1\"", "NOT @o.s=\"\1\"", "@o.s!=*"};
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        AL_CLEANUP(query_unrefp) query *q = parsed(queries[i], "");
+        AL_CLEANUP(matcher_freep) matcher *m = NULL;
+        assert_int_equal(matcher_new(q, NULL, 0, &m, NULL), AL_OK);
+        al_code code = AL_OK;
+        al_mem_fail_at(1);
+        assert_false(matcher_matches(m, &r, &code));
+        al_mem_fail_at(0);
+        assert_int_equal(code, AL_NOMEM);
+        assert_int_equal(matcher_matches(m, &r, &code), i == 0);
+        assert_int_equal(code, AL_OK);
+    }
+}
+
 static void matching_allocates_nothing_after_the_first_row(void **state)
 {
     (void)state;
@@ -626,8 +666,10 @@ int main(void)
         cmocka_unit_test(leaves_match_single_values),
         cmocka_unit_test(highlights_show_where_it_stands),
         cmocka_unit_test(highlights_are_the_first_ones),
+        cmocka_unit_test(highlights_share_their_steps),
         cmocka_unit_test(literals_equal_a_dumb_search),
         cmocka_unit_test(every_failing_allocation_is_survived),
+        cmocka_unit_test(a_match_without_memory_is_told),
         cmocka_unit_test(matching_allocates_nothing_after_the_first_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

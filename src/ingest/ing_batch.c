@@ -99,11 +99,12 @@ static al_code finish(ingest_batch *b, const record *decoded, size_t bytes)
     record r = *decoded;
     if (!ing_exclude(&r, b->settings->excluded, b->settings->n_excluded, b->recs->arena))
         return AL_NOMEM;
+    if (!rec_each_path(&r, b->scratch, make_known, b))
+        return AL_NOMEM;
     record *to = rec_batch_add(b->recs);
     if (!to)
         return AL_NOMEM;
     *to = r;
-    rec_each_path(to, b->scratch, make_known, b);
     b->n++;
     b->bytes += bytes;
     return AL_OK;

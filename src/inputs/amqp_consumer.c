@@ -162,7 +162,17 @@ static void job_is_over(amqp_group *g, const amqp_job *job)
         g->recreate_wait_ns = 0;
 }
 
-/* A queue that was not empty yet is tried again later, and later still. */
+/* False, and later then, while messages come. */
+static bool is_quiet(amqp_group *g)
+{
+    int64_t quiet_ns = atomic_load(&g->delivered_ns) + AMQP_QUIET_MS * AL_NS_PER_MS;
+    if (al_mono_ns() >= quiet_ns)
+        return true;
+    atomic_store(&g->recreate_at_ns, quiet_ns);
+    return false;
+}
+
+/* A queue that was not empty yet, or is read by others, is tried again later, and later still. */
 static void recreate_later(amqp_group *g)
 {
     AL_LOCKED(&g->in->lock);
@@ -184,6 +194,8 @@ static al_code do_jobs(amqp_group *g, amqp_link *k, bool recreate, al_buf *notes
 {
     amqp_job job = {0};
     while (next_job(g, job.number, recreate, &job)) {
+        if (recreate && !is_quiet(g))
+            return AL_OK;
         if (recreate)
             wait_for_others(g);
         al_code c = amqp_topology_do(k, &job, notes, err);

@@ -171,11 +171,21 @@ static al_code group_change_locked(amqp_group *g, amqp_plan *next, al_err *err)
     return c;
 }
 
+/* Does the group still have a queue to declare anew, at a broker that is there? */
+static bool must_recreate_locked(const amqp_group *g)
+{
+    return atomic_load(&g->recreate_at_ns) != INT64_MAX && atomic_load(&g->counters.connected) > 0;
+}
+
 static bool is_settled_locked(amqp_input *in, const char *index)
 {
     for (amqp_group *g = in->groups; g; g = g->next) {
         uint64_t version = atomic_load(&g->version);
-        for (amqp_consumer *c = g->consumers; c && strcmp(g->index, index) == 0; c = c->next)
+        if (strcmp(g->index, index) != 0)
+            continue;
+        if (must_recreate_locked(g))
+            return false;
+        for (amqp_consumer *c = g->consumers; c; c = c->next)
             if (!c->has_ended &&
                 (atomic_load(&c->must_stop) || (c->settled < version && c->failed < version)))
                 return false;

@@ -233,6 +233,7 @@ static void count(group *g)
     store *st = g->st;
     atomic_fetch_add(&st->frames_appended, 1);
     atomic_fetch_add(&st->records_appended, g->n_rows);
+    atomic_fetch_add(&st->bytes_written, st->frame.len);
     atomic_store(&st->syncs, wal_syncs(st->wal));
 }
 

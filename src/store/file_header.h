@@ -10,7 +10,7 @@ typedef struct file_header {
     uint32_t magic; /* FMT_MAGIC_... */
     uint8_t store_id[STORE_ID_BYTES];
     uint64_t file_id;
-    uint32_t index_id;
+    uint32_t index_id;    /* log: number of the file that prev_end speaks of, 0 none */
     uint64_t first_frame; /* log only */
     uint64_t prev_end;    /* log only */
 } file_header;

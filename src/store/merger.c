@@ -385,9 +385,14 @@ static bool take_wish(store *st)
     return wish;
 }
 
+/* Whoever asked for compact is told; asked again, it is tried again. */
 static void note_failure(store *st, const al_err *err)
 {
     AL_LOCKED(&st->lock);
+    for (size_t i = 0; i < st->n_indexes; i++) {
+        st->indexes[i]->compact_frame = 0;
+        st->indexes[i]->wants_wide = false;
+    }
     st->merge_failures++;
     st->merge_err = *err;
     (void)pthread_cond_broadcast(&st->changed);
@@ -399,9 +404,10 @@ static bool next_job(store *st, job *j, int64_t not_before)
     AL_LOCKED(&st->lock);
     while (!atomic_load(&st->is_ending)) {
         int64_t deadline = INT64_MAX;
-        if (al_mono_ns() < not_before) {
+        if (al_mono_ns() < not_before && !st->wants_try_now) {
             deadline = not_before;
         } else {
+            st->wants_try_now = false;
             pick_job_locked(st, j, &deadline);
             if (j->ix || st->wants_forget)
                 return true;
@@ -423,6 +429,8 @@ void *merger_run(void *store_ptr)
             return NULL;
         al_code c = j.ix ? run_job(st, &j, &err) : AL_OK;
         job_done(&j);
+        if (c && c != AL_CANCELLED)
+            note_failure(st, &err);
         if (!c && take_wish(st)) {
             c = forget_covered(st, &err);
             if (c) {
@@ -431,7 +439,6 @@ void *merger_run(void *store_ptr)
             }
         }
         if (c && c != AL_CANCELLED) {
-            note_failure(st, &err);
             not_before = al_mono_ns() + retry_ns;
             retry_ns = AL_MIN(retry_ns * 2, RETRY_MAX_NS);
         } else if (!c) {

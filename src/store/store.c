@@ -78,6 +78,7 @@ static void wish_locked(store *st, const sindex *ix)
         st->indexes[i]->compact_frame = st->end.frame;
         st->indexes[i]->wants_wide = true;
     }
+    st->wants_try_now = true;
     (void)pthread_cond_broadcast(&st->changed);
 }
 

@@ -118,8 +118,9 @@ struct store {
     uint64_t log_first;  /* oldest frame in the log */
     uint64_t log_bytes;
     uint64_t merge_failures;
-    al_err merge_err;  /* the last */
-    bool wants_forget; /* covered log files may exist */
+    al_err merge_err;   /* the last */
+    bool wants_try_now; /* compact does not wait for a merger that backs off */
+    bool wants_forget;  /* covered log files may exist */
 
     /* ---- committer only (after open) */
     wal *wal;

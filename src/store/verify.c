@@ -138,7 +138,8 @@ static al_code check_segment(check *k, const seg_summary *s, al_err *err)
         return al_fail(err, AL_NOMEM, "verify");
     k->sum.n_segments++;
     if (s->is_quarantined) {
-        tell(k, true, seg_name(seg), "set aside as damaged: %" PRIu64 " rows are missing", s->n_rows);
+        tell(k, true, seg_name(seg), "set aside as damaged: %" PRIu64 " rows are missing",
+             s->n_rows);
         return AL_OK;
     }
     al_code c = seg_index_get(seg, &ix, err);

@@ -67,17 +67,18 @@ static al_code write_header(wal *w, int fd, const file_header *h, al_err *err)
     return c;
 }
 
-/* Where the newest file that holds frames ends; 0 when there is none. */
-static uint64_t end_of_frames(const wal *w)
+/* The newest file that may hold frames; NULL when there is none. */
+static const wal_file *file_before(const wal *w)
 {
     for (size_t i = w->n_files; i-- > 0;)
-        if (w->files[i].last_seq >= w->files[i].first_seq)
-            return w->files[i].bytes;
-    return 0;
+        if (!w->files[i].is_empty)
+            return &w->files[i];
+    return NULL;
 }
 
 al_code wal_rotate(wal *w, al_err *err)
 {
+    const wal_file *prev = file_before(w);
     wal_file next = {.number = ++w->number_max,
                      .first_seq = w->seq + 1,
                      .last_seq = w->seq,
@@ -85,7 +86,8 @@ al_code wal_rotate(wal *w, al_err *err)
     file_header h = {.magic = FMT_MAGIC_LOG,
                      .file_id = next.number,
                      .first_frame = next.first_seq,
-                     .prev_end = end_of_frames(w)};
+                     .index_id = prev ? (uint32_t)prev->number : 0,
+                     .prev_end = prev ? prev->bytes : 0};
     memcpy(h.store_id, w->store_id, sizeof h.store_id);
     char name[NAME_BYTES];
     names_format(name, NAME_LOG, next.number);

@@ -8,7 +8,8 @@ typedef struct wal_file {
     uint64_t last_seq;  /* first_seq - 1: none */
     uint64_t bytes;     /* that count: up to the end of its last whole frame */
     bool has_marks;
-    bool is_bad; /* damaged: becomes *.bad instead of being deleted */
+    bool is_empty; /* found without frames: its creation may have been cut off */
+    bool is_bad;   /* damaged: becomes *.bad instead of being deleted */
 } wal_file;
 
 enum { WAL_FILES_MAX = 1 << 20 };

@@ -1,8 +1,9 @@
 /* Reads the log at open.
  * Invariants: (1) frames reach the visitor in ascending sequence, each once; (2) the newest file
  * may end torn: what lies behind its last whole frame was never acknowledged, unless a later header
- * there calls the bad place synced; (3) an older file counts up to where its successor says, and
- * all of that must be whole; (4) a file without frames never mattered. */
+ * there calls the bad place synced; (3) a file counts up to where a successor's header says, and
+ * all of that must be whole; (4) a file without frames never mattered, but its header may speak of
+ * the file before. */
 #include "store/wal.h"
 
 #include <assert.h>
@@ -49,7 +50,7 @@ typedef struct reading {
     int fd;
     uint64_t at;
     uint64_t limit; /* bytes that count */
-    bool is_newest;
+    bool may_be_torn;
 } reading;
 
 static void tell_damage(const replay *p, reading *f, const char *why)
@@ -96,7 +97,7 @@ static al_code read_header(const wal *w, int fd, log_file *f, al_err *err)
     al_slice head = {bytes, sizeof bytes};
     c = file_header_decode(head, FMT_MAGIC_LOG, &f->header, err);
     if (!c)
-        c = file_header_check(&f->header, w->store_id, 0, f->number, err);
+        c = file_header_check(&f->header, w->store_id, f->header.index_id, f->number, err);
     f->has_header = c == AL_OK;
     return c == AL_CORRUPT ? AL_OK : c; /* judged when its frames are known */
 }
@@ -213,7 +214,7 @@ static al_code scan_ahead(replay *p, const reading *f, uint64_t *ret_at, frame_h
 static al_code skip_bad(replay *p, reading *f, const char *why, al_err *err)
 {
     uint64_t bad_at = f->at;
-    bool must_be_whole = !f->is_newest;
+    bool must_be_whole = !f->may_be_torn;
     reading probe = *f;
     al_code c;
     for (;;) {
@@ -266,7 +267,7 @@ static al_code read_frames(replay *p, reading *f, al_err *err)
     return AL_OK;
 }
 
-static al_code read_file(replay *p, const log_file *file, uint64_t limit, bool is_newest,
+static al_code read_file(replay *p, const log_file *file, uint64_t limit, bool may_be_torn,
                          al_err *err)
 {
     const al_io *io = p->w->io;
@@ -276,7 +277,7 @@ static al_code read_file(replay *p, const log_file *file, uint64_t limit, bool i
                       .first_seq = p->expected,
                       .last_seq = p->expected - 1,
                       .bytes = FMT_HEADER_BYTES};
-    reading f = {.file = file, .at = FMT_HEADER_BYTES, .is_newest = is_newest};
+    reading f = {.file = file, .at = FMT_HEADER_BYTES, .may_be_torn = may_be_torn};
     names_format(f.name, NAME_LOG, file->number);
     f.entry = wal_add_file(p->w, &entry);
     if (!f.entry)
@@ -306,14 +307,14 @@ static bool is_without_frames(const log_file *f)
 
 static al_code read_files(replay *p, al_err *err)
 {
-    size_t newest = p->n_found; /* the last whose creation was finished */
+    size_t newest = 0;
     for (size_t i = 0; i < p->n_found; i++)
-        if (p->found[i].has_header || !is_without_frames(&p->found[i]))
+        if (!is_without_frames(&p->found[i]))
             newest = i;
     for (size_t i = 0; i < p->n_found; i++) {
         const log_file *file = &p->found[i];
         if (is_without_frames(file)) {
-            wal_file entry = {.number = file->number, .bytes = file->bytes};
+            wal_file entry = {.number = file->number, .bytes = file->bytes, .is_empty = true};
             if (file->has_header && file->header.first_frame > p->w->seq)
                 p->w->seq = file->header.first_frame - 1;
             entry.first_seq = p->w->seq + 1;
@@ -324,9 +325,9 @@ static al_code read_files(replay *p, al_err *err)
         }
         uint64_t limit = UINT64_MAX;
         for (size_t k = i + 1; k < p->n_found && limit == UINT64_MAX; k++)
-            if (p->found[k].has_header && p->found[k].header.prev_end)
+            if (p->found[k].has_header && p->found[k].header.index_id == (uint32_t)file->number)
                 limit = p->found[k].header.prev_end;
-        al_code c = read_file(p, file, limit, i == newest, err);
+        al_code c = read_file(p, file, limit, limit == UINT64_MAX && i == newest, err);
         if (c) {
             char name[NAME_BYTES];
             names_format(name, NAME_LOG, file->number);

@@ -130,9 +130,8 @@ static void check_cut(const life *l, const lines *sorted, size_t at, uint64_t se
     char path[300];
     al_err err = {0};
     tmpdir_init(&dir, "cut");
-    assert_int_equal(crash_io_cut(l->disk, at, seed, tmpdir_join(&dir, "d", path, sizeof path),
-                                  &err),
-                     AL_OK);
+    assert_int_equal(
+        crash_io_cut(l->disk, at, seed, tmpdir_join(&dir, "d", path, sizeof path), &err), AL_OK);
     store_verified v = {0};
     if (store_verify(path, NULL, tell, NULL, &v, &err) == AL_OK && v.n_damaged) {
         char what[200];

@@ -92,18 +92,24 @@ static al_code fail_write_at(const al_io *io, int fd, const void *bytes, size_t 
     return al_fail_errno(err, "write %zu bytes (made to fail)", n);
 }
 
+static bool skips_sync(const al_io *io)
+{
+    const fail_io *f = io->ctx;
+    return f->skips_sync;
+}
+
 static al_code fail_sync(const al_io *io, int fd, al_err *err)
 {
     if (fails(io, false))
         return al_fail_errno(err, "sync (made to fail)");
-    return below(io)->sync(below(io), fd, err);
+    return skips_sync(io) ? AL_OK : below(io)->sync(below(io), fd, err);
 }
 
 static al_code fail_sync_dir(const al_io *io, int dir, al_err *err)
 {
     if (fails(io, false))
         return al_fail_errno(err, "sync of a directory (made to fail)");
-    return below(io)->sync_dir(below(io), dir, err);
+    return skips_sync(io) ? AL_OK : below(io)->sync_dir(below(io), dir, err);
 }
 
 static al_code fail_file_bytes(const al_io *io, int fd, uint64_t *ret_bytes, al_err *err)

@@ -1,6 +1,6 @@
 /* See rows.h. The hash is FNV-1a: equal content gives equal hashes, and a chance of 2^-64 to miss a
  * difference is none to worry about. */
-#include "property/rows.h"
+#include "support/rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,309 @@
+/* Goal: blocks give back what was put in, and every damaged or cut block is noticed. Method: random
+ * records; every truncation on a heap copy of its own; flipped bytes with a repaired header. */
+#include "unit/store_help.h"
+
+#include "base/checked.h"
+#include "store/block.h"
+#include "store/codec/packed.h"
+#include "store/codec/refs.h"
+#include "store/positions.h"
+
+static const block_want everything = {.is_all = true};
+
+/* Decodes all there is; false when something does not check out. */
+static bool reads_whole(block_view *v, al_slice bytes)
+{
+    al_err err;
+    if (block_view_open_slice(v, bytes, &err))
+        return false;
+    for (uint32_t row = 0; row < block_view_info(v)->n_rows; row++) {
+        record r;
+        if (block_view_record(v, row, &everything, &r, &err))
+            return false;
+    }
+    return true;
+}
+
+static void blocks_give_records_back(void **state)
+{
+    (void)state;
+    block_builder *b = block_builder_new();
+    block_view *v = block_view_new();
+    gen_stream g = gen_stream_of(rng_env("ALCO_SEED", 11));
+    g.odd_percent = 30;
+    for (size_t n = 1; n < 600; n = n * 3 + 1) {
+        rec_batch *batch = gen_batch(&g, n);
+        lines expected;
+        lines got;
+        lines_init(&expected);
+        lines_init(&got);
+        uint64_t id = 0;
+        for (size_t i = 0; i < batch->n; i++) {
+            id = AL_MAX(id + 1, (uint64_t)batch->recs[i].time_ns);
+            batch->recs[i].id = id;
+            assert_int_equal(block_builder_add(b, &batch->recs[i]), AL_OK);
+            lines_add(&expected, &batch->recs[i]);
+        }
+        al_buf out;
+        al_buf_init(&out, SIZE_MAX);
+        block_info info;
+        al_err err;
+        assert_int_equal(block_builder_encode(b, &out, &info, &err), AL_OK);
+        assert_int_equal(block_view_open_slice(v, al_buf_slice(&out), &err), AL_OK);
+        assert_int_equal(info.n_rows, batch->n);
+        assert_true(info.max_id == id);
+        for (uint32_t row = 0; row < info.n_rows; row++) {
+            record r;
+            assert_int_equal(block_view_record(v, row, &everything, &r, &err), AL_OK);
+            assert_true(r.id == batch->recs[row].id);
+            lines_add(&got, &r);
+            uint32_t found = 0;
+            assert_int_equal(block_view_find(v, r.id, &found, &err), AL_OK);
+            assert_int_equal(found, row);
+        }
+        assert_true(lines_equal(&got, &expected));
+        lines_done(&got);
+        lines_done(&expected);
+        al_buf_done(&out);
+        (void)rec_batch_free(batch);
+    }
+    (void)block_view_free(v);
+    (void)block_builder_free(b);
+}
+
+/* A small block with every kind of column. */
+static void small_block(al_buf *out)
+{
+    static const field fields[] = {
+        {{(const uint8_t *)"level", 5}, {VAL_STRING, {(const uint8_t *)"INFO", 4}}},
+        {{(const uint8_t *)"n", 1}, {VAL_NUMBER, {(const uint8_t *)"1e3", 3}}},
+        {{(const uint8_t *)"gone", 4}, {VAL_NULL, {NULL, 0}}},
+        {{(const uint8_t *)"o", 1}, {VAL_OBJECT, {(const uint8_t *)"{\"a\":[]}", 8}}},
+    };
+    block_builder *b = block_builder_new();
+    for (uint64_t i = 0; i < 40; i++) {
+        record r = {.id = 1000 + i * 3,
+                    .time_ns = i % 5 == 1 ? 1000 + (int64_t)i * 3 - 1 : 1000 + (int64_t)i * 3,
+                    .message = al_cstr(i % 2 ? "the quick brown fox" : "jumps over"),
+                    .fields = fields + i % 3,
+                    .n_fields = (uint32_t)(i % 2 + 1)};
+        assert_int_equal(block_builder_add(b, &r), AL_OK);
+    }
+    block_info info;
+    assert_int_equal(block_builder_encode(b, out, &info, NULL), AL_OK);
+    (void)block_builder_free(b);
+}
+
+static void every_cut_is_noticed(void **state)
+{
+    (void)state;
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    small_block(&out);
+    block_view *v = block_view_new();
+    assert_true(reads_whole(v, al_buf_slice(&out)));
+    for (size_t cut = 0; cut < out.len; cut++) {
+        uint8_t *copy = malloc(cut ? cut : 1);
+        memcpy(copy, out.ptr, cut);
+        assert_false(reads_whole(v, (al_slice){copy, cut}));
+        free(copy);
+    }
+    (void)block_view_free(v);
+    al_buf_done(&out);
+}
+
+static void every_flipped_byte_is_noticed(void **state)
+{
+    (void)state;
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    small_block(&out);
+    block_view *v = block_view_new();
+    for (size_t at = 0; at < out.len; at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            out.ptr[at] ^= (uint8_t)(1U << bit);
+            assert_false(reads_whole(v, al_buf_slice(&out)));
+            out.ptr[at] ^= (uint8_t)(1U << bit);
+        }
+    }
+    assert_true(reads_whole(v, al_buf_slice(&out)));
+    (void)block_view_free(v);
+    al_buf_done(&out);
+}
+
+static void a_block_says_when_it_is_full(void **state)
+{
+    (void)state;
+    block_builder *b = block_builder_new();
+    char name[16];
+    uint32_t rows = 0;
+    al_code c = AL_OK;
+    while (!c) { /* each row has a name of its own: cells are bounded */
+        (void)snprintf(name, sizeof name, "f%u", rows);
+        field f = {al_cstr(name), {VAL_NULL, {0}}};
+        record r = {.id = rows + 1, .fields = &f, .n_fields = 1};
+        c = block_builder_add(b, &r);
+        rows += c == AL_OK;
+    }
+    assert_int_equal(c, AL_AGAIN);
+    assert_true((uint64_t)rows * rows <= BLOCK_CELLS_MAX);
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    block_info info;
+    al_err err;
+    assert_int_equal(block_builder_encode(b, &out, &info, &err), AL_OK);
+    block_view *v = block_view_new();
+    assert_true(reads_whole(v, al_buf_slice(&out)));
+    assert_int_equal(block_builder_rows(b), 0);
+    for (rows = 0, c = AL_OK; !c; rows += c == AL_OK) {
+        record r = {.id = rows + 1};
+        c = block_builder_add(b, &r);
+    }
+    assert_int_equal(rows, BLOCK_ROWS_MAX);
+    block_builder_clear(b);
+    /* One row may be larger than what a block otherwise holds. */
+    size_t huge = BLOCK_RAW_BYTES * 2;
+    uint8_t *text = calloc(1, huge);
+    record r = {.id = 1, .message = {text, huge}};
+    assert_int_equal(block_builder_add(b, &r), AL_OK);
+    r.id = 2;
+    assert_int_equal(block_builder_add(b, &r), AL_AGAIN);
+    free(text);
+    al_buf_done(&out);
+    (void)block_view_free(v);
+    (void)block_builder_free(b);
+}
+
+static void without_memory_nothing_breaks(void **state)
+{
+    (void)state;
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    small_block(&out);
+    for (unsigned long n = 1;; n++) {
+        al_mem_fail_at(n);
+        block_view *v = block_view_new();
+        bool ok = v && reads_whole(v, al_buf_slice(&out));
+        bool failed = al_mem_calls() >= n;
+        al_mem_fail_at(0);
+        (void)block_view_free(v);
+        assert_true(ok == !failed);
+        if (!failed)
+            break;
+    }
+    al_buf_done(&out);
+}
+
+/* ---- Codecs */
+
+static void references_come_back(void **state)
+{
+    (void)state;
+    rng r = rng_of(rng_env("ALCO_SEED", 3));
+    for (uint32_t n_values = 1; n_values < 100000; n_values *= 7) {
+        uint32_t n = n_values + (uint32_t)rng_below(&r, 1000);
+        uint32_t *values = malloc(n * sizeof *values);
+        uint32_t *got = malloc(n * sizeof *got);
+        uint32_t next = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            bool is_new =
+                next == 0 || (next < n_values && (n - i <= n_values - next || rng_chance(&r, 50)));
+            values[i] = is_new ? next : (uint32_t)rng_below(&r, next);
+            next += is_new;
+        }
+        al_buf b;
+        al_buf_init(&b, SIZE_MAX);
+        refs_encode(values, n, &b);
+        al_rd rd = al_rd_of(al_buf_slice(&b));
+        refs_decode(&rd, n, next, got);
+        assert_false(rd.bad);
+        assert_int_equal(rd.left, 0);
+        assert_memory_equal(values, got, n * sizeof *values);
+        rd = al_rd_of(al_slice_sub(al_buf_slice(&b), 0, b.len - 1));
+        refs_decode(&rd, n, next, got);
+        assert_true(rd.bad);
+        rd = al_rd_of(al_buf_slice(&b));
+        refs_decode(&rd, n, next + 1, got); /* a value that nothing refers to */
+        assert_true(rd.bad);
+        al_buf_done(&b);
+        free(values);
+        free(got);
+    }
+}
+
+static void packed_parts_come_back(void **state)
+{
+    (void)state;
+    packer *p = packer_new();
+    rng r = rng_of(5);
+    for (size_t len = 0; len < 5000; len = len * 2 + 1) {
+        uint8_t *raw = malloc(len + 1);
+        uint8_t *got = malloc(len + 1);
+        for (size_t i = 0; i < len; i++)
+            raw[i] = (uint8_t)(len % 2 ? rng_next(&r) : 'x');
+        al_buf out;
+        al_buf_init(&out, SIZE_MAX);
+        packed d;
+        al_err err;
+        assert_int_equal(packed_store(p, (al_slice){raw, len}, &out, &d), AL_OK);
+        assert_true(d.stored_bytes <= d.raw_bytes);
+        assert_int_equal(packed_load(p, &d, al_buf_slice(&out), got, &err), AL_OK);
+        assert_memory_equal(raw, got, len);
+        if (len) {
+            out.ptr[0] ^= 1;
+            assert_int_equal(packed_load(p, &d, al_buf_slice(&out), got, &err), AL_CORRUPT);
+        }
+        al_buf_done(&out);
+        free(raw);
+        free(got);
+    }
+    (void)packer_free(p);
+}
+
+static void positions_come_back_and_cuts_are_noticed(void **state)
+{
+    (void)state;
+    pos_builder b;
+    pos_builder_init(&b);
+    rng r = rng_of(8);
+    uint32_t n = 0;
+    for (; n < 500; n++)
+        assert_int_equal(pos_builder_add(&b, rng_below(&r, 3) ? 7 : rng_below(&r, 4), n), AL_OK);
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    positions_encode(b.runs, b.n, &out);
+    positions *p = NULL;
+    al_err err;
+    assert_int_equal(positions_decode(al_buf_slice(&out), n, &p, &err), AL_OK);
+    size_t n_runs;
+    const pos_run *runs = positions_runs(p, &n_runs);
+    assert_int_equal(n_runs, b.n);
+    for (size_t i = 0; i < n_runs; i++)
+        assert_true(runs[i].frame == b.runs[i].frame && runs[i].row == b.runs[i].row &&
+                    runs[i].first_row == b.runs[i].first_row && runs[i].n_rows == b.runs[i].n_rows);
+    (void)positions_unref(p);
+    for (size_t cut = 0; cut < out.len; cut++) {
+        uint8_t *copy = malloc(cut ? cut : 1);
+        memcpy(copy, out.ptr, cut);
+        assert_int_equal(positions_decode((al_slice){copy, cut}, n, &p, &err), AL_CORRUPT);
+        free(copy);
+    }
+    assert_int_equal(positions_decode(al_buf_slice(&out), n + 1, &p, &err), AL_CORRUPT);
+    al_buf_done(&out);
+    pos_builder_done(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_give_records_back),
+        cmocka_unit_test(every_cut_is_noticed),
+        cmocka_unit_test(every_flipped_byte_is_noticed),
+        cmocka_unit_test(a_block_says_when_it_is_full),
+        cmocka_unit_test(without_memory_nothing_breaks),
+        cmocka_unit_test(references_come_back),
+        cmocka_unit_test(packed_parts_come_back),
+        cmocka_unit_test(positions_come_back_and_cuts_are_noticed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

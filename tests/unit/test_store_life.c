@@ -1,0 +1,581 @@
+/* Goal: what happens to a store over time: retention, marks and fields over restarts, a full disk,
+ * damage, a log that does not grow. Method: an injected clock and I/O table; conditions are waited
+ * for, never slept for. */
+#include "store_help.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/thread.h"
+#include "support/fail_io.h"
+
+static const int64_t day0 = 20600 * AL_NS_PER_DAY; /* in 2026 */
+
+static int64_t clock_of(void *ctx)
+{
+    return *(int64_t *)ctx;
+}
+
+typedef struct world {
+    tmpdir dir;
+    int64_t now;
+    store_options o;
+} world;
+
+static void world_init(world *w)
+{
+    tmpdir_init(&w->dir, "life");
+    w->now = day0 + AL_NS_PER_DAY / 2;
+    w->o = (store_options){
+        .path = w->dir.path, .idle_ns = -1, .now_ns = clock_of, .now_ctx = &w->now};
+}
+
+static void tell(void *ctx, const store_finding *f)
+{
+    if (f->is_damage)
+        ++*(unsigned *)ctx;
+}
+
+static unsigned n_damaged(const char *path)
+{
+    unsigned n = 0;
+    store_verified v;
+    al_err err = {0};
+    assert_int_equal(store_verify(path, NULL, tell, &n, &v, &err), AL_OK);
+    assert_int_equal(v.n_damaged, n);
+    return n;
+}
+
+static void keep(engine *e, uint32_t intervals, uint64_t max_bytes)
+{
+    eng_index_settings s = {.name = "logs", .intervals = intervals, .max_bytes = max_bytes};
+    al_err err;
+    assert_int_equal(engine_index_open(e, &s, &err), AL_OK);
+}
+
+/* A number in the name of a file, how many files end so. */
+static unsigned n_files(const char *path, const char *suffix)
+{
+    unsigned n = 0;
+    DIR *d = opendir(path);
+    for (const struct dirent *f; d && (f = readdir(d));)
+        n += al_slice_ends(al_cstr(f->d_name), al_cstr(suffix));
+    if (d)
+        (void)closedir(d);
+    return n;
+}
+
+/* ---- Retention */
+
+static void segments_expire_by_their_last_arrival(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    engine *e = must_open(&w.o, NULL);
+    keep(e, 3, 0);
+    for (int day = 0; day < 6; day++) {
+        must_append(e, "logs", batch_of(w.now, "in time"));
+        must_append(e, "logs", batch_of(w.now - 20 * AL_NS_PER_DAY, "a clock that stands"));
+        must_append(e, "logs", batch_of(w.now + 300 * AL_NS_PER_DAY, "a clock that runs"));
+        must_compact(e, "logs");
+        w.now += AL_NS_PER_DAY;
+    }
+    w.now -= AL_NS_PER_DAY; /* day 5: arrivals of days 2..5 are kept (older than 3 days: gone) */
+    keep(e, 3, 0);
+    assert_true(stats_of(e, "logs").records == 4 * 3);
+    assert_int_equal(n_files(w.dir.path, ".seg"), 0); /* they stand one below */
+    (void)engine_close(e);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    e = must_open(&w.o, NULL);
+    keep(e, 1, 0);
+    assert_true(stats_of(e, "logs").records == 2 * 3);
+    (void)engine_close(e);
+    tmpdir_done(&w.dir);
+}
+
+static void beyond_max_bytes_the_oldest_go_but_never_todays(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    engine *e = must_open(&w.o, NULL);
+    keep(e, 300, 0);
+    for (int day = 0; day < 4; day++) {
+        must_append(e, "logs", batch_of(w.now, "a message"));
+        must_compact(e, "logs");
+        w.now += AL_NS_PER_DAY;
+    }
+    w.now -= AL_NS_PER_DAY;
+    uint64_t bytes = stats_of(e, "logs").bytes;
+    keep(e, 300, bytes * 3 / 4 + 8);
+    eng_index_stats s = stats_of(e, "logs");
+    assert_true(s.records == 3);
+    assert_true(s.first_ns == day0 + AL_NS_PER_DAY * 3 / 2);
+    keep(e, 300, 1);
+    assert_true(stats_of(e, "logs").records == 1);
+    (void)engine_close(e);
+    tmpdir_done(&w.dir);
+}
+
+static void positions_are_given_up_after_an_hour_and_ten_minutes(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    char path[300];
+    engine *e = must_open(&w.o, NULL);
+    keep(e, 30, 0);
+    must_append(e, "logs", batch_of(w.now, "first"));
+    must_compact(e, "logs");
+    (void)tmpdir_join(&w.dir, "store/1", path, sizeof path);
+    w.now += 60 * 60 * AL_NS_PER_S;
+    keep(e, 30, 0);
+    assert_int_equal(n_files(path, ".pos"), 1);
+    w.now += 11 * 60 * AL_NS_PER_S;
+    keep(e, 30, 0);
+    assert_int_equal(n_files(path, ".pos"), 0);
+    assert_true(stats_of(e, "logs").records == 1);
+    (void)engine_close(e);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    tmpdir_done(&w.dir);
+}
+
+/* ---- Hooks */
+
+typedef struct hooked {
+    al_buf marks;    /* as mark() told them, each followed by a comma */
+    al_buf fields;   /* index:path, each followed by a comma */
+    unsigned n_dumps;
+    unsigned n_before;
+    atomic_uint n_committed;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned n_room; /* guarded by lock */
+} hooked;
+
+static void on_mark(void *ctx, al_slice marks)
+{
+    hooked *h = ctx;
+    al_buf_slice_put(&h->marks, marks);
+    al_buf_str(&h->marks, ",");
+}
+
+static al_code on_dump(void *ctx, al_buf *out)
+{
+    hooked *h = ctx;
+    h->n_dumps++;
+    assert_true(h->n_before > 0); /* fields first, then the frames go */
+    if (h->marks.len)
+        al_buf_put(out, h->marks.ptr, h->marks.len - 1);
+    return AL_OK;
+}
+
+static void on_field(void *ctx, const char *index, al_slice path)
+{
+    hooked *h = ctx;
+    al_buf_printf(&h->fields, "%s:%.*s,", index, AL_ARG(path));
+}
+
+static al_code on_before_forget(void *ctx, al_err *err)
+{
+    (void)err;
+    ((hooked *)ctx)->n_before++;
+    return AL_OK;
+}
+
+static void on_committed(void *ctx)
+{
+    (void)atomic_fetch_add(&((hooked *)ctx)->n_committed, 1);
+}
+
+static void on_room(void *ctx)
+{
+    hooked *h = ctx;
+    AL_LOCKED(&h->lock);
+    h->n_room++;
+    (void)pthread_cond_broadcast(&h->changed);
+}
+
+static eng_hooks hooks_of(hooked *h)
+{
+    *h = (hooked){0};
+    al_buf_init(&h->marks, SIZE_MAX);
+    al_buf_init(&h->fields, SIZE_MAX);
+    (void)pthread_mutex_init(&h->lock, NULL);
+    al_cond_init(&h->changed);
+    return (eng_hooks){.ctx = h,
+                       .mark = on_mark,
+                       .marks_dump = on_dump,
+                       .field_seen = on_field,
+                       .before_forget = on_before_forget,
+                       .committed = on_committed,
+                       .has_room = on_room};
+}
+
+static void hooked_done(hooked *h)
+{
+    al_buf_done(&h->marks);
+    al_buf_done(&h->fields);
+    (void)pthread_cond_destroy(&h->changed);
+    (void)pthread_mutex_destroy(&h->lock);
+}
+
+static rec_batch *big_batch(int64_t time_ns)
+{
+    rng r = rng_of((uint64_t)time_ns);
+    rec_batch *b = rec_batch_new(time_ns);
+    for (int i = 0; i < 200; i++) {
+        record *rec = rec_batch_add(b);
+        uint8_t *text = al_arena_alloc(b->arena, 1000, 1);
+        for (int k = 0; k < 1000; k++)
+            text[k] = (uint8_t)rng_next(&r);
+        rec->time_ns = time_ns;
+        rec->message = (al_slice){text, 1000};
+    }
+    return b;
+}
+
+static void append_marked(engine *e, rec_batch *b, const char *marks)
+{
+    al_err err = {0};
+    assert_int_equal(engine_append_wait(e, "logs", b, al_cstr(marks), NULL, &err), AL_OK);
+}
+
+static bool is_text(const al_buf *b, const char *text)
+{
+    bool same = al_slice_eq(al_buf_slice(b), al_cstr(text));
+    if (!same)
+        print_error("'%.*s' is not '%s'\n", (int)b->len, (const char *)b->ptr, text);
+    return same;
+}
+
+/* Waits until the log is small: covered files are given back by a thread of the store. */
+static void wait_for_small_log(engine *e, uint64_t max)
+{
+    eng_stats s;
+    do {
+        (void)sched_yield();
+        must_compact(e, NULL);
+        engine_stats(e, &s);
+    } while (s.log_bytes > max);
+}
+
+static void marks_are_told_again_and_carried_on(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    hooked h;
+    eng_hooks hooks = hooks_of(&h);
+    engine *e = must_open(&w.o, &hooks);
+    must_index(e, "logs");
+    append_marked(e, batch_of(w.now, "one"), "a");
+    append_marked(e, NULL, "b"); /* marks only */
+    assert_true(is_text(&h.marks, "a,b,"));
+    assert_int_equal(atomic_load(&h.n_committed), 2);
+    (void)engine_close(e);
+    hooked_done(&h);
+
+    hooks = hooks_of(&h); /* from the log */
+    e = must_open(&w.o, &hooks);
+    assert_true(is_text(&h.marks, "a,b,"));
+    must_index(e, "logs");
+    append_marked(e, big_batch(w.now), "c");
+    wait_for_small_log(e, 4096);
+    assert_int_equal(h.n_dumps, 1);
+    append_marked(e, batch_of(w.now, "two"), "d");
+    (void)engine_close(e);
+    hooked_done(&h);
+
+    hooks = hooks_of(&h); /* the dump is one blob, then what came behind it */
+    e = must_open(&w.o, &hooks);
+    assert_true(is_text(&h.marks, "a,b,c,d,"));
+    (void)engine_close(e);
+    hooked_done(&h);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    tmpdir_done(&w.dir);
+}
+
+static void fields_are_told_while_their_frame_is_in_the_log(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    hooked h;
+    static const field fields[] = {
+        {{(const uint8_t *)"level", 5}, {VAL_STRING, {(const uint8_t *)"INFO", 4}}},
+        {{(const uint8_t *)"o", 1}, {VAL_OBJECT, {(const uint8_t *)"{\"a\":1}", 7}}}};
+    engine *e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    rec_batch *b = batch_of(w.now, "m");
+    b->recs[0].fields = fields;
+    b->recs[0].n_fields = 2;
+    must_append(e, "logs", b);
+    must_compact(e, "logs"); /* in a segment, and still in the log */
+    (void)engine_close(e);
+    eng_hooks hooks = hooks_of(&h);
+    e = must_open(&w.o, &hooks);
+    assert_true(is_text(&h.fields, "logs:level,logs:o.a,"));
+    must_index(e, "logs");
+    must_append(e, "logs", big_batch(w.now));
+    wait_for_small_log(e, 4096);
+    assert_true(h.n_before > 0);
+    (void)engine_close(e);
+    hooked_done(&h);
+    hooks = hooks_of(&h);
+    e = must_open(&w.o, &hooks);
+    assert_true(is_text(&h.fields, ""));
+    (void)engine_close(e);
+    hooked_done(&h);
+    tmpdir_done(&w.dir);
+}
+
+/* ---- A full disk */
+
+typedef struct outcome {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_done;
+    al_code code;
+} outcome;
+
+static void on_done(void *ctx, al_code code, const al_err *err)
+{
+    outcome *o = ctx;
+    (void)err;
+    AL_LOCKED(&o->lock);
+    o->code = code;
+    o->is_done = true;
+    (void)pthread_cond_broadcast(&o->changed);
+}
+
+static al_code append_once(engine *e, const char *message, int64_t now)
+{
+    outcome o = {0};
+    al_err err;
+    (void)pthread_mutex_init(&o.lock, NULL);
+    al_cond_init(&o.changed);
+    rec_batch *b = batch_of(now, message);
+    eng_append a = {.index = "logs", .batch = b, .done = on_done, .ctx = &o};
+    al_code c = engine_append(e, &a, &err);
+    if (c) {
+        (void)rec_batch_free(b);
+        return c;
+    }
+    AL_LOCKED(&o.lock);
+    while (!o.is_done)
+        (void)pthread_cond_wait(&o.changed, &o.lock);
+    return o.code;
+}
+
+static void wait_for_room(hooked *h, unsigned n)
+{
+    AL_LOCKED(&h->lock);
+    while (h->n_room < n)
+        (void)pthread_cond_wait(&h->changed, &h->lock);
+}
+
+static void a_full_disk_refuses_and_resumes_by_itself(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    hooked h;
+    eng_hooks hooks = hooks_of(&h);
+    fail_io f;
+    fail_io_init(&f, al_io_posix(), 0, FAIL_ONCE);
+    w.o.io = &f.io;
+    w.o.min_free_bytes = 1; /* of what is free here anything is enough; 0 is not */
+    engine *e = must_open(&w.o, &hooks);
+    must_index(e, "logs");
+    assert_int_equal(append_once(e, "before", w.now), AL_OK);
+    fail_io_arm(&f, 1, FAIL_NO_SPACE);
+    al_code c;
+    unsigned refused = 0;
+    do { /* the first may still be taken, and be refused when it finds no room */
+        c = append_once(e, "refused", w.now);
+        assert_int_equal(c, AL_AGAIN);
+    } while (++refused < 3);
+    lines got;
+    read_all(e, "logs", &got, NULL); /* reading goes on */
+    assert_int_equal(got.n, 1);
+    lines_done(&got);
+    eng_stats s;
+    engine_stats(e, &s);
+    assert_true(s.is_low_on_disk);
+    assert_int_equal(h.n_room, 0);
+    fail_io_heal(&f);
+    wait_for_room(&h, 1);
+    assert_int_equal(append_once(e, "after", w.now + 1), AL_OK);
+    (void)engine_close(e);
+    hooked_done(&h);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    w.o.io = NULL;
+    w.o.min_free_bytes = 0;
+    e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    assert_true(stats_of(e, "logs").records == 2);
+    (void)engine_close(e);
+    tmpdir_done(&w.dir);
+}
+
+/* ---- Damage */
+
+static void flip_middle_of(const char *path)
+{
+    uint8_t byte = 0;
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    off_t at = lseek(fd, 0, SEEK_END) / 3;
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 0xff;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    (void)close(fd);
+}
+
+static bool is_in(void *ctx, const eng_partial *p, const char *part)
+{
+    (void)ctx;
+    for (size_t i = 0; i < p->n; i++)
+        if (strstr(p->reasons[i].part, part))
+            return true;
+    return false;
+}
+
+static void a_damaged_segment_is_named_and_set_aside(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    char path[300];
+    engine *e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    must_append(e, "logs", big_batch(w.now));
+    must_append(e, "logs", batch_of(w.now + AL_NS_PER_DAY, "sound"));
+    must_compact(e, "logs");
+    (void)engine_close(e);
+    flip_middle_of(tmpdir_join(&w.dir, "store/1/0000000000000001.seg", path, sizeof path));
+    assert_int_equal(n_damaged(w.dir.path), 1);
+
+    e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    eng_partial partial = {0};
+    lines got;
+    read_all(e, "logs", &got, &partial);
+    assert_true(partial.n > 0);
+    assert_int_equal(got.n, 1); /* the rest is readable */
+    lines_done(&got);
+    eng_stats s;
+    do { /* the committer sets it aside */
+        (void)sched_yield();
+        engine_stats(e, &s);
+    } while (s.quarantined == 0);
+    must_compact(e, "logs"); /* behind it in the committer's queue */
+    (void)tmpdir_join(&w.dir, "store/1", path, sizeof path);
+    assert_int_equal(n_files(path, ".bad"), 2); /* .seg and .pos */
+    for (int opened = 0; opened < 2; opened++) {
+        read_all(e, "logs", &got, &partial);
+        assert_true(is_in(NULL, &partial, "0000000000000001.seg"));
+        assert_int_equal(got.n, 1);
+        lines_done(&got);
+        (void)engine_close(e);
+        e = must_open(&w.o, NULL);
+        must_index(e, "logs");
+    }
+    must_append(e, "logs", batch_of(w.now, "goes on"));
+    assert_true(stats_of(e, "logs").records == 2);
+    (void)engine_close(e);
+    tmpdir_done(&w.dir);
+}
+
+static void damage_in_the_log_costs_only_what_is_damaged(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    char path[300];
+    engine *e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    must_append(e, "logs", batch_of(w.now, "first"));
+    must_append(e, "logs", big_batch(w.now));
+    must_append(e, "logs", batch_of(w.now, "last"));
+    (void)engine_close(e);
+    flip_middle_of(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path));
+    assert_true(n_damaged(w.dir.path) > 0);
+    e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    lines got;
+    read_all(e, "logs", &got, NULL);
+    assert_int_equal(got.n, 2);
+    lines_done(&got);
+    eng_stats s;
+    engine_stats(e, &s);
+    assert_true(s.quarantined > 0);
+    wait_for_small_log(e, 64); /* the file goes, but is kept as *.bad */
+    (void)tmpdir_join(&w.dir, "store/log", path, sizeof path);
+    assert_int_equal(n_files(path, ".bad"), 1);
+    assert_true(stats_of(e, "logs").records == 2);
+    (void)engine_close(e);
+    tmpdir_done(&w.dir);
+}
+
+static void a_store_without_its_root_is_not_opened(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    char path[300];
+    engine *e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    (void)engine_close(e);
+    assert_int_equal(unlink(tmpdir_join(&w.dir, "store/1/manifest", path, sizeof path)), 0);
+    al_err err = {0};
+    assert_int_equal(store_open(&w.o, NULL, &e, &err), AL_CORRUPT);
+    assert_non_null(strstr(err.msg, "logs"));
+    assert_true(n_damaged(w.dir.path) > 0);
+    assert_int_equal(unlink(tmpdir_join(&w.dir, "store/root", path, sizeof path)), 0);
+    assert_int_equal(store_open(&w.o, NULL, &e, &err), AL_CORRUPT);
+    assert_true(n_damaged(w.dir.path) > 0);
+    tmpdir_done(&w.dir);
+}
+
+/* ---- Idle */
+
+static void an_idle_store_is_merged_and_its_log_small(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    w.o.idle_ns = 1;
+    engine *e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    for (int i = 0; i < 10; i++)
+        must_append(e, "logs", big_batch(w.now + i));
+    eng_stats s;
+    do {
+        (void)sched_yield();
+        engine_stats(e, &s);
+    } while (s.log_bytes > 64 || stats_of(e, "logs").segments == 0);
+    assert_true(s.records == 2000);
+    (void)engine_close(e);
+    tmpdir_done(&w.dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(segments_expire_by_their_last_arrival),
+        cmocka_unit_test(beyond_max_bytes_the_oldest_go_but_never_todays),
+        cmocka_unit_test(positions_are_given_up_after_an_hour_and_ten_minutes),
+        cmocka_unit_test(marks_are_told_again_and_carried_on),
+        cmocka_unit_test(fields_are_told_while_their_frame_is_in_the_log),
+        cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),
+        cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
+        cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
+        cmocka_unit_test(a_store_without_its_root_is_not_opened),
+        cmocka_unit_test(an_idle_store_is_merged_and_its_log_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -264,13 +264,17 @@ static attempt look_at_plan(amqp_consumer *me)
 }
 
 /* One connection from beginning to end. */
-static amqp_end connect_once(amqp_consumer *me, const attempt *a, bool *ret_was_ready,
+static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
                              bool *ret_was_refused, al_err *err)
 {
     AL_CLEANUP(amqp_link_dropp) amqp_link *k = NULL;
     char name[64];
     (void)snprintf(name, sizeof name, "alco index %s", me->g->index);
     al_code c = amqp_link_open(me->g->address, name, &k, err);
+    if (!c && atomic_load(&me->g->version) != a->version) {
+        (void)amqp_plan_unref(a->plan);
+        *a = look_at_plan(me);
+    }
     if (!c)
         c = set_up(me, k, a->plan, a->is_dropped, err);
     *ret_was_refused = c && c != AL_IO;
@@ -290,29 +294,41 @@ static amqp_end connect_once(amqp_consumer *me, const attempt *a, bool *ret_was_
     return end;
 }
 
+/* The last word: nobody counts on this consumer any more. False when it did the jobs of a dropped
+ * index that has been made again meanwhile. */
+static bool end_here(amqp_consumer *me)
+{
+    AL_LOCKED(&me->g->in->lock);
+    if (!must_stop(me) && !me->g->is_dropped)
+        return false;
+    me->has_ended = true;
+    (void)pthread_cond_broadcast(&me->g->in->changed);
+    return true;
+}
+
 void *amqp_consumer_run(void *arg)
 {
     amqp_consumer *me = arg;
     amqp_group *g = me->g;
     unsigned n_failures = 0;
     bool is_refused = false;
-    bool is_over = false;
     uint64_t version = 0;
-    while (!is_over) {
+    for (;;) {
         pause_before(me, n_failures, is_refused ? REFUSED_MS_MAX : AWAY_MS_MAX, version);
-        if (must_stop(me))
-            break;
+        if (must_stop(me) && end_here(me))
+            return NULL;
         attempt a = look_at_plan(me);
         if (a.version != version)
             n_failures = 0;
-        version = a.version;
         al_err err = {0};
         bool was_ready = false;
         amqp_end end = connect_once(me, &a, &was_ready, &is_refused, &err);
+        version = a.version;
         (void)amqp_plan_unref(a.plan);
         if (was_ready && end != AMQP_END_STORE)
             n_failures = 0;
-        is_over = a.is_dropped && end == AMQP_END_PLAN;
+        if (end == AMQP_END_PLAN && a.is_dropped && end_here(me))
+            return NULL;
         if (end == AMQP_END_PLAN)
             continue;
         atomic_fetch_add(&g->counters.reconnects, was_ready);
@@ -323,8 +339,4 @@ void *amqp_consumer_run(void *arg)
         else
             amqp_say(g, "%s; setting up again", err.msg);
     }
-    AL_LOCKED(&g->in->lock);
-    me->has_ended = true;
-    (void)pthread_cond_broadcast(&g->in->changed);
-    return NULL;
 }

@@ -84,6 +84,8 @@ struct amqp_input {
     /* atomic */
     atomic_bool is_stopping;
     atomic_int_fast64_t stop_deadline_ns;
+    pthread_mutex_t follow_lock; /* held from reading the catalogue until the groups follow it, so
+                                    that none follows what was read earlier */
     /* guarded by lock */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a consumer settled, failed or ended */

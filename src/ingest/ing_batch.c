@@ -27,6 +27,7 @@ struct ingest_batch {
     size_t n; /* records, also after they were handed on */
     size_t bytes;
     uint64_t notes[ING_NOTES];
+    bool has_memory; /* make_known had */
     eng_done_fn *done;
     void *ctx;
 };
@@ -78,13 +79,15 @@ static rec_visit make_known(void *ctx, al_slice path, const value *v)
         b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
         return REC_VISIT_MORE;
     }
-    if (catalog_field_seen(b->in->cat, b->ix->name, path)) {
-        (void)pathset_add(b->ix->known, path); /* without memory it is asked again */
-        return REC_VISIT_MORE;
+    al_code c = catalog_field_seen(b->in->cat, b->ix->name, path);
+    if (c == AL_LIMIT) {
+        atomic_store(&b->ix->is_full, true);
+        b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
+    } else if (c == AL_OK && !pathset_add(b->ix->known, path)) {
+        c = AL_NOMEM;
     }
-    atomic_store(&b->ix->is_full, true);
-    b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
-    return REC_VISIT_MORE;
+    b->has_memory = c != AL_NOMEM; /* an index that was dropped meanwhile has no fields */
+    return b->has_memory ? REC_VISIT_MORE : REC_VISIT_STOP;
 }
 
 static void count_notes(ingest_batch *b, unsigned notes)
@@ -99,7 +102,8 @@ static al_code finish(ingest_batch *b, const record *decoded, size_t bytes)
     record r = *decoded;
     if (!ing_exclude(&r, b->settings->excluded, b->settings->n_excluded, b->recs->arena))
         return AL_NOMEM;
-    if (!rec_each_path(&r, b->scratch, make_known, b))
+    b->has_memory = true;
+    if (!rec_each_path(&r, b->scratch, make_known, b) || !b->has_memory)
         return AL_NOMEM;
     record *to = rec_batch_add(b->recs);
     if (!to)

@@ -54,7 +54,9 @@ static al_code hook_marks_dump(void *ctx, al_buf *out)
 static void hook_field_seen(void *ctx, const char *index, al_slice path)
 {
     ingest *in = ctx;
-    (void)catalog_field_seen(in->cat, index, path); /* unknown or full: as at first sight */
+    al_code c = catalog_field_seen(in->cat, index, path);
+    (void)
+        c; /* dropped or full: as at first sight; without memory it is known again when it comes */
 }
 
 static al_code hook_before_forget(void *ctx, al_err *err)

@@ -159,6 +159,8 @@ al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns, const f
     if (!copy.ptr || rec_decode_raw(copy, &opt, b->recs->arena, &r, &notes) ||
         !append_fields(b, &r, fields, n_fields))
         return AL_NOMEM;
+    if (time_ns >= 0)
+        notes &= ~(unsigned)REC_NOTE_NO_TIME;
     count_notes(b, notes);
     return finish(b, &r, line.len);
 }

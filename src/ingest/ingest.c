@@ -3,7 +3,8 @@
  * then engine (attach opens what an earlier run only wrote down); drop = engine, then catalogue (an
  * index without records is left, and can be dropped again).
  * Locks: change_lock (over a whole change), then lock or listen_lock (short); no call into engine
- * or catalogue is made under the short ones, no listener under any. */
+ * or catalogue is made under the short ones, no listener of changes under any. Listeners for
+ * commits and room run under listen_lock: they must not block, and not come back here. */
 #include "ingest/ingest.h"
 
 #include <assert.h>

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/thread.h"
 #include "ingest/ing_exclude.h"
 #include "ingest/ing_marks.h"
 #include "ingest/ing_priv.h"
@@ -242,56 +241,19 @@ al_code ingest_submit(ingest_batch *b, eng_done_fn *done, void *ctx, al_err *err
     return c;
 }
 
-typedef struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool is_done;
-    al_code code;
-    al_err err;
-} waiter;
-
-static void wake(void *ctx, al_code code, const al_err *err)
+static al_code try_submit(void *ctx, eng_done_fn *done, void *done_ctx, al_err *err)
 {
-    waiter *w = ctx;
-    AL_LOCKED(&w->lock);
-    w->is_done = true;
-    w->code = code;
-    if (err)
-        w->err = *err;
-    (void)pthread_cond_signal(&w->changed);
-}
-
-/* on_room is shared by all; a short sleep serves the few threads that wait here. */
-static al_code submit_when_room(ingest_batch *b, waiter *w, const atomic_bool *cancel, al_err *err)
-{
-    for (;;) {
-        al_code c = ingest_submit(b, wake, w, err);
-        if (c != AL_AGAIN)
-            return c;
-        if ((cancel && atomic_load(cancel)) || atomic_load(&b->in->is_stopped))
-            return AL_CANCELLED;
-        AL_LOCKED(&w->lock);
-        (void)al_cond_wait_until(&w->changed, &w->lock, al_mono_ns() + 20 * AL_NS_PER_MS);
-    }
+    ingest_batch *b = ctx;
+    ingest *in = b->in; /* after AL_OK `b` may be gone */
+    al_code c = ingest_submit(b, done, done_ctx, err);
+    return c == AL_AGAIN && atomic_load(&in->is_stopped) ? AL_CANCELLED : c;
 }
 
 al_code ingest_submit_wait(ingest_batch *b, const atomic_bool *cancel, al_err *err)
 {
-    waiter w = {0};
-    (void)pthread_mutex_init(&w.lock, NULL);
-    al_cond_init(&w.changed);
-    al_code c = submit_when_room(b, &w, cancel, err);
-    if (c) {
+    bool is_taken = false;
+    al_code c = eng_submit_wait(try_submit, b, cancel, &is_taken, err);
+    if (!is_taken)
         (void)ingest_batch_free(b);
-    } else {
-        AL_LOCKED(&w.lock);
-        while (!w.is_done)
-            (void)pthread_cond_wait(&w.changed, &w.lock);
-        c = w.code;
-        if (c && err)
-            *err = w.err;
-    }
-    (void)pthread_cond_destroy(&w.changed);
-    (void)pthread_mutex_destroy(&w.lock);
     return c;
 }

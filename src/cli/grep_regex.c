@@ -131,7 +131,7 @@ static bool put_one(translation *t)
         t->at_start = true;
     } else if (c == '$' && (!t->is_basic || ends_here(t))) {
         al_buf_u8(t->out, c);
-    } else if (!t->is_basic && is_one_of(c, "(){}|+?")) {
+    } else if (!t->is_basic && is_one_of(c, "(){}|+?") && !(c == ')' && t->depth == 0)) {
         put_operator(t, c);
     } else {
         put_literal(t->out, c);

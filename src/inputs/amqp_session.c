@@ -42,6 +42,7 @@ enum {
     HELD_EVERY_MS = 5,
     STALLED_EVERY_MS = 200,
     IDLE_MS = 1000, /* longest wait: the library looks after heartbeats when it is called */
+    RECREATE_LOOK_MS = 50,
     FINISH_MS = 5000,
 };
 
@@ -453,7 +454,8 @@ static al_code carry_closes(session *s, int64_t now, al_err *err)
 static void recreate_when_idle(const session *s, int64_t now)
 {
     amqp_group *g = s->me->g;
-    if (now >= atomic_load(&g->recreate_at_ns) && s->last_tag == s->acked_tag)
+    if (now >= atomic_load(&g->recreate_at_ns) && s->last_tag == s->acked_tag &&
+        now >= atomic_load(&g->delivered_ns) + AMQP_QUIET_MS * AL_NS_PER_MS)
         amqp_group_renew(g);
 }
 
@@ -469,7 +471,7 @@ static int wait_ms(const session *s, int64_t now)
         int64_t due = s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS - now;
         return due <= 0 ? 0 : (int)(due / AL_NS_PER_MS) + 1;
     }
-    return IDLE_MS;
+    return atomic_load(&s->me->g->recreate_at_ns) == INT64_MAX ? IDLE_MS : RECREATE_LOOK_MS;
 }
 
 /* Sleeps until there is something to do. Notices the end of a connection that is not read. */
@@ -490,6 +492,7 @@ static al_code wait_for_more(session *s, int ms, al_err *err)
 static al_code step(session *s, al_err *err)
 {
     bool is_drained = false;
+    uint64_t tag_before = s->last_tag;
     int64_t now = al_mono_ns();
     al_code c = settle(s, err);
     if (!c && s->is_held)
@@ -509,6 +512,8 @@ static al_code step(session *s, al_err *err)
         c = carry_closes(s, now, err);
     if (c)
         return c;
+    if (s->last_tag != tag_before)
+        atomic_store(&s->me->g->delivered_ns, now);
     recreate_when_idle(s, now);
     bool has_more = may_read(s) && !is_drained;
     bool is_settled_now = s->n_way && atomic_load(&s->way[0]->is_done) && !s->way[0]->n_after;

@@ -4,10 +4,10 @@
  * nested object its compact JSON; null has none. An array is looked at element by element, nested
  * ones too; for `=` and for existing, it is also a value itself.
  * The name `message` stands for the record's message, which is no field.
- * Limits: a regular expression that ran into one makes the whole answer "does not match", not only
- * its leaf: under NOT that would turn into a match.
- * Memory: after the first rows nothing is allocated: values inside nested JSON are decoded into
- * `scratch`, which keeps its first block. */
+ * Limits: a regular expression that ran into one, or memory that ended, makes the whole answer
+ * "does not match", not only its leaf: under NOT that would turn into a match.
+ * Memory: after the first rows nothing is allocated, unless a leaf has more than
+ * SCRATCH_BLOCK_BYTES of values inside nested JSON decoded. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,22 +69,26 @@ al_code matcher_new(query *q, const al_slice *text_fields, size_t n_text_fields,
 
 /* ---- One text, one value */
 
-static bool stands_in(matcher *m, const ast_node *leaf, al_slice text, size_t from,
-                      bool takes_empty, highlight *ret, al_code *ret_code)
+/* The next place; highlights share the steps of their regular expressions. */
+static bool find_next(matcher *m, const ast_node *leaf, al_slice text, size_t from,
+                      bool takes_empty, regex_span *ret, al_code *ret_code)
 {
     const tree_node *n = tree_node_of(leaf);
-    regex_span at = {0};
-    bool is_found = n->re ? regex_find(n->re, m->regexes, text, from, takes_empty, &at, ret_code)
-                          : literal_find(n->needle, text, from, &at.start, &at.end);
-    if (is_found && ret)
-        *ret = (highlight){.start = (uint32_t)at.start, .length = (uint32_t)(at.end - at.start)};
-    return is_found;
+    return n->re ? regex_find(n->re, m->regexes, text, from, takes_empty, ret, ret_code)
+                 : literal_find(n->needle, text, from, &ret->start, &ret->end);
+}
+
+static bool stands_in(matcher *m, const ast_node *leaf, al_slice text, al_code *ret_code)
+{
+    regex_span at;
+    regex_allow(m->regexes, text.len);
+    return find_next(m, leaf, text, 0, true, &at, ret_code);
 }
 
 bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text, al_code *ret_code)
 {
     *ret_code = AL_OK;
-    return stands_in(m, leaf, text, 0, true, NULL, ret_code);
+    return stands_in(m, leaf, text, ret_code);
 }
 
 /* False when the value has no text. */
@@ -161,7 +165,7 @@ static bool holds_for(matcher *m, const ast_node *leaf, const value *v, al_code 
     if (leaf->kind == AST_COMPARE)
         return compares(leaf, v);
     al_slice text;
-    return text_of(v, &text) && stands_in(m, leaf, text, 0, true, NULL, ret_code);
+    return text_of(v, &text) && stands_in(m, leaf, text, ret_code);
 }
 
 /* ---- Fields */
@@ -189,8 +193,8 @@ static bool field_holds(matcher *m, const ast_node *leaf, const record *r, al_sl
         value message = {.type = VAL_STRING, .text = r->message};
         (void)visit(&s, &message, false);
     } else {
-        al_arena_reset(m->scratch);
-        (void)rec_values_at(r, path, m->scratch, visit, &s);
+        if (rec_values_at(r, path, m->scratch, visit, &s) == REC_NOMEM)
+            s.code = AL_NOMEM;
     }
     if (s.code)
         *ret_code = s.code;
@@ -211,7 +215,7 @@ bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v, al_c
 
 static bool text_holds(matcher *m, const ast_node *leaf, const record *r, al_code *ret_code)
 {
-    if (stands_in(m, leaf, r->message, 0, true, NULL, ret_code))
+    if (stands_in(m, leaf, r->message, ret_code))
         return true;
     for (size_t i = 0; i < m->n_text_fields && !*ret_code; i++)
         if (field_holds(m, leaf, r, m->text_fields[i], ret_code))
@@ -261,13 +265,12 @@ static size_t find_all(matcher *m, const ast_node *leaf, al_slice text, highligh
     size_t n = 0;
     al_code code = AL_OK;
     for (size_t from = 0; n < HIGHLIGHTS_MAX && from < text.len;) {
-        highlight h;
-        if (!stands_in(m, leaf, text, from, false, &h, &code) || code)
+        regex_span at;
+        if (!find_next(m, leaf, text, from, false, &at, &code) || code)
             break;
-        size_t end = (size_t)h.start + h.length;
-        if (h.length)
-            ret[n++] = h;
-        from = end > from ? end : from + 1; /* \K may lead to an empty one, an empty text too */
+        if (at.end > at.start)
+            ret[n++] = (highlight){(uint32_t)at.start, (uint32_t)(at.end - at.start)};
+        from = AL_MAX(at.end, from + 1); /* \K may lead to an empty one, an empty text too */
     }
     return n;
 }
@@ -339,6 +342,7 @@ size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t ma
         .of_leaf = m->found + HIGHLIGHTS_MAX,
         .room = m->found + (size_t)2 * HIGHLIGHTS_MAX,
     };
+    regex_allow(m->regexes, r->message.len);
     gather(&h, m->q->root, true);
     size_t n = AL_MIN(h.n, max);
     if (n)

@@ -46,8 +46,9 @@ typedef struct matcher matcher;
 AL_CHECK al_code matcher_new(query *q, const al_slice *text_fields, size_t n_text_fields,
                              matcher **ret, al_err *err);
 matcher *matcher_free(matcher *m);
-/* Does the record match? AL_LIMIT in *ret_code (else AL_OK) when a regular expression ran into its
- * match limits: the answer is then false and the caller reports the result as partial. */
+/* Does the record match? In *ret_code AL_LIMIT when a regular expression ran into its match limits,
+ * AL_NOMEM when there was no memory to decode a nested value, else AL_OK. Where it is not AL_OK the
+ * answer is false and the caller reports the result as partial. */
 bool matcher_matches(matcher *m, const record *r, al_code *ret_code);
 
 typedef struct highlight {
@@ -56,7 +57,8 @@ typedef struct highlight {
 } highlight;
 enum { HIGHLIGHTS_MAX = 1000 }; /* of one message */
 /* Where the query's positive text and regular expressions stand in the message: sorted, merged,
- * not overlapping. Returns how many were written (<= max). */
+ * not overlapping. Returns how many were written (<= max). All regular expressions together may
+ * take the steps of one match; places behind them are left out, as they are without memory. */
 size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max);
 
 AL_DEFINE_CLEANUP(query, query_unref);

@@ -21,7 +21,7 @@
 #include "base/mem.h"
 
 enum {
-    STEPS_MAX = 2000000, /* of one match in guarded code: about 50 ms */
+    STEPS_MAX = 2000000, /* of matches that share them, in guarded code: about 50 ms */
     STEPS_PER_BYTE = 8,  /* more for long texts */
     BYTES_PER_STEP = 64, /* passing over so many is a step too */
     PLAIN_STEPS_MAX = 1 << 26,
@@ -43,9 +43,8 @@ struct regex_scratch {
     pcre2_match_data *data;
     pcre2_match_context *limits;
     pcre2_jit_stack *stack;
-    /* of the match under way */
-    uint64_t steps_left;
-    size_t last_at;
+    uint64_t steps_left; /* of guarded code, since regex_allow */
+    size_t last_at;      /* of the match under way */
 };
 
 static void *take(size_t size, void *ctx)
@@ -207,13 +206,17 @@ static const pcre2_code *choose(const regex *re, size_t len)
     return re->plain && steps <= PLAIN_STEPS_MAX ? re->plain : re->guarded;
 }
 
+void regex_allow(regex_scratch *s, size_t text_bytes)
+{
+    s->steps_left = STEPS_MAX + (uint64_t)text_bytes * STEPS_PER_BYTE;
+}
+
 bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, bool takes_empty,
                 regex_span *ret, al_code *ret_code)
 {
     assert(from <= text.len);
     PCRE2_SPTR subject = text.ptr ? text.ptr : (PCRE2_SPTR) "";
     uint32_t options = takes_empty ? 0 : PCRE2_NOTEMPTY;
-    s->steps_left = STEPS_MAX + (uint64_t)text.len * STEPS_PER_BYTE;
     s->last_at = from;
     int rc =
         pcre2_match(choose(re, text.len), subject, text.len, from, options, s->data, s->limits);

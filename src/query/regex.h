@@ -18,13 +18,16 @@ typedef struct regex_scratch regex_scratch;
 /* NULL without memory. */
 regex_scratch *regex_scratch_new(void);
 regex_scratch *regex_scratch_free(regex_scratch *s);
+/* Steps for the matches from here on: as many as one match in a text of this length may take. To be
+ * called before regex_find, once for matches that share their steps. */
+void regex_allow(regex_scratch *s, size_t text_bytes);
 typedef struct regex_span { /* bytes of the text, start <= end */
     size_t start;
     size_t end;
 } regex_span;
 
 /* The first match at or after byte `from`; an empty one only if `takes_empty`. False and AL_LIMIT
- * in *ret_code (otherwise untouched) when the limits ended the attempt. */
+ * in *ret_code (otherwise untouched) when the limits ended the attempt or the steps are used up. */
 bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, bool takes_empty,
                 regex_span *ret, al_code *ret_code);
 

@@ -4,7 +4,8 @@
  * and by recursion: depth is bounded, because decoding keeps nesting to REC_DEPTH_MAX and what has
  * more (damaged text from disk) is not looked into.
  * A name may hold dots itself, so at each object every prefix of the path is tried that is a name
- * there. Doubled names inside an object are all visited. */
+ * there. Doubled names inside an object are all visited.
+ * Without memory to decode a name or string the walk stops, as when a visitor stops it. */
 #include <assert.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ typedef struct finder {
     void *ctx;
     size_t n_visited;
     bool is_stopped;
+    bool is_nomem; /* then is_stopped too */
 } finder;
 
 static void visit(finder *f, const value *v, bool is_element)
@@ -52,6 +54,14 @@ static bool token_value(al_arena *scratch, const json_token *t, value *ret)
     return true;
 }
 
+/* What token_value and decode_token say, remembered. */
+static bool is_decoded(finder *f, bool has_memory)
+{
+    if (!has_memory)
+        f->is_nomem = f->is_stopped = true;
+    return has_memory;
+}
+
 /* Visits the elements of the array in front of r, those of nested arrays in their place. */
 static void visit_elements(finder *f, json_reader *r, unsigned depth)
 {
@@ -62,7 +72,7 @@ static void visit_elements(finder *f, json_reader *r, unsigned depth)
     while (!f->is_stopped && json_next(r, VAL_ARRAY, &t) == JSON_ITEM && json_peek(r, &type)) {
         if (type == VAL_ARRAY && depth < WALK_DEPTH_MAX)
             visit_elements(f, r, depth + 1);
-        else if (json_value(r, &t) && token_value(f->scratch, &t, &v))
+        else if (json_value(r, &t) && is_decoded(f, token_value(f->scratch, &t, &v)))
             visit(f, &v, true);
     }
 }
@@ -100,7 +110,7 @@ static void find_in_member(finder *f, json_reader *r, al_slice name, al_slice pa
     al_slice below = {0};
     val_type type = VAL_NULL;
     if (al_slice_eq(name, path)) {
-        if (json_value(r, &t) && token_value(f->scratch, &t, &v))
+        if (json_value(r, &t) && is_decoded(f, token_value(f->scratch, &t, &v)))
             visit_value(f, &v);
     } else if (json_peek(r, &type) && (type == VAL_OBJECT || type == VAL_ARRAY) &&
                path_below(path, name, &below)) {
@@ -122,7 +132,7 @@ static void find_inside(finder *f, json_reader *r, val_type type, al_slice path,
     json_open(r);
     while (!f->is_stopped && json_next(r, type, &t) == JSON_ITEM) {
         if (type == VAL_OBJECT) {
-            if (!decode_token(f->scratch, &t, &name))
+            if (!is_decoded(f, decode_token(f->scratch, &t, &name)))
                 return;
             find_in_member(f, r, name, path, depth);
         } else if (json_peek(r, &inner) && (inner == VAL_OBJECT || inner == VAL_ARRAY)) {
@@ -165,7 +175,7 @@ size_t rec_values_at(const record *r, al_slice path, al_arena *scratch, rec_valu
         if (json_peek(&in, &type) && is_nested(type))
             find_inside(&f, &in, type, below, 1);
     }
-    return f.n_visited;
+    return f.is_nomem ? REC_NOMEM : f.n_visited;
 }
 
 /* ---- rec_each_path */
@@ -175,6 +185,7 @@ typedef struct path_walk {
     rec_path_fn *fn;
     void *ctx;
     bool is_stopped;
+    bool is_nomem; /* then is_stopped too */
     size_t path_bytes;
     uint8_t path[REC_NAME_BYTES_MAX];
 } path_walk;
@@ -210,8 +221,10 @@ static size_t walk_members(path_walk *w, json_reader *r, unsigned depth)
         al_slice name;
         size_t before = w->path_bytes;
         n++;
-        if (!decode_token(w->scratch, &t, &name))
+        if (!decode_token(w->scratch, &t, &name)) {
+            w->is_nomem = w->is_stopped = true;
             return n;
+        }
         json_reader inside = *r; /* an array is visited whole, then looked into */
         if (!push_name(w, name) || (type == VAL_OBJECT && depth >= WALK_DEPTH_MAX)) {
             (void)json_value(r, &t);
@@ -220,7 +233,11 @@ static size_t walk_members(path_walk *w, json_reader *r, unsigned depth)
             v = (value){VAL_OBJECT, AL_LIT("{}")};
             if (n_inside == 0 && !r->error && !w->is_stopped)
                 visit_path(w, &v);
-        } else if (json_value(r, &t) && token_value(w->scratch, &t, &v)) {
+        } else if (json_value(r, &t)) {
+            if (!token_value(w->scratch, &t, &v)) {
+                w->is_nomem = w->is_stopped = true;
+                return n;
+            }
             visit_path(w, &v);
             if (type == VAL_ARRAY && !w->is_stopped && memchr(v.text.ptr, '{', v.text.len))
                 walk_elements(w, &inside, depth + 1);
@@ -273,15 +290,17 @@ static void walk_field(path_walk *w, const field *f)
         walk_elements(w, &r, 1);
 }
 
-void rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx)
+bool rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx)
 {
     path_walk w;
     w.scratch = scratch;
     w.fn = fn;
     w.ctx = ctx;
     w.is_stopped = false;
+    w.is_nomem = false;
     w.path_bytes = 0;
     al_arena_reset(scratch);
     for (uint32_t i = 0; i < r->n_fields && !w.is_stopped; i++)
         walk_field(&w, &r->fields[i]);
+    return !w.is_nomem;
 }

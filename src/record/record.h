@@ -17,10 +17,10 @@ typedef enum val_type {
     VAL_NUMBER, /* text: the spelling as sent, also NaN, Infinity and -Infinity */
     VAL_STRING, /* text: the decoded bytes; may be bad UTF-8 (a lone surrogate is its three WTF-8
                    bytes) */
-    VAL_ARRAY,  /* text: compact JSON: no white space outside strings, strings with the fewest
-                   escapes */
-    VAL_OBJECT, /* (only \" \\ and control characters), key order, doubled keys and numbers as sent
-                 */
+    /* text of both: compact JSON, without white space outside strings; strings with the fewest
+     * escapes (only \" \\ and control characters); key order, doubled keys and numbers as sent */
+    VAL_ARRAY,
+    VAL_OBJECT,
 } val_type;
 
 typedef struct value {
@@ -62,21 +62,22 @@ typedef enum rec_visit { REC_VISIT_MORE, REC_VISIT_STOP } rec_visit;
 typedef rec_visit rec_value_fn(void *ctx, const value *v, bool is_element);
 
 /* Calls `fn` for each value at `path`, in order: a null too (a null field exists), an array itself
- * and then each of its elements (nested arrays are flattened). Returns how many were visited.
- * Doubled names inside an object are all visited. `scratch` may be reset when called. */
+ * and then each of its elements (nested arrays are flattened). Doubled names inside an object are
+ * all visited. Returns how many were visited, or REC_NOMEM when there was no memory to decode a
+ * nested name or string: the visits ended there. `scratch` may be reset when called. */
+#define REC_NOMEM SIZE_MAX
 size_t rec_values_at(const record *r, al_slice path, al_arena *scratch, rec_value_fn *fn,
                      void *ctx);
 
 /* One leaf path of the record and what stands there: scalars, empty objects, and whole arrays; an
  * array's elements are not visited singly, objects inside arrays add their paths. A path may come
  * more than once; one longer than REC_NAME_BYTES_MAX is not visited. Resets `scratch` when called.
- */
+ * False when there was no memory to decode a nested name or string: the visits ended there. */
 typedef rec_visit rec_path_fn(void *ctx, al_slice path, const value *v);
-void rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx);
+bool rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx);
 
 /* Writes a number's value; false for what is no JSON number or too large for a double (*ret is then
- * untouched). Exact integers beyond 2^53
- * compare by rec_number_cmp, not through doubles. */
+ * untouched). Compare by rec_number_cmp, not through doubles: integers beyond 2^53 are rounded. */
 bool rec_number(al_slice text, double *ret);
 /* Compares two JSON number spellings by value, exactly, whatever their length (1e2 = 100 = 100.0).
  * Returns <0, 0, >0; false in *ret_ok if either is not a finite number. */
@@ -96,8 +97,8 @@ typedef struct rec_batch {
 /* NULL without memory. */
 rec_batch *rec_batch_new(int64_t arrival_ns);
 rec_batch *rec_batch_free(rec_batch *b);
-/* Room for one more record (zeroed) at the end, or NULL without memory. Earlier pointers may move.
- */
+/* Room for one more record (zeroed) at the end; NULL without memory, or beyond 2^24 of them.
+ * Earlier pointers may move. */
 record *rec_batch_add(rec_batch *b);
 
 AL_DEFINE_CLEANUP(rec_batch, rec_batch_free);

@@ -74,7 +74,8 @@ static al_code open_unix(const char *path, int *ret_fd, al_err *err)
     if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof addr) != 0 ||
         listen(fd, BACKLOG) != 0)
         return al_fail_errno(err, "listen on unix:%.100s", path);
-    *ret_fd = AL_TAKE(fd);
+    *ret_fd = fd;
+    fd = -1; /* not AL_TAKE, which would leave 0 */
     return AL_OK;
 }
 

@@ -27,6 +27,7 @@ import amqp
 
 BIN = "/usr/lib/rabbitmq/bin/"  # behind Debian's wrapper, which wants to be root or rabbitmq
 START_S = 120
+ANSWER_S = 60  # a broker that says nothing for so long is taken for gone
 
 
 def free_ports(n):
@@ -93,6 +94,9 @@ class Broker:
             "RABBITMQ_DIST_PORT": str(self.dist_port),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS":
                 "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
+            # The start script then becomes the server instead of being a shell in front of it, which
+            # would leave the server behind when it is killed.
+            "RUNNING_UNDER_SYSTEMD": "yes",
             "ERL_EPMD_PORT": str(self.epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
@@ -162,6 +166,9 @@ class Broker:
         self.start()
 
     def close(self):
+        if self.process and self.process.poll() is not None:
+            print("rabbitmq-server ended by itself (%d):\n%s" % (self.process.returncode,
+                                                                self.console()))
         for p in (self.process, self.epmd):
             if p:
                 p.kill()
@@ -185,7 +192,7 @@ class Broker:
 
     def connect(self, vhost="/"):
         c = amqp.Connection("127.0.0.1:%d" % self.port, "guest", "guest", virtual_host=vhost,
-                            connect_timeout=10)
+                            connect_timeout=10, read_timeout=ANSWER_S, write_timeout=ANSWER_S)
         c.connect()
         return c
 
@@ -310,6 +317,8 @@ class CarefulSender:
                     self._publish()
                 if not is_done():
                     self.connection.drain_events(timeout=30)
+            except amqp.PreconditionFailed:
+                raise  # the exchange is not what was asked for: trying again would not help
             except (OSError, amqp.AMQPError):
                 self._lost()
 

@@ -181,9 +181,11 @@ class Tail:
         assert self.response.status == 200, self.response.read()
 
     def next(self):
-        """The next event, or None when the stream ended."""
+        """The next event, or None when the stream ended. Heartbeats alone are not enough."""
         event = {"event": "message", "data": None, "id": None}
+        end = time.monotonic() + DEADLINE_S
         while True:
+            assert time.monotonic() < end, "no event came"
             line = self.response.readline()
             if not line:
                 return None

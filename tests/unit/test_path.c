@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "record/decode.h"
 #include "record/json_out.h"
 
@@ -195,6 +196,36 @@ static void damaged_text_ends_the_walk(void **state)
     }
 }
 
+/* Every allocation fails once: the visits that are missing are never passed over in silence. */
+static void missing_memory_is_told(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, "{\"a\":{\"\\u0001\":[\"\\u0002\",{\"\\u0003\":\"\\u0004\"}]}}");
+    (void)al_arena_free(f.scratch);
+    for (unsigned long fail_at = 1;; fail_at++) {
+        f.scratch = al_arena_new(16);
+        al_mem_fail_at(fail_at);
+        size_t n = rec_values_at(&f.r, AL_LIT("a.\1"), f.scratch, note_value, &f);
+        bool is_whole = rec_each_path(&f.r, f.scratch, note_path, &f);
+        bool has_failed = al_mem_calls() >= fail_at;
+        al_mem_fail_at(0);
+        f.scratch = al_arena_free(f.scratch);
+        assert_int_equal(has_failed, n == REC_NOMEM || !is_whole);
+        if (has_failed) {
+            al_buf_clear(&f.seen);
+            continue;
+        }
+        assert_true(fail_at > 4);
+        assert_int_equal(n, 3);
+        break;
+    }
+    assert_seen(&f, "[\"\\u0002\",{\"\\u0003\":\"\\u0004\"}] *\"\\u0002\" "
+                    "*{\"\\u0003\":\"\\u0004\"} "
+                    "a.\1=[\"\\u0002\",{\"\\u0003\":\"\\u0004\"}] a.\1.\3=\"\\u0004\"");
+    done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +235,7 @@ int main(void)
         cmocka_unit_test(every_path_finds_its_value),
         cmocka_unit_test(the_deepest_values_are_reached),
         cmocka_unit_test(damaged_text_ends_the_walk),
+        cmocka_unit_test(missing_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,10 +25,10 @@ export function button(className: string, label: string, title: string, act: () 
   return element;
 }
 
-/* Has the user just marked text? Then a click was the end of that and means nothing else. */
-export function textIsSelected(): boolean {
+/* Has the user just marked text in this element? Then a click was the end of that and means nothing else. */
+export function textIsSelected(element: Element): boolean {
   const selection = getSelection();
-  return selection !== null && !selection.isCollapsed && selection.toString() !== '';
+  return selection !== null && selection.toString() !== '' && selection.containsNode(element, true);
 }
 
 export async function copyText(text: string): Promise<boolean> {

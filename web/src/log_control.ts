@@ -6,7 +6,7 @@
 import { computed, effect, signal, untracked } from '@preact/signals';
 import { columnWidths, defaultColumns } from './columns.ts';
 import { makeDetail, type DetailActions } from './detail.ts';
-import { copyText, textIsSelected } from './dom.ts';
+import { copyText } from './dom.ts';
 import type { Command } from './keys.ts';
 import { fieldAt } from './level.ts';
 import { clearField, excludeValue, onlyValue, toggleCase, toggleValue } from './query_text.ts';
@@ -254,7 +254,6 @@ export class LogControl implements Screen, ListSource, ListEvents {
   }
 
   clicked(row: Row, part: 'gutter' | 'pill' | 'text'): void {
-    if (part === 'text' && textIsSelected()) return;
     this.setCurrent(row);
     if (part !== 'text') this.flip(row);
   }

@@ -87,7 +87,7 @@ function Value({ control, field, value, count, share, filter }: ValueProps) {
   const state = filter.not.includes(value) ? 'not' : filter.only.includes(value) ? 'on' : '';
   const level = LEVEL_FIELDS.includes(field) ? levelOfValue(value) : null;
   const click = (event: MouseEvent): void => {
-    if (textIsSelected()) return;
+    if (textIsSelected(event.currentTarget as Element)) return;
     const pick: Pick = event.ctrlKey || event.metaKey ? 'toggle'
       : event.altKey || event.shiftKey ? 'exclude' : 'only';
     control.pickValue(field, value, pick);

@@ -7,7 +7,7 @@
  * of the view stays where it is, unless the caller asks for another place; (2) a scroll position that we
  * set ourselves is never taken for the reader's wish. */
 
-import { make } from './dom.ts';
+import { make, textIsSelected } from './dom.ts';
 import { Layout, type Anchor } from './layout.ts';
 import { newRowElement, paintRow, type PaintStyle, type RowMarks } from './row_paint.ts';
 import { dayOf } from './time.ts';
@@ -317,6 +317,7 @@ export class RowList {
     if (row === undefined || target.closest('.x, .day') !== null) return;
     const part = target.closest('.pill, .more') !== null ? 'pill'
       : target.closest('.bar, .t, .l') !== null ? 'gutter' : 'text';
+    if (part === 'text' && textIsSelected(element!)) return;
     this.events.clicked(row, part);
   }
 }

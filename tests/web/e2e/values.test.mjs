@@ -82,6 +82,19 @@ test('a filter typed by hand shows in the panel, and Back undoes a click', async
   assert.equal(await query(page), `@run=${tag} @host=(beta,"gamma one")`);
 });
 
+test('marking text in a row is no click, and does not stop the next one', async (t) => {
+  const { page, value } = await openWithHosts(t, 'mark');
+  const box = await page.locator('.rows .m', { hasText: 'line 2' }).boundingBox();
+  await page.mouse.move(box.x + 2, box.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 60, box.y + 10, { steps: 5 });
+  await page.mouse.up();
+  assert.match(await page.evaluate(() => getSelection().toString()), /line/);
+  assert.equal(await page.locator('.rows .r.cur').count(), 0);
+  await value('beta').click();
+  await waitForHits(page, 2);
+});
+
 test('only and not beside a field of an opened row', async (t) => {
   const { page, tag } = await openWithHosts(t, 'detail');
   await page.locator('.rows .t').last().click();

@@ -1,0 +1,135 @@
+/* Any bytes through what reads requests: targets, forms, cursors, Host and Origin, settings as JSON,
+ * and the lines of uploads in every encoding.
+ * Properties: nothing is read behind the input; a token that is taken comes back the same; a body in
+ * two pieces gives the lines of the body in one; lines hold no line feed and are bounded; a value
+ * decoded has no more bytes than its text. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "server/cursor.h"
+#include "server/guard.h"
+#include "server/lines.h"
+#include "server/routes.h"
+#include "server/url.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void check_target(al_slice text, al_arena *arena)
+{
+    url_target t;
+    url_params p = {0};
+    al_slice args[ROUTE_ARGS_MAX];
+    const route *r = NULL;
+    char allow[64];
+    al_err err;
+    if (url_parse_target(text, arena, &t, &err) == AL_OK) {
+        (void)route_find(AL_LIT("GET"), &t, &r, args, allow);
+        if (url_parse_form(t.query, arena, &p, &err) == AL_OK)
+            for (size_t i = 0; i < p.n; i++)
+                assert(p.items[i].name.len + p.items[i].value.len <= t.query.len);
+    }
+}
+
+static void check_cursor(al_slice text)
+{
+    cursor c;
+    al_err err;
+    al_buf b;
+    if (cursor_parse(text, &c, &err))
+        return;
+    al_buf_init(&b, 1000);
+    cursor_format(&c, &b);
+    assert(al_slice_eq(al_buf_slice(&b), text));
+    al_buf_done(&b);
+}
+
+static void check_guard(al_slice text)
+{
+    size_t half = al_slice_find(text, '|', 0);
+    guard_request r = {.host = al_slice_sub(text, 0, half),
+                       .origin = al_slice_sub(text, half + 1, text.len),
+                       .is_get = true};
+    if (!r.origin.ptr)
+        r.origin.ptr = (const uint8_t *)"";
+    if (guard_check(&r, NULL, 0) == GUARD_OK) {
+        al_slice name;
+        al_slice port;
+        assert(!r.host.ptr || guard_split_host(r.host, &name, &port));
+    }
+}
+
+/* The lines, each with a newline, of the body in pieces of at most `piece` bytes. */
+static al_code split(al_slice encoding, al_slice body, size_t piece, al_buf *out)
+{
+    AL_CLEANUP(lines_freep) lines *l = NULL;
+    al_slice line;
+    bool has = false;
+    bool is_cut = false;
+    al_err err;
+    if (lines_new(encoding, &l, &err))
+        return AL_NOMEM;
+    for (size_t at = 0; at < body.len; at += piece) {
+        lines_feed(l, al_slice_sub(body, at, at + piece));
+        do {
+            al_code c = lines_next(l, &line, &has, &is_cut, &err);
+            if (c)
+                return c;
+            if (has) {
+                assert(line.len > 0 && line.len <= LINES_LINE_BYTES_MAX);
+                assert(al_slice_find(line, '\n', 0) == line.len);
+                al_buf_slice_put(out, line);
+                al_buf_u8(out, '\n');
+            }
+        } while (has && out->len < 32 << 20);
+    }
+    al_code c = lines_last(l, &line, &has, &is_cut, &err);
+    if (!c && has)
+        al_buf_slice_put(out, line);
+    return c;
+}
+
+static void check_lines(al_slice encoding, al_slice body, size_t piece)
+{
+    al_buf whole;
+    al_buf parts;
+    al_buf_init(&whole, SIZE_MAX);
+    al_buf_init(&parts, SIZE_MAX);
+    al_code a = split(encoding, body, body.len ? body.len : 1, &whole);
+    al_code b = split(encoding, body, piece, &parts);
+    if (whole.len < 32 << 20) {
+        assert(a == b);
+        if (a == AL_OK)
+            assert(al_slice_eq(al_buf_slice(&whole), al_buf_slice(&parts)));
+    }
+    al_buf_done(&whole);
+    al_buf_done(&parts);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    if (n < 2)
+        return 0;
+    al_slice text = {data + 2, n - 2};
+    al_arena *arena = al_arena_new(4096);
+    static const al_slice encodings[] = {
+        {(const uint8_t *)"", 0}, {(const uint8_t *)"gzip", 4}, {(const uint8_t *)"zstd", 4}};
+    switch (data[0] % 6) {
+    case 0:
+        check_target(text, arena);
+        break;
+    case 1:
+        check_cursor(text);
+        break;
+    case 2:
+        check_guard(text);
+        break;
+    default:
+        check_lines(encodings[data[0] % 6 - 3], text, (size_t)data[1] + 1);
+        break;
+    }
+    (void)al_arena_free(arena);
+    return 0;
+}

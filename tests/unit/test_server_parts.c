@@ -1,0 +1,530 @@
+/* Goal: the pure parts of src/server: addresses, forms, who may ask, tokens, lines, UTF-16, routes
+ * and their description. Method: tables, each cut of each encoding, random pieces. */
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "base/arena.h"
+#include "record/json.h"
+#include "record/json_out.h"
+#include "server/assets.h"
+#include "server/cursor.h"
+#include "server/guard.h"
+#include "server/lines.h"
+#include "server/routes.h"
+#include "server/url.h"
+#include "server/utf16.h"
+
+static al_arena *arena;
+
+static al_slice on_heap(const void *bytes, size_t n) /* so that asan sees one byte too many */
+{
+    uint8_t *p = malloc(n ? n : 1);
+    assert_non_null(p);
+    if (n)
+        memcpy(p, bytes, n);
+    return (al_slice){p, n};
+}
+
+static void drop(al_slice s)
+{
+    free((void *)(uintptr_t)s.ptr);
+}
+
+/* ---- url */
+
+static void forms_are_decoded(void **state)
+{
+    (void)state;
+    al_err err;
+    url_params p = {0};
+    al_slice v;
+    assert_int_equal(url_parse_form(AL_LIT("a=1&b=%41+%2b%00&&c&d==x&e="), arena, &p, &err), AL_OK);
+    assert_int_equal(p.n, 5);
+    assert_true(url_param_get(&p, "b", &v));
+    assert_true(al_slice_eq(v, AL_LIT("A +\0")));
+    assert_true(url_param_get(&p, "c", &v));
+    assert_int_equal(v.len, 0);
+    assert_true(url_param_get(&p, "d", &v));
+    assert_true(al_slice_eq(v, AL_LIT("=x")));
+    assert_false(url_param_get(&p, "z", &v));
+    static const char *const bad[] = {"%", "a=%4", "a=%g0", "a=%4g", "a=1&a=2"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        url_params q = {0};
+        al_slice copy = on_heap(bad[i], strlen(bad[i]));
+        assert_int_equal(url_parse_form(copy, arena, &q, &err), AL_INVALID);
+        drop(copy);
+    }
+    url_params many = {0};
+    char text[400] = "";
+    for (size_t i = 0; i <= URL_PARAMS_MAX; i++)
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "p%zu&", i);
+    assert_int_equal(url_parse_form(al_cstr(text), arena, &many, &err), AL_INVALID);
+}
+
+static void targets_are_split(void **state)
+{
+    (void)state;
+    al_err err;
+    url_target t;
+    assert_int_equal(url_parse_target(AL_LIT("/a/b%2Fc+d/?x=1?2"), arena, &t, &err), AL_OK);
+    assert_int_equal(t.n, 3);
+    assert_true(al_slice_eq(t.parts[1], AL_LIT("b/c+d")));
+    assert_int_equal(t.parts[2].len, 0);
+    assert_true(al_slice_eq(t.query, AL_LIT("x=1?2")));
+    assert_true(al_slice_eq(t.path, AL_LIT("/a/b%2Fc+d/")));
+    assert_int_equal(url_parse_target(AL_LIT("http://h:1/x"), arena, &t, &err), AL_OK);
+    assert_true(al_slice_eq(t.parts[0], AL_LIT("x")));
+    static const char *const bad[] = {"", "*", "a/b", "http://h", "/%", "/1/2/3/4/5/6/7/8/9"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(url_parse_target(al_cstr(bad[i]), arena, &t, &err), AL_INVALID);
+}
+
+/* ---- guard */
+
+typedef struct guard_case {
+    const char *host;
+    const char *origin;
+    const char *site;
+    const char *mode;
+    bool is_get;
+    guard_verdict verdict;
+} guard_case;
+
+static al_slice maybe(const char *s)
+{
+    return s ? al_cstr(s) : (al_slice){0};
+}
+
+static void who_may_ask(void **state)
+{
+    (void)state;
+    static const guard_case cases[] = {
+        {"127.0.0.1:8000", NULL, NULL, NULL, true, GUARD_OK},
+        {"[::1]:8000", NULL, NULL, NULL, true, GUARD_OK},
+        {"[fe80::1]", NULL, NULL, NULL, true, GUARD_OK},
+        {"LocalHost", NULL, NULL, NULL, true, GUARD_OK},
+        {"Logs.Example.com", NULL, NULL, NULL, true, GUARD_OK},
+        {NULL, NULL, NULL, NULL, true, GUARD_OK},
+        {"", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"evil.example", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"127.0.0.1.evil.example", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"localhost:x", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"localhost:123456", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"[::1", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"[::1]x", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"local host", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"a@localhost", NULL, NULL, NULL, true, GUARD_BAD_HOST},
+        {"localhost:8000", "http://localhost:8000", NULL, NULL, false, GUARD_OK},
+        {"localhost", "http://localhost", NULL, NULL, false, GUARD_OK},
+        {"localhost:80", "http://localhost", NULL, NULL, false, GUARD_OK},
+        {"localhost", "https://localhost:443", NULL, NULL, false, GUARD_OK},
+        {"127.0.0.1:8000", "https://logs.example.com", NULL, NULL, false, GUARD_OK},
+        {"localhost:8000", "http://localhost:8001", NULL, NULL, false, GUARD_BAD_ORIGIN},
+        {"localhost:8000", "http://127.0.0.1:8000", NULL, NULL, false, GUARD_BAD_ORIGIN},
+        {"localhost", "null", NULL, NULL, false, GUARD_BAD_ORIGIN},
+        {"localhost", "", NULL, NULL, false, GUARD_BAD_ORIGIN},
+        {"localhost", "file://localhost", NULL, NULL, false, GUARD_BAD_ORIGIN},
+        {"localhost", "http://localhost.evil.example", NULL, NULL, true, GUARD_BAD_ORIGIN},
+        {"localhost", NULL, "cross-site", "no-cors", true, GUARD_CROSS_SITE},
+        {"localhost", NULL, "cross-site", NULL, true, GUARD_CROSS_SITE},
+        {"localhost", NULL, "cross-site", "navigate", true, GUARD_OK},
+        {"localhost", NULL, "cross-site", "navigate", false, GUARD_CROSS_SITE},
+        {"localhost", NULL, "same-origin", "cors", false, GUARD_OK},
+        {"localhost", NULL, "none", NULL, true, GUARD_OK},
+    };
+    al_slice hosts[] = {AL_LIT("logs.example.com")};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        guard_request r = {.host = maybe(cases[i].host),
+                           .origin = maybe(cases[i].origin),
+                           .fetch_site = maybe(cases[i].site),
+                           .fetch_mode = maybe(cases[i].mode),
+                           .is_get = cases[i].is_get};
+        if (guard_check(&r, hosts, 1) != cases[i].verdict)
+            fail_msg("case %zu: host '%s' origin '%s'", i, cases[i].host, cases[i].origin);
+    }
+}
+
+static void loopback_is_told_from_the_rest(void **state)
+{
+    (void)state;
+    static const struct {
+        int family;
+        const char *text;
+        bool is_loopback;
+    } cases[] = {{AF_INET, "127.0.0.1", true},        {AF_INET, "127.9.9.9", true},
+                 {AF_INET, "128.0.0.1", false},       {AF_INET, "0.0.0.0", false},
+                 {AF_INET6, "::1", true},             {AF_INET6, "::", false},
+                 {AF_INET6, "::ffff:127.0.0.1", true}, {AF_INET6, "::ffff:10.0.0.1", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sockaddr_in in = {.sin_family = AF_INET};
+        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+        bool is_four = cases[i].family == AF_INET;
+        assert_int_equal(inet_pton(cases[i].family, cases[i].text,
+                                   is_four ? (void *)&in.sin_addr : (void *)&in6.sin6_addr),
+                         1);
+        guard_request r = {.peer = is_four ? (const struct sockaddr *)&in
+                                           : (const struct sockaddr *)&in6};
+        assert_int_equal(guard_is_loopback(&r), cases[i].is_loopback);
+        r.is_forwarded = true;
+        assert_false(guard_is_loopback(&r));
+    }
+}
+
+/* ---- cursor */
+
+static void tokens_come_back_and_every_damage_is_noticed(void **state)
+{
+    (void)state;
+    const cursor all[] = {
+        {.id = 0},
+        {.is_prev = true, .is_descending = true, .from_ns = 5, .to_ns = INT64_MAX,
+         .id = UINT64_MAX, .place = 1, .index = "abcdefghijklmnopqrst"},
+        {.is_descending = true, .to_ns = 7, .id = 1795358814449280300, .place = -1, .index = "w"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        al_buf b;
+        cursor got;
+        al_err err;
+        al_buf_init(&b, 1000);
+        cursor_format(&all[i], &b);
+        assert_int_equal(cursor_parse(al_buf_slice(&b), &got, &err), AL_OK);
+        assert_true(got.id == all[i].id);
+        assert_true(got.from_ns == all[i].from_ns);
+        assert_true(got.to_ns == all[i].to_ns);
+        assert_int_equal(got.is_prev, all[i].is_prev);
+        assert_int_equal(got.is_descending, all[i].is_descending);
+        assert_int_equal(got.place, all[i].place);
+        assert_string_equal(got.index, all[i].index);
+        for (size_t cut = 0; cut < b.len; cut++) {
+            al_slice copy = on_heap(b.ptr, cut);
+            assert_int_equal(cursor_parse(copy, &got, &err), AL_INVALID);
+            drop(copy);
+        }
+        for (size_t k = 0; k < b.len; k++) {
+            al_slice copy = on_heap(b.ptr, b.len);
+            ((uint8_t *)(uintptr_t)copy.ptr)[k] ^= 1;
+            assert_int_equal(cursor_parse(copy, &got, &err), AL_INVALID);
+            drop(copy);
+        }
+        al_buf_done(&b);
+    }
+}
+
+/* ---- utf16 */
+
+/* Units of the JSON text that is really sent, by decoding it. */
+static uint64_t units_sent(al_slice message)
+{
+    al_buf b;
+    uint64_t units = 0;
+    al_buf_init(&b, 4096);
+    json_put_string(&b, message);
+    json_reader r = json_read(al_buf_slice(&b));
+    json_token t;
+    bool is_lone = false;
+    assert_true(json_value(&r, &t));
+    uint8_t *text = malloc(t.raw.len + 1);
+    size_t n = json_unescape(t.raw, text, &is_lone);
+    for (size_t i = 0; i < n; i++)
+        units += (text[i] & 0xc0) == 0x80 ? 0 : text[i] >= 0xf0 ? 2 : 1;
+    free(text);
+    al_buf_done(&b);
+    return units;
+}
+
+static void units_are_those_of_the_text_sent(void **state)
+{
+    (void)state;
+    static const uint8_t pieces[][5] = {"a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xff",
+                                        "\xe2\x82", "\xf0\x9f", "\xc3", "\xed\xa0\x80", "\n"};
+    unsigned seed = 12345;
+    for (int round = 0; round < 5000; round++) {
+        uint8_t text[64];
+        size_t n = 0;
+        for (int k = 0; k < 8; k++) {
+            seed = seed * 1103515245U + 12345U;
+            const uint8_t *p = pieces[(seed >> 16) % 10];
+            size_t len = strlen((const char *)p);
+            memcpy(text + n, p, len);
+            n += len;
+        }
+        al_slice copy = on_heap(text, n);
+        utf16_pos at = {0};
+        assert_true(utf16_units_at(&at, copy, n) == units_sent(copy));
+        drop(copy);
+    }
+    utf16_pos at = {0};
+    al_slice s = AL_LIT("\xf0\x9f\x98\x80 x");
+    assert_int_equal(utf16_units_at(&at, s, 0), 0);
+    assert_int_equal(utf16_units_at(&at, s, 4), 2);
+    assert_int_equal(utf16_units_at(&at, s, 6), 4);
+}
+
+/* ---- lines */
+
+typedef struct got_lines {
+    al_buf text; /* lines, each with a newline */
+    size_t n;
+    size_t n_cut;
+} got_lines;
+
+static al_code take_lines(lines *l, got_lines *g, bool is_last)
+{
+    al_slice line;
+    bool has = true;
+    bool is_cut = false;
+    al_err err;
+    while (has) {
+        al_code c = is_last ? lines_last(l, &line, &has, &is_cut, &err)
+                            : lines_next(l, &line, &has, &is_cut, &err);
+        if (c)
+            return c;
+        if (has) {
+            al_buf_slice_put(&g->text, line);
+            al_buf_u8(&g->text, '\n');
+            g->n++;
+            g->n_cut += is_cut;
+        }
+        if (is_last)
+            break;
+    }
+    return AL_OK;
+}
+
+static al_code split(al_slice encoding, al_slice body, size_t piece, got_lines *g)
+{
+    AL_CLEANUP(lines_freep) lines *l = NULL;
+    al_err err;
+    al_buf_init(&g->text, SIZE_MAX);
+    g->n = 0;
+    g->n_cut = 0;
+    assert_int_equal(lines_new(encoding, &l, &err), AL_OK);
+    for (size_t at = 0; at < body.len; at += piece) {
+        al_slice part = al_slice_sub(body, at, at + piece);
+        al_slice copy = on_heap(part.ptr, part.len);
+        lines_feed(l, copy);
+        al_code c = take_lines(l, g, false);
+        drop(copy);
+        if (c)
+            return c;
+    }
+    return take_lines(l, g, true);
+}
+
+static void lines_are_the_same_in_any_pieces(void **state)
+{
+    (void)state;
+    static const char text[] = "one\r\n\n\ntwo\rx\nthree\n\r\n  \nfour";
+    al_slice body = {(const uint8_t *)text, sizeof text - 1};
+    uint8_t gzip[200];
+    uint8_t zstd[200];
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)text, .avail_in = sizeof text - 1,
+                  .next_out = gzip, .avail_out = sizeof gzip};
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, 0), Z_OK);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    al_slice gzipped = {gzip, sizeof gzip - z.avail_out};
+    (void)deflateEnd(&z);
+    size_t n = ZSTD_compress(zstd, sizeof zstd, text, sizeof text - 1, 1);
+    assert_false(ZSTD_isError(n));
+    struct {
+        al_slice encoding;
+        al_slice body;
+    } ways[] = {{AL_LIT(""), body}, {AL_LIT("gzip"), gzipped}, {AL_LIT("zstd"), {zstd, n}}};
+    for (size_t w = 0; w < 3; w++) {
+        for (size_t piece = 1; piece <= ways[w].body.len; piece++) {
+            got_lines g;
+            assert_int_equal(split(ways[w].encoding, ways[w].body, piece, &g), AL_OK);
+            assert_int_equal(g.n, 5);
+            assert_memory_equal(g.text.ptr, "one\ntwo\rx\nthree\n  \nfour\n", g.text.len);
+            al_buf_done(&g.text);
+        }
+        for (size_t cut = 1; w > 0 && cut < ways[w].body.len; cut++) {
+            got_lines g;
+            assert_int_equal(split(ways[w].encoding, al_slice_sub(ways[w].body, 0, cut), 7, &g),
+                             AL_INVALID);
+            al_buf_done(&g.text);
+        }
+    }
+}
+
+static void a_long_line_is_cut_and_the_next_is_whole(void **state)
+{
+    (void)state;
+    size_t n = LINES_LINE_BYTES_MAX + 100;
+    uint8_t *bytes = malloc(n + 6);
+    memset(bytes, 'x', n);
+    memcpy(bytes + n, "\nnext", 6);
+    for (size_t piece = 1 << 16; piece <= 1 << 24; piece <<= 8) {
+        got_lines g;
+        assert_int_equal(split(AL_LIT("identity"), (al_slice){bytes, n + 5}, piece, &g), AL_OK);
+        assert_int_equal(g.n, 2);
+        assert_int_equal(g.n_cut, 1);
+        assert_int_equal(g.text.len, LINES_LINE_BYTES_MAX + 6);
+        al_buf_done(&g.text);
+    }
+    free(bytes);
+    AL_CLEANUP(lines_freep) lines *l = NULL;
+    al_err err;
+    assert_int_equal(lines_new(AL_LIT("br"), &l, &err), AL_INVALID);
+}
+
+/* ---- routes and openapi.json */
+
+static bool member(al_slice text, al_slice name, al_slice *ret)
+{
+    json_reader r = json_read(text);
+    val_type type;
+    json_token key;
+    json_token value;
+    if (!json_peek(&r, &type) || type != VAL_OBJECT)
+        return false;
+    json_open(&r);
+    while (json_next(&r, VAL_OBJECT, &key) == JSON_ITEM && json_value(&r, &value)) {
+        if (al_slice_eq(key.raw, name)) {
+            *ret = value.raw;
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t members(al_slice text)
+{
+    json_reader r = json_read(text);
+    json_token key;
+    json_token value;
+    val_type type;
+    size_t n = 0;
+    assert_true(json_peek(&r, &type));
+    json_open(&r);
+    while (json_next(&r, VAL_OBJECT, &key) == JSON_ITEM && json_value(&r, &value))
+        n++;
+    return n;
+}
+
+/* Names of the query parameters that the document lists, joined with spaces, each checked. */
+static size_t check_params(const route *r, al_slice operation)
+{
+    al_slice list;
+    json_token item;
+    json_token none;
+    val_type type;
+    size_t n = 0;
+    assert_true(member(operation, AL_LIT("parameters"), &list));
+    json_reader reader = json_read(list);
+    assert_true(json_peek(&reader, &type));
+    json_open(&reader);
+    while (json_next(&reader, VAL_ARRAY, &none) == JSON_ITEM && json_value(&reader, &item)) {
+        al_slice where;
+        al_slice name;
+        assert_true(member(item.raw, AL_LIT("in"), &where));
+        assert_true(member(item.raw, AL_LIT("name"), &name));
+        if (al_slice_eq(where, AL_LIT("query"))) {
+            if (!route_has_param(r, name))
+                fail_msg("%s: the program does not know '%.*s'", r->path, AL_ARG(name));
+            n++;
+        } else if (al_slice_eq(where, AL_LIT("path"))) {
+            char braced[64];
+            (void)snprintf(braced, sizeof braced, "{%.*s}", AL_ARG(name));
+            assert_non_null(strstr(r->path, braced));
+        }
+    }
+    return n;
+}
+
+static size_t words(const char *text)
+{
+    size_t n = text[0] ? 1 : 0;
+    for (; *text; text++)
+        n += *text == ' ';
+    return n;
+}
+
+static void every_route_and_parameter_is_described(void **state)
+{
+    (void)state;
+    al_slice paths;
+    size_t n_methods = 0;
+    assert_true(member(asset_openapi(), AL_LIT("paths"), &paths));
+    for (size_t i = 0; i < n_routes; i++) {
+        char method[8] = "";
+        al_slice path;
+        al_slice operation = {0};
+        for (size_t k = 0; routes[i].method[k]; k++)
+            method[k] = (char)(routes[i].method[k] | 0x20); /* lower case, as OpenAPI has it */
+        if (!member(paths, al_cstr(routes[i].path), &path) ||
+            !member(path, al_cstr(method), &operation))
+            fail_msg("%s %s is not described", routes[i].method, routes[i].path);
+        if (check_params(&routes[i], operation) != words(routes[i].params))
+            fail_msg("%s %s: a parameter is not described", routes[i].method, routes[i].path);
+        n_methods++;
+    }
+    size_t described = 0;
+    json_reader r = json_read(paths);
+    json_token key;
+    json_token value;
+    val_type type;
+    assert_true(json_peek(&r, &type));
+    json_open(&r);
+    while (json_next(&r, VAL_OBJECT, &key) == JSON_ITEM && json_value(&r, &value))
+        described += members(value.raw);
+    assert_int_equal(described, n_methods); /* and nothing else is */
+}
+
+static void routes_are_found(void **state)
+{
+    (void)state;
+    const route *r = NULL;
+    al_slice args[ROUTE_ARGS_MAX];
+    char allow[64];
+    url_target t;
+    al_err err;
+    assert_int_equal(url_parse_target(AL_LIT("/api/v1/indexes/a,b/search"), arena, &t, &err), AL_OK);
+    assert_int_equal(route_find(AL_LIT("HEAD"), &t, &r, args, allow), ROUTE_FOUND);
+    assert_true(al_slice_eq(args[0], AL_LIT("a,b")));
+    assert_int_equal(route_find(AL_LIT("PUT"), &t, &r, args, allow), ROUTE_NO_METHOD);
+    assert_string_equal(allow, "GET, HEAD, POST");
+    static const char *const bad[] = {"/api/v1/indexes//search", "/api/v1/indexes/a/search/",
+                                      "/api/v1/indexes/", "/Health", "/api/v1/indexes/a/b/c"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(url_parse_target(al_cstr(bad[i]), arena, &t, &err), AL_OK);
+        assert_int_equal(route_find(AL_LIT("GET"), &t, &r, args, allow), ROUTE_NO_PATH);
+    }
+}
+
+static int make_arena(void **state)
+{
+    (void)state;
+    arena = al_arena_new(4096);
+    return arena ? 0 : -1;
+}
+
+static int free_arena(void **state)
+{
+    (void)state;
+    arena = al_arena_free(arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forms_are_decoded),
+        cmocka_unit_test(targets_are_split),
+        cmocka_unit_test(who_may_ask),
+        cmocka_unit_test(loopback_is_told_from_the_rest),
+        cmocka_unit_test(tokens_come_back_and_every_damage_is_noticed),
+        cmocka_unit_test(units_are_those_of_the_text_sent),
+        cmocka_unit_test(lines_are_the_same_in_any_pieces),
+        cmocka_unit_test(a_long_line_is_cut_and_the_next_is_whole),
+        cmocka_unit_test(every_route_and_parameter_is_described),
+        cmocka_unit_test(routes_are_found),
+    };
+    return cmocka_run_group_tests(tests, make_arena, free_arena);
+}

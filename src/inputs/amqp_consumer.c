@@ -263,6 +263,16 @@ static attempt look_at_plan(amqp_consumer *me)
     return (attempt){amqp_plan_ref(me->g->plan), atomic_load(&me->g->version), me->g->is_dropped};
 }
 
+/* The queue is gone: nothing of it comes again. */
+static void forget_queue(amqp_group *g, const amqp_link *k, const amqp_plan *plan)
+{
+    AL_CLEANUP(al_buf_done) al_buf name;
+    al_buf_init(&name, 4096);
+    amqp_ledger_name(k, plan->queue, &name);
+    if (al_buf_code(&name) == AL_OK)
+        ledger_forget(g->in->led, al_buf_slice(&name)); /* unless somebody reads it again */
+}
+
 /* One connection from beginning to end. */
 static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
                              bool *ret_was_refused, al_err *err)
@@ -281,6 +291,7 @@ static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
     if (c)
         return AMQP_END_LOST;
     if (a->is_dropped) {
+        forget_queue(me->g, k, a->plan);
         k = amqp_link_close(k, true);
         return AMQP_END_PLAN;
     }

@@ -111,6 +111,10 @@ typedef enum amqp_end {
     AMQP_END_STORE, /* what was taken could not be stored */
 } amqp_end;
 
+/* The name by which the ledger knows a queue: the same at every node of a cluster, another at
+ * another broker or virtual host. */
+void amqp_ledger_name(const amqp_link *k, al_slice queue, al_buf *out);
+
 /* Consumes on an open link, whose queue exists, until something ends that, such as a version of the
  * group beyond `version`; `ready` is called once the broker has agreed. Every batch has been
  * reported when this returns, unless the input's stop deadline passed. `err` says why, except for

@@ -35,6 +35,7 @@
 enum {
     WAY_MAX = 4,                              /* batches on their way */
     BODY_BYTES_MAX = 16 << 20,                /* of one message; the rest is not kept */
+    BODY_BYTES_KEPT = 1 << 20,                /* of memory, from one message to the next */
     ACKED_MAX = 1 << 20,                      /* acknowledged, not known to have arrived */
     READ_MAX = 4 * AMQP_BATCH_DELIVERIES_MAX, /* frames in one go */
     TRIP_EVERY_MS = 20,
@@ -159,6 +160,10 @@ static al_code take_message(session *s, al_err *err)
         return al_fail(err, c, "no memory for a message");
     b->n_deliveries++;
     b->last_tag = m->d.tag;
+    if (m->body.cap > BODY_BYTES_KEPT) {
+        al_buf_done(&m->body);
+        al_buf_init(&m->body, BODY_BYTES_MAX);
+    }
     return AL_OK;
 }
 
@@ -633,13 +638,18 @@ static void session_done(session *s)
     free(s->on_trip.items);
 }
 
+void amqp_ledger_name(const amqp_link *k, al_slice queue, al_buf *out)
+{
+    al_buf_put(out, k->where, strlen(k->where) + 1);
+    al_buf_slice_put(out, queue);
+}
+
 static al_code begin(session *s, al_err *err)
 {
     amqp_group *g = s->me->g;
     AL_CLEANUP(al_buf_done) al_buf name;
     al_buf_init(&name, 4096);
-    al_buf_put(&name, s->k->where, strlen(s->k->where) + 1);
-    al_buf_slice_put(&name, s->plan->queue);
+    amqp_ledger_name(s->k, s->plan->queue, &name);
     s->hash = ledger_hash_new();
     if (!s->hash || al_buf_code(&name))
         return al_fail(err, AL_NOMEM, "no memory for a session");

@@ -4,6 +4,7 @@
 #include "query/engine.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -205,6 +206,9 @@ al_code engine_get(engine *e, const char *index, uint64_t id, const eng_budget *
     al_code c = engine_search(e, &s, b, take_wanted, &w, &answer, err);
     if (c)
         return c;
+    if (!w.is_found && answer.partial.n)
+        return al_fail(err, AL_AGAIN, "row %" PRIu64 ": could not look everywhere: %s: %s", id,
+                       answer.partial.reasons[0].part, answer.partial.reasons[0].why);
     return w.is_found ? AL_OK : AL_NOT_FOUND;
 }
 

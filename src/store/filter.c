@@ -166,7 +166,8 @@ static uint8_t ask_column_value(run *r, const ast_node *leaf, const plan_head *h
     const field f = {.name = head->name, .val = *v};
     const record one = {.fields = &f, .n_fields = 1};
     asking a = {.r = r, .leaf = leaf, .verdict = NO};
-    (void)rec_values_at(&one, head->path, r->f->scratch, ask_value, &a);
+    if (rec_values_at(&one, head->path, r->f->scratch, ask_value, &a) == REC_NOMEM)
+        return GAVE_UP;
     return a.verdict;
 }
 

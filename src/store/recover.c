@@ -260,7 +260,8 @@ static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
         if (c)
             return c;
         al_arena_reset(r->arena);
-        rec_each_path(&rec, r->arena, tell_path, r);
+        if (!rec_each_path(&rec, r->arena, tell_path, r))
+            return al_fail(err, AL_NOMEM, "tell the fields of a record in the log");
     }
     return AL_OK;
 }

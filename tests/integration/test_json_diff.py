@@ -76,7 +76,7 @@ def kind(v):
     return ("object" if isinstance(v, Pairs) else "array"), raw(canonical(v))
 
 
-STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
+STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?"
                    r"([Zz]|[+-]\d\d:?\d\d)?)?\Z", re.A)
 NUMBER = re.compile(r"(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?\Z", re.A)
 

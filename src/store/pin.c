@@ -57,9 +57,9 @@ store_pin *store_pin_free(store_pin *p)
     if (!p)
         return NULL;
     pin_box *box = box_of(p);
-    for (size_t i = 0; i < p->n; i++) {
+    for (size_t i = 0; box->held && i < p->n; i++) {
         (void)snapshot_unref(p->at[i].snap);
-        (void)text_fields_unref(box->held[i]); /* n > 0 only once it is there */
+        (void)text_fields_unref(box->held[i]);
     }
     free(box->held);
     free(box);

@@ -256,7 +256,7 @@ static al_code create_index(store *st, const char *name, sindex **ret, al_err *e
     if (!c) {
         AL_LOCKED(&st->lock);
         sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof(void *), 16,
-                                 SIZE_MAX / sizeof *grown);
+                                 SIZE_MAX / sizeof(void *));
         if (grown) {
             st->indexes = grown;
             st->indexes[st->n_indexes++] = ix;
@@ -288,6 +288,7 @@ al_code publish_index_open(store *st, void *change, al_err *err)
     sindex *ix = find_any(st, s->name);
     al_code c = ix ? AL_OK : create_index(st, s->name, &ix, err);
     if (!c) {
+        assert(ix);
         AL_LOCKED(&st->lock);
         text_fields *old = ix->text;
         ix->text = text;

@@ -66,7 +66,7 @@ static bool plan_begin(const sindex *ix, plan *p)
     for (; p->n < l->n; p->n++)
         p->segs[p->n] = l->segs[p->n];
     if (p->n)
-        qsort(p->segs, p->n, sizeof *p->segs, by_age);
+        qsort(p->segs, p->n, sizeof(void *), by_age);
     return true;
 }
 

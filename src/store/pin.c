@@ -59,7 +59,7 @@ store_pin *store_pin_free(store_pin *p)
     pin_box *box = box_of(p);
     for (size_t i = 0; i < p->n; i++) {
         (void)snapshot_unref(p->at[i].snap);
-        (void)text_fields_unref(box->held[i]);
+        (void)text_fields_unref(box->held[i]); /* n > 0 only once it is there */
     }
     free(box->held);
     free(box);

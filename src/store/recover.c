@@ -69,7 +69,7 @@ static al_code open_root(store *st, al_err *err)
 
 static al_code make_index(store *st, const root_entry *e, const manifest *m, al_err *err)
 {
-    sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof *grown, 16,
+    sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof(void *), 16,
                              SIZE_MAX / sizeof *grown);
     sindex *ix = al_zalloc(1, sizeof *ix);
     if (grown)
@@ -86,7 +86,7 @@ static al_code make_index(store *st, const root_entry *e, const manifest *m, al_
     ix->generation = m->generation;
     ix->may_merge_segs = true;
     ix->last_append_ns = al_mono_ns();
-    AL_CLEANUP(al_freep) segment **segs = al_zalloc(m->n, sizeof *segs);
+    AL_CLEANUP(al_freep) segment **segs = al_zalloc(m->n, sizeof(void *));
     bool is_made = segs != NULL;
     for (size_t i = 0; is_made && i < m->n; i++) {
         segs[i] = seg_new(st->env, ix->id, &m->segs[i]);
@@ -268,7 +268,7 @@ static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
 static al_code keep_part(recovery *r, const frame_part_view *p, const sindex *ix, tail *t,
                          al_err *err)
 {
-    memtab **grown = al_grow(t->mems, &t->cap, t->n, sizeof *grown, 64, SIZE_MAX / sizeof *grown);
+    memtab **grown = al_grow(t->mems, &t->cap, t->n, sizeof(void *), 64, SIZE_MAX / sizeof *grown);
     AL_CLEANUP(blob_unrefp) blob *b = blob_new(p->block.len);
     if (grown)
         t->mems = grown;

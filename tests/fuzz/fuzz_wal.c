@@ -1,7 +1,7 @@
 /* Log: any bytes behind a log file's header are replayed without harm; frames come in ascending
- * sequence; what was replayed once is replayed the same again, and a store can go on behind it. Each
- * input is tried raw and with the checksums of its frames repaired (else almost every change would
- * end at a checksum). The block decoder takes what frames hold. */
+ * sequence; what was replayed once is replayed the same again, and a store can go on behind it.
+ * Each input is tried raw and with the checksums of its frames repaired (else almost every change
+ * would end at a checksum). The block decoder takes what frames hold. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -30,6 +30,7 @@ enum {
     RECREATE_EVERY_MS = 1000,
     RECREATE_MS_MAX = 60000,
     OTHERS_MS = 2000,
+    ROOM_S = 60,
     SAY_AGAIN_S = 60,
 };
 
@@ -132,6 +133,19 @@ static void pause_before(amqp_consumer *me, unsigned n, int ms_max, uint64_t ver
             return;
         struct pollfd fd = {.fd = me->waker.fd, .events = POLLIN};
         (void)poll(&fd, 1, (int)(left / AL_NS_PER_MS) + 1);
+        amqp_waker_clear(&me->waker);
+    }
+}
+
+/* Until the store says that there is room (it may have said so already, after `n_before`), or for a
+ * minute: then trying shows. */
+static void wait_for_room(amqp_consumer *me, uint64_t n_before, uint64_t version)
+{
+    int64_t end_ns = al_mono_ns() + ROOM_S * AL_NS_PER_S;
+    while (!must_stop(me) && atomic_load(&me->g->version) == version &&
+           atomic_load(&me->g->in->n_rooms) == n_before && al_mono_ns() < end_ns) {
+        struct pollfd fd = {.fd = me->waker.fd, .events = POLLIN};
+        (void)poll(&fd, 1, 1000);
         amqp_waker_clear(&me->waker);
     }
 }
@@ -263,6 +277,16 @@ static attempt look_at_plan(amqp_consumer *me)
     return (attempt){amqp_plan_ref(me->g->plan), atomic_load(&me->g->version), me->g->is_dropped};
 }
 
+/* The queue is gone: nothing of it comes again. */
+static void forget_queue(amqp_group *g, const amqp_link *k, const amqp_plan *plan)
+{
+    AL_CLEANUP(al_buf_done) al_buf name;
+    al_buf_init(&name, 4096);
+    amqp_ledger_name(k, plan->queue, &name);
+    if (al_buf_code(&name) == AL_OK)
+        ledger_forget(g->in->led, al_buf_slice(&name)); /* unless somebody reads it again */
+}
+
 /* One connection from beginning to end. */
 static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
                              bool *ret_was_refused, al_err *err)
@@ -281,6 +305,7 @@ static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
     if (c)
         return AMQP_END_LOST;
     if (a->is_dropped) {
+        forget_queue(me->g, k, a->plan);
         k = amqp_link_close(k, true);
         return AMQP_END_PLAN;
     }
@@ -322,6 +347,7 @@ void *amqp_consumer_run(void *arg)
             n_failures = 0;
         al_err err = {0};
         bool was_ready = false;
+        uint64_t n_rooms = atomic_load(&g->in->n_rooms);
         amqp_end end = connect_once(me, &a, &was_ready, &is_refused, &err);
         version = a.version;
         (void)amqp_plan_unref(a.plan);
@@ -332,11 +358,13 @@ void *amqp_consumer_run(void *arg)
         if (end == AMQP_END_PLAN)
             continue;
         atomic_fetch_add(&g->counters.reconnects, was_ready);
-        n_failures += end != AMQP_END_AGAIN || !was_ready;
+        n_failures += (end != AMQP_END_AGAIN && end != AMQP_END_FULL) || !was_ready;
         failed(me, version);
         if (end != AMQP_END_AGAIN || !was_ready)
             say_down(g, err.msg);
         else
             amqp_say(g, "%s; setting up again", err.msg);
+        if (end == AMQP_END_FULL)
+            wait_for_room(me, n_rooms, version);
     }
 }

@@ -253,6 +253,7 @@ static void on_change(void *ctx, const char *index)
 static void on_room(void *ctx)
 {
     amqp_input *in = ctx;
+    atomic_fetch_add(&in->n_rooms, 1);
     AL_LOCKED(&in->lock);
     for (amqp_group *g = in->groups; g; g = g->next)
         for (amqp_consumer *c = g->consumers; c; c = c->next)

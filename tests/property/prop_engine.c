@@ -7,6 +7,7 @@
  *
  * Run: prop_engine [queries] [seed]; ALCO_QUERIES and ALCO_SEED do the same. The seed is printed; a
  * failure names the round, and `ALCO_ROUND=n` runs that one alone. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ static _Noreturn void fail(const round *t, const char *what)
                   "\n  done: %s\n  query: %.*s\n",
                   what, t->seed, t->number, t->state, (int)t->text.len,
                   t->text.len ? (const char *)t->text.ptr : "");
-    exit(1);
+    exit(1); /* NOLINT(concurrency-mt-unsafe): the end */
 }
 
 static void must(const round *t, al_code c, const char *what, const al_err *err)
@@ -105,6 +106,7 @@ static void open_indexes(round *t, engine *e)
     static const al_slice text_fields[] = {{(const uint8_t *)"exc_info", 8},
                                            {(const uint8_t *)"ctx.deep", 8}};
     for (size_t i = 0; i < t->n_indexes; i++) {
+        assert(i < INDEXES);
         eng_index_settings s = {
             .intervals = 36500, .text_fields = text_fields, .n_text_fields = i == 1 ? 0 : 2};
         al_err err = {0};
@@ -558,7 +560,7 @@ static uint64_t argument(int argc, char **argv, int i, const char *env, uint64_t
     uint64_t v = rng_env(env, fallback);
     if (argc > i && !al_parse_u64(al_cstr(argv[i]), &v)) {
         (void)fprintf(stderr, "usage: prop_engine [queries] [seed]\n");
-        exit(2);
+        exit(2); /* NOLINT(concurrency-mt-unsafe): no threads yet */
     }
     return v;
 }

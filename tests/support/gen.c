@@ -102,7 +102,7 @@ gen_stream gen_stream_of(uint64_t seed)
         .now_ns = GEN_EPOCH_NS,
         .late_percent = 5,
         .odd_percent = 10,
-        .huge_bytes_max = 200 * 1024,
+        .huge_bytes_max = 200000,
     };
 }
 

@@ -156,8 +156,8 @@ static al_code read_text_fields(cat_db *db, const char *index, al_slice *names, 
                                 al_arena *arena, al_err *err)
 {
     AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(
-        db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
+    al_code c =
+        prepare(db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
     if (c)
         return c;
     (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);

@@ -8,6 +8,7 @@
  * Invariant: a field is in the file, or dirty, or its index is being dropped (db_lock held). */
 #include "catalog/catalog.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ typedef struct entry {
 
 struct catalog {
     pthread_mutex_t db_lock;
-    cat_db *db; /* guarded by db_lock */
+    cat_db *db;        /* guarded by db_lock */
     bool is_log_dirty; /* guarded by db_lock */
     pthread_rwlock_t lock;
     /* guarded by lock */
@@ -64,11 +65,11 @@ static pthread_rwlock_t *lock_for_writing(pthread_rwlock_t *l)
 }
 
 #define READING(cat)                                                                               \
-    __attribute__((unused))                                                                        \
-    AL_CLEANUP(unlockp) pthread_rwlock_t *held_ = lock_for_reading(&(cat)->lock)
+    __attribute__((unused)) AL_CLEANUP(unlockp) pthread_rwlock_t *held_ =                          \
+        lock_for_reading(&(cat)->lock)
 #define WRITING(cat)                                                                               \
-    __attribute__((unused))                                                                        \
-    AL_CLEANUP(unlockp) pthread_rwlock_t *held_ = lock_for_writing(&(cat)->lock)
+    __attribute__((unused)) AL_CLEANUP(unlockp) pthread_rwlock_t *held_ =                          \
+        lock_for_writing(&(cat)->lock)
 
 static entry *entry_free(entry *e)
 {
@@ -126,11 +127,11 @@ static al_code insert_locked(catalog *cat, entry *e, al_err *err)
     size_t i = place_locked(cat, e->idx.name, &is_found);
     if (is_found)
         return al_fail(err, AL_EXISTS, "index '%s' exists", e->idx.name);
-    entry **grown = al_grow(cat->entries, &cat->cap, cat->n, sizeof *grown, 8, CAT_INDEXES_MAX);
+    entry **grown = al_grow(cat->entries, &cat->cap, cat->n, sizeof(void *), 8, CAT_INDEXES_MAX);
     if (!grown)
         return al_fail(err, AL_LIMIT, "index '%s': there are %zu already", e->idx.name, cat->n);
     cat->entries = grown;
-    memmove(grown + i + 1, grown + i, (cat->n - i) * sizeof *grown);
+    memmove(grown + i + 1, grown + i, (cat->n - i) * sizeof(void *));
     grown[i] = e;
     cat->n++;
     return AL_OK;
@@ -145,7 +146,8 @@ static size_t collect_dirty(catalog *cat, al_arena *arena, char *ret_index, cat_
     WRITING(cat);
     for (size_t i = 0; i < cat->n && n == 0; i++) {
         entry *e = cat->entries[i];
-        for (size_t s = 0; e->fields.n_dirty && s < e->fields.n_slots && n < FLUSH_FIELDS_MAX; s++) {
+        for (size_t s = 0; e->fields.n_dirty && s < e->fields.n_slots && n < FLUSH_FIELDS_MAX;
+             s++) {
             cat_known *k = e->fields.slots[s];
             if (!k || !k->is_dirty)
                 continue;
@@ -372,8 +374,7 @@ static al_code check_queue_locked(const catalog *cat, const cat_index *idx, al_e
 {
     for (size_t i = 0; i < cat->n; i++) {
         const cat_index *other = &cat->entries[i]->idx;
-        if (strcmp(other->name, idx->name) != 0 &&
-            al_slice_eq(other->queue_name, idx->queue_name))
+        if (strcmp(other->name, idx->name) != 0 && al_slice_eq(other->queue_name, idx->queue_name))
             return al_fail(err, AL_EXISTS, "queue_name '%.*s' is index '%s's",
                            AL_ARG(idx->queue_name), other->name);
     }
@@ -437,6 +438,8 @@ al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err)
     cat->is_log_dirty = true;
     WRITING(cat);
     entry *e = find_locked(cat, idx->name);
+    assert(e); /* db_lock is held since check_change */
+    assert(changed);
     al_arena *old = e->arena;
     e->arena = changed->arena;
     e->idx = changed->idx;
@@ -446,7 +449,7 @@ al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err)
 
 al_code catalog_index_drop(catalog *cat, const char *name, al_err *err)
 {
-    AL_CLEANUP(entry_freep) entry *gone = NULL;
+    __attribute__((unused)) AL_CLEANUP(entry_freep) entry *gone = NULL;
     AL_LOCKED(&cat->db_lock);
     al_code c = cat_db_drop_index(cat->db, name, err);
     if (c)
@@ -459,7 +462,7 @@ al_code catalog_index_drop(catalog *cat, const char *name, al_err *err)
         return al_fail(err, AL_NOT_FOUND, "no index '%s'", name);
     gone = cat->entries[i];
     cat->n--;
-    memmove(cat->entries + i, cat->entries + i + 1, (cat->n - i) * sizeof(entry *));
+    memmove(cat->entries + i, cat->entries + i + 1, (cat->n - i) * sizeof(void *));
     return AL_OK;
 }
 

@@ -3,15 +3,16 @@
  * Shape: the HTTP thread puts bytes into `filling`; a worker of the ingest pool takes them as a
  * chunk, undoes compression, splits lines, decodes them into a batch and submits it; the engine
  * reports it durable. One upload is worked on by one worker at a time, with up to FLIGHT_MAX
- * batches under way. A batch goes off when it is full or when no more bytes wait, so a slow sender's
- * lines become visible at once and a fast sender's batches grow by themselves.
- * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. A batch that
- * finds no room (queue full, disk low) parks the upload until there is room; no thread waits.
+ * batches under way. A batch goes off when it is full or when no more bytes wait, so a slow
+ * sender's lines become visible at once and a fast sender's batches grow by themselves.
+ * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. A batch
+ * that finds no room (queue full, disk low) parks the upload until there is room; no thread waits.
  * Invariants, all under the request's lock:
  * (1) is_working: a task is queued, running or parked, and holds a reference to the request.
  * (2) Each batch under way holds a reference, and its text, until it is durable: an engine that had
  *     to give it back (disk full) gets it again.
  * (3) The answer is given once, by the worker that finds the end read and nothing under way. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,6 +255,7 @@ static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
     if (c)
         return c;
     piece *p = u->open;
+    assert(p);
     c = ingest_add(p->batch, line);
     if (is_cut)
         ingest_note_long_line(p->batch);

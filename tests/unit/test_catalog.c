@@ -113,8 +113,8 @@ static void bad_settings_are_named(void **state)
     fixture *f = *state;
     al_err err;
     cat_index good;
-    static const char *const bad_names[] = {"", "a b", "a,b", "a.b", "\xd0\xb6",
-                                            "aaaaaaaaaaaaaaaaaaaaa"};
+    static const char *const bad_names[] = {"",    "a b",      "a,b",
+                                            "a.b", "\xd0\xb6", "aaaaaaaaaaaaaaaaaaaaa"};
     for (size_t i = 0; i < sizeof bad_names / sizeof bad_names[0]; i++)
         assert_int_equal(catalog_index_defaults(bad_names[i], f->arena, &good, &err), AL_INVALID);
     assert_int_equal(catalog_index_defaults("x", f->arena, &good, &err), AL_OK);

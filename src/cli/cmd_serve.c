@@ -312,7 +312,7 @@ int cmd_serve(int argc, char **argv)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* NOLINT(concurrency-mt-unsafe): before there are threads */
     al_buf_init(&s.line, 1 << 20);
     r = run(&s, &signals);
     al_buf_done(&s.line);

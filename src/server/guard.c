@@ -29,7 +29,7 @@ bool guard_split_host(al_slice text, al_slice *ret_name, al_slice *ret_port)
 {
     al_slice name = {0};
     al_slice rest = {0};
-    if (text.len && text.ptr[0] == '[') {
+    if (text.len && text.ptr && text.ptr[0] == '[') {
         size_t close = al_slice_find(text, ']', 0);
         if (close == text.len)
             return false;

@@ -2,6 +2,7 @@
  * administrator's, so an address that others reach is refused. */
 #include "server/listen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
@@ -81,6 +82,7 @@ static al_code open_unix(const char *path, int *ret_fd, al_err *err)
 
 static al_code open_tcp(const char *address, const struct addrinfo *a, int *ret_fd, al_err *err)
 {
+    assert(a); /* getaddrinfo gives one, or fails */
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int one = 1;
     if (fd < 0)

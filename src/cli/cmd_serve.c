@@ -246,18 +246,20 @@ static void stop(serve *s, node *n)
         amqp_input_stop(s->amqp);
 }
 
-/* Says that it is ready between the two: the indexes of followed files are there by then, and
- * brokers are not waited for. */
+/* Files first: their indexes are there when consumers start, which wait for no broker. Says that it
+ * is ready behind both: from then on every change of an index waits for its consumers. */
 static al_code start_inputs(serve *s, node *n, al_err *err)
 {
     al_code c = AL_OK;
     if (s->n_follows)
         c = files_start(node_files(n), s->follows, s->n_follows, log_line, NULL, err);
+    if (!c && s->amqp)
+        c = amqp_input_start(s->amqp, err);
     if (c)
         return c;
     (void)printf("alco: ready on http://%s\n", server_address(node_server(n)));
     (void)fflush(stdout);
-    return s->amqp ? amqp_input_start(s->amqp, err) : AL_OK;
+    return AL_OK;
 }
 
 static int run(serve *s, const sigset_t *signals)

@@ -83,7 +83,10 @@ struct amqp_input {
     size_t n_brokers;
     /* atomic */
     atomic_bool is_stopping;
+    atomic_uint_fast64_t n_rooms; /* how often the store said that there is room again */
     atomic_int_fast64_t stop_deadline_ns;
+    pthread_mutex_t follow_lock; /* held from reading the catalogue until the groups follow it, so
+                                    that none follows what was read earlier */
     /* guarded by lock */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a consumer settled, failed or ended */
@@ -107,7 +110,12 @@ typedef enum amqp_end {
                      */
     AMQP_END_LOST,  /* the connection ended */
     AMQP_END_STORE, /* what was taken could not be stored */
+    AMQP_END_FULL,  /* the store has had no room for long */
 } amqp_end;
+
+/* The name by which the ledger knows a queue: the same at every node of a cluster, another at
+ * another broker or virtual host. */
+void amqp_ledger_name(const amqp_link *k, al_slice queue, al_buf *out);
 
 /* Consumes on an open link, whose queue exists, until something ends that, such as a version of the
  * group beyond `version`; `ready` is called once the broker has agreed. Every batch has been

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "query/ast.h"
 #include "store/filter.h"
 #include "store/store.h"
@@ -99,6 +100,19 @@ static const char *const logs = "logs";
 static eng_scope scope_of(query *q)
 {
     return (eng_scope){.indexes = &logs, .n_indexes = 1, .to_ns = INT64_MAX, .q = q};
+}
+
+static eng_flow rows_count(void *ctx, const eng_row *row)
+{
+    (void)row;
+    ++*(uint64_t *)ctx;
+    return ENG_MORE;
+}
+
+static eng_flow rows_count_arrived(void *ctx, const eng_row *row, eng_arrival at)
+{
+    (void)at;
+    return rows_count(ctx, row);
 }
 
 /* ---- Looking at little */
@@ -339,6 +353,82 @@ static void a_damaged_block_is_named_and_the_rest_is_answered(void **state)
     fixture_done(&f);
 }
 
+/* ---- No memory */
+
+typedef enum question { SEARCH, COUNT, VALUES, HISTOGRAM, TAIL, QUESTIONS } question;
+
+/* The answer as one number; *ret_code what the engine said. */
+static uint64_t ask(engine *e, question what, query *q, al_code *ret_code)
+{
+    const eng_search s = {.scope = scope_of(q), .is_descending = true};
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1 << 20);
+    eng_answer answer;
+    eng_values v = {0};
+    eng_histogram h = {0};
+    eng_arrival place = {0};
+    uint64_t n = 0;
+    if (!arena) { /* not the engine's: as if it had said so */
+        *ret_code = AL_NOMEM;
+        return 0;
+    }
+    switch (what) {
+    case SEARCH:
+        *ret_code = engine_search(e, &s, NULL, rows_count, &n, &answer, NULL);
+        break;
+    case COUNT:
+        *ret_code = engine_count(e, &s.scope, NULL, &n, &answer, NULL);
+        break;
+    case VALUES:
+        *ret_code = engine_values(e, &s.scope, AL_LIT("n"), 5, NULL, arena, &v, &answer, NULL);
+        n = v.n + v.other;
+        break;
+    case HISTOGRAM:
+        *ret_code = engine_histogram(e, &s.scope, 3600 * AL_NS_PER_S, AL_LIT("n"), NULL, arena, &h,
+                                     &answer, NULL);
+        for (size_t i = 0; i < h.n_buckets; i++)
+            n += h.buckets[i].count + h.buckets[i].other;
+        break;
+    case TAIL:
+        *ret_code = engine_tail(e, &s.scope, place, NULL, rows_count_arrived, &n, &place, NULL);
+        break;
+    case QUESTIONS:
+        break;
+    }
+    return n;
+}
+
+static void a_question_without_memory_says_so(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_init(&f);
+    append(&f, 0, 700);
+    assert_int_equal(engine_compact(f.e, NULL, NULL, NULL), AL_OK);
+    append(&f, 700, 300);
+    AL_CLEANUP(query_unrefp) query *q = parse("number @n<900 -\"number 77\"");
+    for (question what = SEARCH; what < QUESTIONS; what++) {
+        al_code c = AL_OK;
+        uint64_t right = ask(f.e, what, q, &c);
+        assert_int_equal(c, AL_OK);
+        assert_true(right > 0);
+        unsigned long n_failed = 0;
+        for (unsigned long n = 1;; n++) {
+            al_mem_fail_at(n);
+            uint64_t got = ask(f.e, what, q, &c);
+            bool is_through = al_mem_calls() < n;
+            al_mem_fail_at(0);
+            assert_true(c == AL_OK || c == AL_NOMEM);
+            if (c == AL_OK) /* what it could do without, a cache */
+                assert_int_equal(got, right);
+            n_failed += c == AL_NOMEM;
+            if (is_through)
+                break;
+        }
+        assert_true(n_failed > 10);
+    }
+    fixture_done(&f);
+}
+
 /* ---- Tail */
 
 static void a_tail_refuses_places_it_cannot_go_on_from(void **state)
@@ -504,6 +594,7 @@ int main(void)
         cmocka_unit_test(too_many_buckets_and_unknown_indexes_are_refused),
         cmocka_unit_test(a_table_of_values_stays_bounded),
         cmocka_unit_test(a_damaged_block_is_named_and_the_rest_is_answered),
+        cmocka_unit_test(a_question_without_memory_says_so),
         cmocka_unit_test(a_tail_refuses_places_it_cannot_go_on_from),
         cmocka_unit_test(a_tail_takes_more_runs_than_it_holds_at_once),
         cmocka_unit_test(bits_are_found_and_counted),

@@ -8,6 +8,7 @@
  * Invariant: a field is in the file, or dirty, or its index is being dropped (db_lock held). */
 #include "catalog/catalog.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,11 +127,11 @@ static al_code insert_locked(catalog *cat, entry *e, al_err *err)
     size_t i = place_locked(cat, e->idx.name, &is_found);
     if (is_found)
         return al_fail(err, AL_EXISTS, "index '%s' exists", e->idx.name);
-    entry **grown = al_grow(cat->entries, &cat->cap, cat->n, sizeof *grown, 8, CAT_INDEXES_MAX);
+    entry **grown = al_grow(cat->entries, &cat->cap, cat->n, sizeof(void *), 8, CAT_INDEXES_MAX);
     if (!grown)
         return al_fail(err, AL_LIMIT, "index '%s': there are %zu already", e->idx.name, cat->n);
     cat->entries = grown;
-    memmove(grown + i + 1, grown + i, (cat->n - i) * sizeof *grown);
+    memmove(grown + i + 1, grown + i, (cat->n - i) * sizeof(void *));
     grown[i] = e;
     cat->n++;
     return AL_OK;
@@ -421,6 +422,8 @@ al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err)
     cat->is_log_dirty = true;
     WRITING(cat);
     entry *e = find_locked(cat, idx->name);
+    assert(e); /* db_lock is held since check_change */
+    assert(changed);
     al_arena *old = e->arena;
     e->arena = changed->arena;
     e->idx = changed->idx;
@@ -430,7 +433,7 @@ al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err)
 
 al_code catalog_index_drop(catalog *cat, const char *name, al_err *err)
 {
-    AL_CLEANUP(entry_freep) entry *gone = NULL;
+    __attribute__((unused)) AL_CLEANUP(entry_freep) entry *gone = NULL;
     AL_LOCKED(&cat->db_lock);
     al_code c = cat_db_drop_index(cat->db, name, err);
     if (c)
@@ -443,7 +446,7 @@ al_code catalog_index_drop(catalog *cat, const char *name, al_err *err)
         return al_fail(err, AL_NOT_FOUND, "no index '%s'", name);
     gone = cat->entries[i];
     cat->n--;
-    memmove(cat->entries + i, cat->entries + i + 1, (cat->n - i) * sizeof(entry *));
+    memmove(cat->entries + i, cat->entries + i + 1, (cat->n - i) * sizeof(void *));
     return AL_OK;
 }
 

@@ -94,6 +94,7 @@ static int parse_flags(int argc, char **argv, serve *s)
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     int c = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         switch (c) {
         case 'd':
@@ -179,8 +180,8 @@ static void note_index(void *ctx, const char *index, uint64_t records)
         if (strcmp(s->seen[i].name, index) == 0)
             c = &s->seen[i];
     if (!c) {
-        collected *grown =
-            al_grow(s->seen, &s->cap_seen, s->n_seen, sizeof *grown, 16, 2 * CAT_INDEXES_MAX);
+        collected *grown = al_grow(s->seen, &s->cap_seen, s->n_seen, sizeof *grown, 16,
+                                   (size_t)2 * CAT_INDEXES_MAX);
         if (!grown)
             return;
         s->seen = grown;
@@ -313,7 +314,7 @@ int cmd_serve(int argc, char **argv)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* NOLINT(concurrency-mt-unsafe): before there are threads */
     al_buf_init(&s.line, 1 << 20);
     r = run(&s, &signals);
     al_buf_done(&s.line);

@@ -172,10 +172,10 @@ static al_code insert(ingest *in, ing_index *ix, al_err *err)
     (void)pthread_rwlock_wrlock(&in->lock);
     size_t i = place_locked(in, ix->name, &is_found);
     assert(!is_found);
-    ing_index **grown = al_grow(in->indexes, &in->cap, in->n, sizeof *grown, 8, CAT_INDEXES_MAX);
+    ing_index **grown = al_grow(in->indexes, &in->cap, in->n, sizeof(void *), 8, CAT_INDEXES_MAX);
     if (grown) {
         in->indexes = grown;
-        memmove(grown + i + 1, grown + i, (in->n - i) * sizeof *grown);
+        memmove(grown + i + 1, grown + i, (in->n - i) * sizeof(void *));
         grown[i] = ix;
         in->n++;
     }
@@ -192,7 +192,7 @@ static void take_out(ingest *in, const char *name)
     if (is_found) {
         gone = in->indexes[i];
         in->n--;
-        memmove(in->indexes + i, in->indexes + i + 1, (in->n - i) * sizeof(ing_index *));
+        memmove(in->indexes + i, in->indexes + i + 1, (in->n - i) * sizeof(void *));
     }
     (void)pthread_rwlock_unlock(&in->lock);
     (void)ing_index_unref(gone);

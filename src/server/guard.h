@@ -12,8 +12,8 @@ typedef struct guard_request {
     al_slice origin;
     al_slice fetch_site;
     al_slice fetch_mode;
-    bool is_get;        /* or HEAD */
-    bool is_forwarded;  /* Forwarded or X-Forwarded-* is there */
+    bool is_get;       /* or HEAD */
+    bool is_forwarded; /* Forwarded or X-Forwarded-* is there */
 } guard_request;
 
 typedef enum guard_verdict {

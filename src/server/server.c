@@ -119,8 +119,9 @@ static bool pass_guard(req *r)
     }
     if (!r->route || r->route->is_open || guard_is_loopback(&g))
         return true;
-    req_problem(r, 401, "there are no users yet: only requests from this machine, not forwarded "
-                        "by a proxy, are served");
+    req_problem(r, 401,
+                "there are no users yet: only requests from this machine, not forwarded "
+                "by a proxy, are served");
     return false;
 }
 
@@ -300,8 +301,8 @@ static struct MHD_Response *streamed_response(req *r)
     if (!s)
         return NULL;
     s->r = req_ref(r);
-    s->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, r->stream->more ? 32768 : 4096,
-                                                    read_streamed, s, end_streamed);
+    s->response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, r->stream->more ? 32768 : 4096, read_streamed, s, end_streamed);
     if (!s->response) {
         end_streamed(s);
         return NULL;
@@ -428,6 +429,7 @@ static enum MHD_Result go_on(req *r)
     return queue_answer(r);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library's parameters */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **con_cls)

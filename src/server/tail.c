@@ -4,14 +4,14 @@
  * it had) it asks the engine, follower by follower, for what came behind the follower's position,
  * writes it into the follower's buffer and resumes its connection. A follower costs its connection
  * and an entry here; an idle one costs nothing until its heartbeat.
- * Rounds are at least ROUND_MS apart, so that a thousand followers under a thousand commits a second
- * are asked for ten times a second, not a million.
- * Bounds: a follower whose buffer holds BUFFER_BYTES is passed over until its client has read; it
- * falls behind, and catches up from the log; when the log has forgotten its place it gets `reset`.
- * Ids: every event's id is its arrival position "frame.row". A heartbeat carries the position too,
- * so that a filtered tail that saw nothing can still resume from near the end.
- * Threads: followers are listed under tails->lock; a follower's buffer is its request's `out`, under
- * the request's lock; the rest of it belongs to the tail thread. */
+ * Rounds are at least ROUND_MS apart, so that a thousand followers under a thousand commits a
+ * second are asked for ten times a second, not a million. Bounds: a follower whose buffer holds
+ * BUFFER_BYTES is passed over until its client has read; it falls behind, and catches up from the
+ * log; when the log has forgotten its place it gets `reset`. Ids: every event's id is its arrival
+ * position "frame.row". A heartbeat carries the position too, so that a filtered tail that saw
+ * nothing can still resume from near the end. Threads: followers are listed under tails->lock; a
+ * follower's buffer is its request's `out`, under the request's lock; the rest of it belongs to the
+ * tail thread. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +40,8 @@ typedef struct follower {
     hit_style style;
     al_buf piece; /* what a turn writes, before it goes to the request */
     eng_arrival at;
-    bool is_behind; /* the last turn ended before the end of the log */
-    bool is_full;   /* this turn has written enough */
+    bool is_behind;  /* the last turn ended before the end of the log */
+    bool is_full;    /* this turn has written enough */
     bool is_waiting; /* for its client to read; guarded by the request's lock */
     int64_t beat_ns; /* when the next heartbeat is due */
 } follower;
@@ -103,8 +103,8 @@ static bool ask(follower *f)
                          .cancel = &f->r->cancel};
     al_buf_clear(&f->piece);
     f->is_full = false;
-    al_code c = engine_tail(f->in->srv->eng, &f->scope->eng, f->at, &budget, take_row, f, &reached,
-                            &err);
+    al_code c =
+        engine_tail(f->in->srv->eng, &f->scope->eng, f->at, &budget, take_row, f, &reached, &err);
     if (c == AL_NOT_FOUND)
         return start_anew(f);
     if (c)
@@ -128,8 +128,7 @@ static bool is_reading(follower *f)
     AL_LOCKED(&f->r->lock);
     if (f->r->is_gone || f->r->is_end)
         return false;
-    f->is_waiting =
-        !f->r->is_answered || f->r->out.len - f->r->out_off >= BUFFER_BYTES / 2;
+    f->is_waiting = !f->r->is_answered || f->r->out.len - f->r->out_off >= BUFFER_BYTES / 2;
     return !f->is_waiting;
 }
 

@@ -246,6 +246,8 @@ static bool parse_number(al_slice s, int64_t *ret_ns)
 
 bool rec_time_parse(al_slice text, const rec_zone *zone, int64_t *ret_ns)
 {
+    if (text.len == 0)
+        return false;
     if (text.len < 10)
         return parse_number(text, ret_ns); /* such as 1.7e9 */
     if (text.ptr[4] == '-')

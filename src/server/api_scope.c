@@ -129,8 +129,6 @@ void api_count_query(req *r, bool is_partial)
             atomic_fetch_add(&n->query_le[i], 1);
     if (is_partial)
         atomic_fetch_add(&n->partial, 1);
-    if (atomic_load(&r->cancel))
-        atomic_fetch_add(&n->cancelled, 1);
 }
 
 void api_put_report(req *r, api_scope *s)

@@ -347,13 +347,14 @@ static al_code more(void *ctx, req *r, bool *ret_is_end)
 {
     page *p = ctx;
     al_err err = {0};
-    (void)r;
     al_code c = next_piece(p, &err);
+    if (c == AL_CANCELLED)
+        atomic_fetch_add(&r->srv->counts.cancelled, 1);
     *ret_is_end = p->is_end;
     return c;
 }
 
-static const req_stream_ops page_ops = {more, page_free};
+static const req_stream_ops page_ops = {.more = more, .free = page_free};
 
 /* ---- Parameters */
 

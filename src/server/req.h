@@ -34,6 +34,8 @@ typedef struct req_stream_ops {
     al_code (*more)(void *ctx, req *r, bool *ret_is_end);
     /* The request ended, whyever. No other call comes after. */
     void (*free)(void *ctx);
+    /* HTTP thread, r->lock held: all of r->out was taken. May be NULL. */
+    void (*drained)(void *ctx);
 } req_stream_ops;
 
 struct req {

@@ -262,6 +262,8 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *to, size_t max)
     if (!r->is_busy) {
         al_buf_clear(&r->out);
         r->out_off = 0;
+        if (r->stream->drained)
+            r->stream->drained(r->stream_ctx);
         if (r->stream->more) {
             r->is_busy = true;
             r->work.run = run_more;
@@ -328,7 +330,7 @@ static enum MHD_Result queue_answer(req *r)
     r->phase = REQ_QUEUED;
     if (r->asset && !r->status)
         response = asset_response(r->asset, r->conn, &r->status);
-    else if (r->stream && !(r->is_end && !r->has_trailer))
+    else if (r->stream && (!r->stream->more || r->has_trailer || !r->is_end))
         response = streamed_response(r);
     else
         response = whole_response(r);

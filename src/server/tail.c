@@ -42,6 +42,7 @@ typedef struct follower {
     eng_arrival at;
     bool is_behind; /* the last turn ended before the end of the log */
     bool is_full;   /* this turn has written enough */
+    bool is_waiting; /* for its client to read; guarded by the request's lock */
     int64_t beat_ns; /* when the next heartbeat is due */
 } follower;
 
@@ -55,6 +56,7 @@ struct tails {
     /* guarded by lock */
     follower *first;
     bool has_news;
+    bool has_readers; /* a follower that was passed over has room again */
     bool is_ending;
 };
 
@@ -120,11 +122,15 @@ static void end_stream(follower *f)
     req_resume_locked(f->r);
 }
 
-/* Is there room in the buffer of this follower's connection? */
+/* Has the answer begun, and is there room in the buffer of this follower's connection? */
 static bool is_reading(follower *f)
 {
     AL_LOCKED(&f->r->lock);
-    return !f->r->is_gone && !f->r->is_end && f->r->out.len - f->r->out_off < BUFFER_BYTES / 2;
+    if (f->r->is_gone || f->r->is_end)
+        return false;
+    f->is_waiting =
+        !f->r->is_answered || f->r->out.len - f->r->out_off >= BUFFER_BYTES / 2;
+    return !f->is_waiting;
 }
 
 static void hand_over(follower *f)
@@ -146,7 +152,8 @@ static bool serve(follower *f, bool has_news)
 {
     int64_t now_ns = al_mono_ns();
     bool is_due = now_ns >= f->beat_ns;
-    if ((!has_news && !f->is_behind && !is_due) || !is_reading(f))
+    f->is_behind = f->is_behind || has_news;
+    if ((!f->is_behind && !is_due) || !is_reading(f))
         return false;
     if (!ask(f)) {
         end_stream(f);
@@ -194,16 +201,18 @@ static void *run(void *arg)
         {
             AL_LOCKED(&t->lock);
             int64_t until = al_mono_ns() + (has_more ? 0 : TICK_S * AL_NS_PER_S);
-            while (!t->has_news && !t->is_ending &&
+            while (!t->has_news && !t->has_readers && !t->is_ending &&
                    al_cond_wait_until(&t->wake, &t->lock, until))
                 continue;
             int64_t pause = al_mono_ns() + ROUND_MS * AL_NS_PER_MS;
-            while (!has_more && !t->is_ending && al_cond_wait_until(&t->wake, &t->lock, pause))
+            while (!has_more && !t->has_readers && !t->is_ending &&
+                   al_cond_wait_until(&t->wake, &t->lock, pause))
                 continue;
             if (t->is_ending)
                 return NULL;
             has_news = t->has_news;
             t->has_news = false;
+            t->has_readers = false;
         }
         has_more = false;
         for (follower *f = step(t, NULL); f; f = step(t, f))
@@ -294,7 +303,18 @@ static void leave(void *ctx)
     api_scope_done(f->scope);
 }
 
-static const req_stream_ops tail_ops = {NULL, leave};
+static void drained(void *ctx)
+{
+    follower *f = ctx;
+    if (!f->is_waiting)
+        return;
+    f->is_waiting = false;
+    AL_LOCKED(&f->in->lock);
+    f->in->has_readers = true;
+    (void)pthread_cond_signal(&f->in->wake);
+}
+
+static const req_stream_ops tail_ops = {.free = leave, .drained = drained};
 
 static bool read_place(req *r, follower *f)
 {

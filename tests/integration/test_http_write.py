@@ -270,3 +270,15 @@ def test_input_stops_when_the_disk_is_low(make_server):
     assert answer.status == 503 and int(answer.headers["retry-after"]) > 0
     assert count(server) == 0
     assert server.metric("alco_disk_low") == 1
+
+
+def test_a_sender_without_end_does_not_hold_up_a_stop(server):
+    with server.raw() as s:
+        s.sendall(b"POST " + LOGS.encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
+                  b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + b'{"message":"endless"}' + b"\r\n")
+        with server.raw() as idle, server.raw() as half:
+            half.sendall(b"GET /hea")
+            idle.sendall(b"POST /api/v1/indexes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n")
+            server.stop()
+    server.start()
+    assert count(server) in (0, 1)

@@ -453,11 +453,11 @@ static void every_route_and_parameter_is_described(void **state)
     size_t n_methods = 0;
     assert_true(member(asset_openapi(), AL_LIT("paths"), &paths));
     for (size_t i = 0; i < n_routes; i++) {
-        char method[8];
+        char method[8] = "";
         al_slice path;
-        al_slice operation;
-        for (size_t k = 0; k < sizeof method; k++)
-            method[k] = (char)(routes[i].method[k] | 0x20 * (routes[i].method[k] != 0));
+        al_slice operation = {0};
+        for (size_t k = 0; routes[i].method[k]; k++)
+            method[k] = (char)(routes[i].method[k] | 0x20); /* lower case, as OpenAPI has it */
         if (!member(paths, al_cstr(routes[i].path), &path) ||
             !member(path, al_cstr(method), &operation))
             fail_msg("%s %s is not described", routes[i].method, routes[i].path);

@@ -113,6 +113,9 @@ static void what_is_no_time_is_told(void **state)
         if (rec_time_parse(al_cstr(bad[i]), NULL, &ns) || ns != -7)
             fail_msg("'%s' gave %" PRId64, bad[i], ns);
     }
+    int64_t ns = -7;
+    assert_false(rec_time_parse((al_slice){0}, NULL, &ns)); /* no bytes at all */
+    assert_int_equal(rec_time_parse_range((al_slice){0}, 0, &ns, NULL), AL_INVALID);
 }
 
 static void nothing_behind_the_text_is_read(void **state)

@@ -440,7 +440,7 @@ static al_code settle(session *s, al_err *err)
     for (size_t i = 0; i < n; i++)
         (void)amqp_batch_drop(s->way[i]);
     s->n_way -= n;
-    memmove(&s->way[0], &s->way[n], s->n_way * sizeof s->way[0]);
+    memmove(&s->way[0], &s->way[n], s->n_way * sizeof(amqp_batch *));
     if (ack && !c) {
         *err = ack_err;
         c = ack;
@@ -586,7 +586,7 @@ static bool wait_for_batches(session *s, bool may_ack)
             may_ack = false;
             (void)give_up(s, s->way[0]);
             s->n_way--;
-            memmove(&s->way[0], &s->way[1], s->n_way * sizeof s->way[0]);
+            memmove(&s->way[0], &s->way[1], s->n_way * sizeof(amqp_batch *));
             continue;
         }
         struct pollfd fd = {.fd = s->me->waker.fd, .events = POLLIN};

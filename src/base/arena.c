@@ -1,4 +1,4 @@
-/* Arenas: a list of blocks, newest first. See arena.h for the contract.
+/* Arenas: a list of blocks. See arena.h for the contract.
  * Invariant: `head` is the block that is being filled; every block's `used` <= `cap`. */
 #include "base/arena.h"
 
@@ -101,13 +101,17 @@ al_slice al_arena_copy(al_arena *a, al_slice s)
 
 void al_arena_reset(al_arena *a)
 {
-    if (!a->head)
-        return;
     block *keep = a->head;
-    free_blocks(keep->next);
-    keep->next = NULL;
-    keep->used = 0;
-    a->total = keep->cap;
+    if (keep && keep->cap > a->block_bytes) { /* made for one large request */
+        free_blocks(keep);
+        keep = NULL;
+    } else if (keep) {
+        free_blocks(keep->next);
+        keep->next = NULL;
+        keep->used = 0;
+    }
+    a->head = keep;
+    a->total = keep ? keep->cap : 0;
 }
 
 size_t al_arena_bytes(const al_arena *a)

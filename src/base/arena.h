@@ -19,7 +19,7 @@ void *al_arena_alloc(al_arena *a, size_t n, size_t size);
 /* A copy of s in the arena with one NUL behind it (not counted); ptr is NULL when there is no
  * memory. */
 al_slice al_arena_copy(al_arena *a, al_slice s);
-/* Everything handed out is gone; keeps the first block. */
+/* Everything handed out is gone; keeps one block of the usual size. */
 void al_arena_reset(al_arena *a);
 /* Bytes taken from the system. */
 size_t al_arena_bytes(const al_arena *a);

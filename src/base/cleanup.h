@@ -13,12 +13,14 @@
     }))
 
 /* Defines <fn>p(T **) for AL_CLEANUP from a destructor that takes NULL. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `type` names a type, in a declaration */
 #define AL_DEFINE_CLEANUP(type, fn)                                                                \
     static inline void fn##p(type **p)                                                             \
     {                                                                                              \
         (void)fn(*p);                                                                              \
     }                                                                                              \
     struct al_swallow_semicolon_
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* AL_CLEANUP(al_closep) int fd = -1; */
 void al_closep(int *fd);

@@ -15,7 +15,8 @@ enum {
 
 /* The character at p < end; *ret_len is its length in bytes, 1..4. */
 uint32_t al_char_at(const uint8_t *p, const uint8_t *end, size_t *ret_len);
-/* Writes the bytes of what al_char_at gave; returns how many. */
+/* Writes the bytes of what al_char_at gave, or of any code point (a surrogate's are its three of
+ * WTF-8); returns how many. */
 size_t al_char_put(uint32_t c, uint8_t out[AL_CHAR_BYTES_MAX]);
 /* Without case. */
 uint32_t al_fold(uint32_t c);

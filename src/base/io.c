@@ -97,7 +97,11 @@ static al_code posix_sync(const al_io *io, int fd, al_err *err)
 static al_code posix_sync_dir(const al_io *io, int dir, al_err *err)
 {
     (void)io;
-    return fsync(dir) < 0 ? al_fail_errno(err, "fsync of the directory") : AL_OK;
+    int r;
+    do
+        r = fsync(dir);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? al_fail_errno(err, "fsync of the directory") : AL_OK;
 }
 
 static al_code posix_file_bytes(const al_io *io, int fd, uint64_t *ret_bytes, al_err *err)

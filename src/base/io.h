@@ -60,6 +60,7 @@ const al_io *al_io_posix(void);
 AL_CHECK al_code al_dir_open(const char *path, bool create, int *ret_fd, al_err *err);
 
 /* The only way a small file is replaced: write `name`.tmp, sync, rename, sync the directory.
- * On any failure the old content is still there and the .tmp may be left over. */
+ * On any failure the old content is still there and the .tmp may be left over; but when only the
+ * last step fails, the new content is there and may not survive a power cut. Never a mix. */
 AL_CHECK al_code al_publish_file(const al_io *io, int dir, const char *name, al_slice content,
                                  al_err *err);

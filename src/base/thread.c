@@ -26,6 +26,8 @@ bool al_cond_wait_until(pthread_cond_t *c, pthread_mutex_t *m, int64_t deadline_
         (void)pthread_cond_wait(c, m);
         return true;
     }
+    if (deadline_ns < 0)
+        deadline_ns = 0; /* long past; pthread_cond_timedwait would refuse it and not wait */
     struct timespec ts = {.tv_sec = (time_t)(deadline_ns / AL_NS_PER_S),
                           .tv_nsec = (long)(deadline_ns % AL_NS_PER_S)};
     return pthread_cond_timedwait(c, m, &ts) != ETIMEDOUT;

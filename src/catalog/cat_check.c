@@ -79,7 +79,8 @@ al_code cat_index_check(const cat_index *idx, al_err *err)
     if (idx->max_bytes > INT64_MAX)
         return al_fail(err, AL_INVALID, "max_bytes %llu: expected less than 2^63",
                        (unsigned long long)idx->max_bytes);
-    if (!al_slice_eq(idx->engine, AL_LIT("embedded")) && !al_slice_eq(idx->engine, AL_LIT("sphinx")))
+    if (!al_slice_eq(idx->engine, AL_LIT("embedded")) &&
+        !al_slice_eq(idx->engine, AL_LIT("sphinx")))
         return al_fail(err, AL_INVALID, "engine '%.*s': expected embedded or sphinx",
                        AL_ARG(idx->engine));
     al_code c = check_short("queue_name", idx->queue_name, err);

@@ -1,5 +1,5 @@
 /* The catalogue's SQLite file.
- * Shape: four tables, all STRICT; names of fields are blobs because they may be any bytes.
+ * Shape: three tables, all STRICT; names of fields are blobs because they may be any bytes.
  * Journal mode WAL with synchronous=FULL: a commit is on disk when it returns. locking_mode
  * EXCLUSIVE keeps a second process out and needs no shared memory file. */
 #include "catalog/cat_db.h"
@@ -74,7 +74,10 @@ static al_code read_pragma(cat_db *db, const char *text, int64_t *ret, al_err *e
     return AL_OK;
 }
 
-static al_code make_schema(cat_db *db, al_err *err)
+static al_code put_whole_index(cat_db *db, const cat_index *idx, al_err *err);
+
+/* In one transaction, so that a crash leaves an empty file or a whole one. */
+static al_code make_schema(cat_db *db, const cat_index *first, al_err *err)
 {
     char version[80];
     (void)snprintf(version, sizeof version, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
@@ -84,10 +87,12 @@ static al_code make_schema(cat_db *db, al_err *err)
         c = run(db, schema, err);
     if (!c)
         c = run(db, version, err);
+    if (!c)
+        c = put_whole_index(db, first, err);
     return c ? c : run(db, "COMMIT", err);
 }
 
-static al_code check_schema(cat_db *db, al_err *err)
+static al_code check_schema(cat_db *db, const cat_index *first, al_err *err)
 {
     int64_t version = 0;
     int64_t id = 0;
@@ -97,7 +102,7 @@ static al_code check_schema(cat_db *db, al_err *err)
     if (c)
         return c;
     if (version == 0 && id == 0)
-        return make_schema(db, err);
+        return make_schema(db, first, err);
     if (id != APPLICATION_ID)
         return al_fail(err, AL_CORRUPT, "catalog.db is not a catalogue of alco");
     if (version > SCHEMA_VERSION)
@@ -106,7 +111,7 @@ static al_code check_schema(cat_db *db, al_err *err)
     return AL_OK;
 }
 
-al_code cat_db_open(const char *dir, cat_db **ret, al_err *err)
+al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_err *err)
 {
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/catalog.db", dir);
@@ -125,7 +130,7 @@ al_code cat_db_open(const char *dir, cat_db **ret, al_err *err)
                 "PRAGMA cache_size=-512; PRAGMA journal_size_limit=65536; BEGIN IMMEDIATE; COMMIT",
                 err);
     if (!c)
-        c = check_schema(db, err);
+        c = check_schema(db, first, err);
     if (!c)
         c = prepare(db, "INSERT OR REPLACE INTO fields VALUES(?,?,?,?,?,?,?)", &db->put_field, err);
     if (c) {
@@ -156,8 +161,8 @@ static al_code read_text_fields(cat_db *db, const char *index, al_slice *names, 
                                 al_arena *arena, al_err *err)
 {
     AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(
-        db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
+    al_code c =
+        prepare(db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
     if (c)
         return c;
     (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
@@ -304,17 +309,21 @@ static al_code end(cat_db *db, al_code c, al_err *err)
     return c;
 }
 
-al_code cat_db_put_index(cat_db *db, const cat_index *idx, al_err *err)
+/* Inside a transaction. */
+static al_code put_whole_index(cat_db *db, const cat_index *idx, al_err *err)
 {
-    al_code c = cat_db_begin(db, err);
-    if (c)
-        return c;
-    c = put_settings(db, idx, err);
+    al_code c = put_settings(db, idx, err);
     if (!c)
         c = delete_of(db, "DELETE FROM text_fields WHERE index_name=?", idx->name, err);
     for (size_t i = 0; !c && i < idx->n_text_fields; i++)
         c = put_text_field(db, idx, i, err);
-    return end(db, c, err);
+    return c;
+}
+
+al_code cat_db_put_index(cat_db *db, const cat_index *idx, al_err *err)
+{
+    al_code c = cat_db_begin(db, err);
+    return c ? c : end(db, put_whole_index(db, idx, err), err);
 }
 
 al_code cat_db_drop_index(cat_db *db, const char *name, al_err *err)

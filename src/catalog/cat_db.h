@@ -5,8 +5,9 @@
 
 typedef struct cat_db cat_db;
 
-/* AL_CORRUPT: no catalogue. AL_TOO_NEW. AL_AGAIN with a message: another process holds it. */
-AL_CHECK al_code cat_db_open(const char *dir, cat_db **ret, al_err *err);
+/* Makes a file that is not there, or that nothing was committed to, with the index `first`.
+ * AL_CORRUPT: no catalogue. AL_TOO_NEW. AL_AGAIN with a message: another process holds it. */
+AL_CHECK al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_err *err);
 cat_db *cat_db_close(cat_db *db);
 
 /* Calls back for each index, by name, and for each field of it. The slices live during the call.

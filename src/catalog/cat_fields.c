@@ -37,7 +37,7 @@ static bool make_room(cat_fields *f)
     if ((f->n + 1) * 2 <= f->n_slots)
         return true;
     size_t n_slots = f->n_slots ? f->n_slots * 2 : SLOTS_FIRST;
-    cat_known **slots = al_zalloc(n_slots, sizeof *slots);
+    cat_known **slots = al_zalloc(n_slots, sizeof(void *));
     if (!slots)
         return false;
     for (size_t i = 0; i < f->n_slots; i++)

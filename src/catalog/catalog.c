@@ -8,6 +8,7 @@
  * Invariant: a field is in the file, or dirty, or its index is being dropped (db_lock held). */
 #include "catalog/catalog.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ typedef struct entry {
 
 struct catalog {
     pthread_mutex_t db_lock;
-    cat_db *db; /* guarded by db_lock */
+    cat_db *db;        /* guarded by db_lock */
     bool is_log_dirty; /* guarded by db_lock */
     pthread_rwlock_t lock;
     /* guarded by lock */
@@ -64,11 +65,11 @@ static pthread_rwlock_t *lock_for_writing(pthread_rwlock_t *l)
 }
 
 #define READING(cat)                                                                               \
-    __attribute__((unused))                                                                        \
-    AL_CLEANUP(unlockp) pthread_rwlock_t *held_ = lock_for_reading(&(cat)->lock)
+    __attribute__((unused)) AL_CLEANUP(unlockp) pthread_rwlock_t *held_ =                          \
+        lock_for_reading(&(cat)->lock)
 #define WRITING(cat)                                                                               \
-    __attribute__((unused))                                                                        \
-    AL_CLEANUP(unlockp) pthread_rwlock_t *held_ = lock_for_writing(&(cat)->lock)
+    __attribute__((unused)) AL_CLEANUP(unlockp) pthread_rwlock_t *held_ =                          \
+        lock_for_writing(&(cat)->lock)
 
 static entry *entry_free(entry *e)
 {
@@ -126,11 +127,11 @@ static al_code insert_locked(catalog *cat, entry *e, al_err *err)
     size_t i = place_locked(cat, e->idx.name, &is_found);
     if (is_found)
         return al_fail(err, AL_EXISTS, "index '%s' exists", e->idx.name);
-    entry **grown = al_grow(cat->entries, &cat->cap, cat->n, sizeof *grown, 8, CAT_INDEXES_MAX);
+    entry **grown = al_grow(cat->entries, &cat->cap, cat->n, sizeof(void *), 8, CAT_INDEXES_MAX);
     if (!grown)
         return al_fail(err, AL_LIMIT, "index '%s': there are %zu already", e->idx.name, cat->n);
     cat->entries = grown;
-    memmove(grown + i + 1, grown + i, (cat->n - i) * sizeof *grown);
+    memmove(grown + i + 1, grown + i, (cat->n - i) * sizeof(void *));
     grown[i] = e;
     cat->n++;
     return AL_OK;
@@ -138,24 +139,22 @@ static al_code insert_locked(catalog *cat, entry *e, al_err *err)
 
 /* ---- The writer */
 
-/* db_lock held, `lock` not. Copies out up to FLUSH_FIELDS_MAX dirty fields of one index. */
-static size_t collect_dirty(catalog *cat, al_arena *arena, char *ret_index, cat_field *ret)
+/* db_lock held, `lock` not. Takes up to FLUSH_FIELDS_MAX dirty fields of one index; their names
+ * stay where they are until db_lock is given back: only dropping the index frees them. */
+static size_t collect_dirty(catalog *cat, char *ret_index, cat_field *ret)
 {
     size_t n = 0;
     WRITING(cat);
     for (size_t i = 0; i < cat->n && n == 0; i++) {
         entry *e = cat->entries[i];
-        for (size_t s = 0; e->fields.n_dirty && s < e->fields.n_slots && n < FLUSH_FIELDS_MAX; s++) {
+        for (size_t s = 0; e->fields.n_dirty && s < e->fields.n_slots && n < FLUSH_FIELDS_MAX;
+             s++) {
             cat_known *k = e->fields.slots[s];
             if (!k || !k->is_dirty)
                 continue;
-            ret[n] = k->field;
-            ret[n].name = al_arena_copy(arena, k->field.name);
-            if (!ret[n].name.ptr)
-                return n;
+            ret[n++] = k->field;
             k->is_dirty = false;
             e->fields.n_dirty--;
-            n++;
         }
         if (n)
             (void)snprintf(ret_index, CAT_INDEX_NAME_MAX + 1, "%s", e->idx.name);
@@ -194,15 +193,13 @@ static al_code write_fields(catalog *cat, const char *index, const cat_field *f,
 
 al_code catalog_flush(catalog *cat, al_err *err)
 {
-    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(16384);
     AL_CLEANUP(al_freep) cat_field *fields = al_alloc(FLUSH_FIELDS_MAX, sizeof *fields);
-    if (!arena || !fields)
+    if (!fields)
         return al_fail(err, AL_NOMEM, "write fields");
     AL_LOCKED(&cat->db_lock);
     for (;;) {
         char index[CAT_INDEX_NAME_MAX + 1];
-        al_arena_reset(arena);
-        size_t n = collect_dirty(cat, arena, index, fields);
+        size_t n = collect_dirty(cat, index, fields);
         if (n == 0)
             return AL_OK;
         al_code c = write_fields(cat, index, fields, n, err);
@@ -287,23 +284,18 @@ static al_code take_field(void *ctx, const char *index, const cat_field *f, al_e
     return AL_OK;
 }
 
-static al_code make_first_index(catalog *cat, al_err *err)
-{
-    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1024);
-    cat_index idx;
-    if (!arena)
-        return al_fail(err, AL_NOMEM, "first index");
-    al_code c = catalog_index_defaults("logs", arena, &idx, err);
-    return c ? c : catalog_index_create(cat, &idx, err);
-}
-
-static bool is_there(const char *dir)
+/* A new file has the index `logs` from its first commit on. */
+static al_code open_db(const char *dir, cat_db **ret, al_err *err)
 {
     AL_CLEANUP(al_closep) int fd = -1;
-    AL_CLEANUP(al_closep) int file = -1;
-    const al_io *io = al_io_posix();
-    return al_dir_open(dir, false, &fd, NULL) == AL_OK &&
-           io->open(io, fd, "catalog.db", AL_OPEN_READ, &file, NULL) == AL_OK;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1024);
+    cat_index first;
+    if (!arena)
+        return al_fail(err, AL_NOMEM, "open catalogue");
+    al_code c = catalog_index_defaults("logs", arena, &first, err);
+    if (!c)
+        c = al_dir_open(dir, true, &fd, err); /* makes it */
+    return c ? c : cat_db_open(dir, &first, ret, err);
 }
 
 al_code catalog_open(const char *dir, catalog **ret, al_err *err)
@@ -315,15 +307,9 @@ al_code catalog_open(const char *dir, catalog **ret, al_err *err)
     (void)pthread_mutex_init(&cat->wake_lock, NULL);
     (void)pthread_rwlock_init(&cat->lock, NULL);
     al_cond_init(&cat->wake);
-    AL_CLEANUP(al_closep) int fd = -1;
-    al_code c = al_dir_open(dir, true, &fd, err);
-    bool is_new = !is_there(dir);
-    if (!c)
-        c = cat_db_open(dir, &cat->db, err);
+    al_code c = open_db(dir, &cat->db, err);
     if (!c)
         c = cat_db_read(cat->db, take_index, take_field, cat, err);
-    if (!c && is_new)
-        c = make_first_index(cat, err);
     if (!c)
         c = al_thread_start(&cat->writer, "catalog", write_behind, cat, err);
     if (c) {
@@ -372,8 +358,7 @@ static al_code check_queue_locked(const catalog *cat, const cat_index *idx, al_e
 {
     for (size_t i = 0; i < cat->n; i++) {
         const cat_index *other = &cat->entries[i]->idx;
-        if (strcmp(other->name, idx->name) != 0 &&
-            al_slice_eq(other->queue_name, idx->queue_name))
+        if (strcmp(other->name, idx->name) != 0 && al_slice_eq(other->queue_name, idx->queue_name))
             return al_fail(err, AL_EXISTS, "queue_name '%.*s' is index '%s's",
                            AL_ARG(idx->queue_name), other->name);
     }
@@ -437,6 +422,8 @@ al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err)
     cat->is_log_dirty = true;
     WRITING(cat);
     entry *e = find_locked(cat, idx->name);
+    assert(e); /* db_lock is held since check_change */
+    assert(changed);
     al_arena *old = e->arena;
     e->arena = changed->arena;
     e->idx = changed->idx;
@@ -446,7 +433,7 @@ al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err)
 
 al_code catalog_index_drop(catalog *cat, const char *name, al_err *err)
 {
-    AL_CLEANUP(entry_freep) entry *gone = NULL;
+    __attribute__((unused)) AL_CLEANUP(entry_freep) entry *gone = NULL;
     AL_LOCKED(&cat->db_lock);
     al_code c = cat_db_drop_index(cat->db, name, err);
     if (c)
@@ -459,7 +446,7 @@ al_code catalog_index_drop(catalog *cat, const char *name, al_err *err)
         return al_fail(err, AL_NOT_FOUND, "no index '%s'", name);
     gone = cat->entries[i];
     cat->n--;
-    memmove(cat->entries + i, cat->entries + i + 1, (cat->n - i) * sizeof(entry *));
+    memmove(cat->entries + i, cat->entries + i + 1, (cat->n - i) * sizeof(void *));
     return AL_OK;
 }
 
@@ -498,30 +485,32 @@ bool catalog_is_field(catalog *cat, const char *index, al_slice name)
     return e && cat_fields_find(&e->fields, name);
 }
 
-static bool add_field(catalog *cat, const char *index, al_slice name)
+static al_code add_field(catalog *cat, const char *index, al_slice name)
 {
     WRITING(cat);
     entry *e = find_locked(cat, index);
     if (!e)
-        return false;
+        return AL_NOT_FOUND;
     if (cat_fields_find(&e->fields, name))
-        return true;
+        return AL_OK;
+    if (e->fields.n == CAT_FIELDS_MAX)
+        return AL_LIMIT;
     cat_known *k = cat_fields_add(&e->fields, name);
     if (!k)
-        return false;
+        return AL_NOMEM;
     k->is_dirty = true;
     e->fields.n_dirty++;
-    return true;
+    return AL_OK;
 }
 
-bool catalog_field_seen(catalog *cat, const char *index, al_slice name)
+al_code catalog_field_seen(catalog *cat, const char *index, al_slice name)
 {
     if (catalog_is_field(cat, index, name))
-        return true;
-    if (!add_field(cat, index, name))
-        return false;
-    wake_writer(cat);
-    return true;
+        return AL_OK;
+    al_code c = add_field(cat, index, name);
+    if (!c)
+        wake_writer(cat);
+    return c;
 }
 
 static int by_name(const void *a, const void *b)

@@ -1,7 +1,7 @@
 #pragma once
-/* catalog.h: indexes, fields, shortcuts and users in an SQLite file of the data directory
- * (catalog.db). Reads come from memory; writes of fields are collected and written behind ingest by
- * a thread of its own, all other writes are durable when the call returns. Any thread. */
+/* catalog.h: indexes and their fields in an SQLite file of the data directory (catalog.db). Reads
+ * come from memory; writes of fields are collected and written behind ingest by a thread of its
+ * own, all other writes are durable when the call returns. Any thread. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,7 +37,8 @@ typedef struct cat_field {
     bool indexed;
 } cat_field;
 
-/* Opens or makes `dir`/catalog.db. */
+/* Opens or makes `dir`/catalog.db; a new one has the index `logs`. AL_CORRUPT, AL_TOO_NEW, AL_AGAIN
+ * (another process holds it, with a message), AL_IO. */
 AL_CHECK al_code catalog_open(const char *dir, catalog **ret, al_err *err);
 /* Writes what is pending. */
 catalog *catalog_close(catalog *cat);
@@ -56,9 +57,9 @@ AL_CHECK al_code catalog_index_get(catalog *cat, const char *name, al_arena *are
 AL_CHECK al_code catalog_indexes(catalog *cat, al_arena *arena, cat_index **ret, size_t *ret_n,
                                  al_err *err);
 
-/* Makes a field known at once, durable soon (catalog_flush). False: the index has CAT_FIELDS_MAX.
- */
-bool catalog_field_seen(catalog *cat, const char *index, al_slice name);
+/* Makes a field known at once, durable soon (catalog_flush). AL_LIMIT: the index has CAT_FIELDS_MAX
+ * others. AL_NOT_FOUND: no such index. AL_NOMEM. */
+AL_CHECK al_code catalog_field_seen(catalog *cat, const char *index, al_slice name);
 bool catalog_is_field(catalog *cat, const char *index, al_slice name);
 AL_CHECK al_code catalog_fields(catalog *cat, const char *index, al_arena *arena, cat_field **ret,
                                 size_t *ret_n, al_err *err);

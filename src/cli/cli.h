@@ -1,6 +1,6 @@
 #pragma once
-/* cli.h: what the commands share. Each command is `int cmd_x(int argc, char **argv)`: argv[0] is its
- * name, the result the process' exit status. Main thread only. */
+/* cli.h: what the commands share. Each command is `int cmd_x(int argc, char **argv)`: argv[0] is
+ * its name, the result the process' exit status. Main thread only. */
 #include "base/buf.h"
 #include "base/err.h"
 

@@ -21,7 +21,7 @@ struct client {
     CURL *curl;
     char base[512];
     char token[512];
-    char dir[64];     /* of the socket; empty: none */
+    char dir[64]; /* of the socket; empty: none */
     char socket[128];
     node *node;
     char partial[300];
@@ -64,8 +64,8 @@ static al_code open_node(client *c, const char *data, al_err *err)
 
 al_code client_open(const client_options *o, client **ret, al_err *err)
 {
-    const char *server = o->server ? o->server : getenv("ALCO_SERVER");
-    const char *token = o->token ? o->token : getenv("ALCO_TOKEN");
+    const char *server = o->server ? o->server : getenv("ALCO_SERVER"); /* NOLINT: one thread */
+    const char *token = o->token ? o->token : getenv("ALCO_TOKEN");     /* NOLINT: one thread */
     AL_CLEANUP(client_closep) client *c = al_zalloc(1, sizeof *c);
     if (!c)
         return al_fail(err, AL_NOMEM, "client");
@@ -104,6 +104,7 @@ client *client_close(client *c)
     return NULL;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): curl's type */
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
     client *c = arg;
@@ -123,6 +124,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
     return !c->body || al_buf_code(c->body) == AL_OK ? s.len : 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): curl's type */
 static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 {
     client *c = arg;

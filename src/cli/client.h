@@ -1,6 +1,6 @@
 #pragma once
-/* client.h: talking to a server: the one at --server (ALCO_SERVER), or one that this process runs for
- * itself on a data directory (--data). One thread. */
+/* client.h: talking to a server: the one at --server (ALCO_SERVER), or one that this process runs
+ * for itself on a data directory (--data). One thread. */
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -21,7 +21,7 @@ typedef struct client_options {
     }
 #define CLIENT_HELP                                                                                \
     "  --server URL        the server (ALCO_SERVER, else http://127.0.0.1:8000)\n"                 \
-    "  --token TOKEN       who is asking (ALCO_TOKEN)\n"                                            \
+    "  --token TOKEN       who is asking (ALCO_TOKEN)\n"                                           \
     "  --data DIR          read this data directory, which no server owns\n"
 /* Takes one of CLIENT_FLAGS; false when `c` is another. */
 int client_take_flag(client_options *o, int c, const char *value);
@@ -34,7 +34,8 @@ typedef struct client_call {
     const char *path;   /* "/api/v1/…", with its query string */
     al_slice body;      /* with method POST or PATCH */
     const char *type;   /* media type of the body */
-    /* The answer's bytes as they come; false ends the call (AL_CANCELLED). NULL: into `ret_body`. */
+    /* The answer's bytes as they come; false ends the call (AL_CANCELLED). NULL: into `ret_body`.
+     */
     bool (*take)(void *ctx, al_slice bytes);
     void *ctx;
 } client_call;

@@ -7,16 +7,15 @@
 #include "cli/client.h"
 #include "cli/json_pick.h"
 
-static const char help[] =
-    "usage: alco field list INDEX [--json]\n"
-    "       alco field set INDEX FIELD FLAGS\n"
-    "\n"
-    "flags, each yes or no:\n"
-    "  --filtered   a panel of its values beside the log\n"
-    "  --display    a column\n"
-    "  --excluded   dropped when records come in\n"
-    "  --context    opened below the row, as a traceback\n"
-    "  --indexed    a full-text field of its own on Sphinx\n" CLIENT_HELP;
+static const char help[] = "usage: alco field list INDEX [--json]\n"
+                           "       alco field set INDEX FIELD FLAGS\n"
+                           "\n"
+                           "flags, each yes or no:\n"
+                           "  --filtered   a panel of its values beside the log\n"
+                           "  --display    a column\n"
+                           "  --excluded   dropped when records come in\n"
+                           "  --context    opened below the row, as a traceback\n"
+                           "  --indexed    a full-text field of its own on Sphinx\n" CLIENT_HELP;
 
 static const char *const flag_names[] = {"filtered", "display", "excluded", "context", "indexed"};
 enum { N_FLAGS = sizeof flag_names / sizeof flag_names[0] };
@@ -122,6 +121,7 @@ int cmd_field(int argc, char **argv)
                                           {0}};
     field_args a = {0};
     int c = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (c == 'h') {
             (void)fputs(help, stdout);
@@ -139,8 +139,8 @@ int cmd_field(int argc, char **argv)
     if (!a.is_set && strcmp(verb, "list") != 0)
         return cli_usage("field", "'%s': expected list or set", verb);
     if (argc - optind != (a.is_set ? 2 : 1))
-        return cli_usage("field", a.is_set ? "set: expected INDEX and FIELD"
-                                           : "list: expected the INDEX");
+        return cli_usage("field",
+                         a.is_set ? "set: expected INDEX and FIELD" : "list: expected the INDEX");
     a.index = argv[optind];
     a.field = a.is_set ? argv[optind + 1] : "";
     return run(&a);

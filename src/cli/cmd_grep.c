@@ -21,7 +21,8 @@ static const char help[] =
     "usage: alco grep [FLAGS] PATTERN [INDEX...]\n"
     "\n"
     "Finds records whose message, or text field such as exc_info, matches PATTERN; prints the\n"
-    "messages, oldest first. Without INDEX: all. Patterns mind case and white space, as grep's do.\n"
+    "messages, oldest first. Without INDEX: all. Patterns mind case and white space, as grep's "
+    "do.\n"
     "\n"
     "  -G -E -F -P         basic (default), extended, fixed or Perl-like patterns\n"
     "  -e PATTERN -f FILE  more patterns\n"
@@ -36,8 +37,7 @@ static const char help[] =
     "  --color[=WHEN]      colour matches: always, never, auto\n"
     "  --since T --until T RFC 3339, -15m, -2h, -7d, now\n"
     "  --where QUERY       and only records that this query finds\n"
-    "  --json              whole records, one JSON document a line\n" CLIENT_HELP
-    "\n"
+    "  --json              whole records, one JSON document a line\n" CLIENT_HELP "\n"
     "Exit status 0 found, 1 not found, 2 error.\n";
 
 typedef struct grep {
@@ -90,8 +90,8 @@ static bool add_pattern_file(grep *g, const char *name)
         al_buf_put(&g->files, bytes, n);
     if (f != stdin)
         (void)fclose(f);
-    al_slice text = al_arena_copy(
-        g->arena, al_slice_sub(al_buf_slice(&g->files), begin, g->files.len));
+    al_slice text =
+        al_arena_copy(g->arena, al_slice_sub(al_buf_slice(&g->files), begin, g->files.len));
     if (text.len && text.ptr[text.len - 1] == '\n')
         text.len--;
     else if (text.len == 0)
@@ -113,27 +113,69 @@ static bool set_color(grep *g, const char *when)
 static int take_flag(grep *g, int c, bool *had_pattern)
 {
     switch (c) {
-    case 'G': g->syntax = GREP_BASIC; break;
-    case 'E': g->syntax = GREP_EXTENDED; break;
-    case 'F': g->syntax = GREP_FIXED; break;
-    case 'P': g->syntax = GREP_PERL; break;
-    case 'i': g->ignores_case = true; break;
-    case 'S': g->is_smart = true; break;
-    case 'v': g->inverts = true; break;
-    case 'w': g->words = true; break;
-    case 'x': g->lines = true; break;
-    case 'c': g->counts = true; break;
-    case 'l': g->lists = true; break;
-    case 'L': g->lists_without = true; break;
-    case 'q': g->is_quiet = true; break;
-    case 'o': g->only_matching = true; break;
-    case 'n': g->numbers = true; break;
-    case 'h': g->with_name = 0; break;
-    case 'H': g->with_name = 1; break;
-    case FLAG_SINCE: g->since = optarg; break;
-    case FLAG_UNTIL: g->until = optarg; break;
-    case FLAG_WHERE: g->where = optarg; break;
-    case FLAG_JSON: g->is_json = true; break;
+    case 'G':
+        g->syntax = GREP_BASIC;
+        break;
+    case 'E':
+        g->syntax = GREP_EXTENDED;
+        break;
+    case 'F':
+        g->syntax = GREP_FIXED;
+        break;
+    case 'P':
+        g->syntax = GREP_PERL;
+        break;
+    case 'i':
+        g->ignores_case = true;
+        break;
+    case 'S':
+        g->is_smart = true;
+        break;
+    case 'v':
+        g->inverts = true;
+        break;
+    case 'w':
+        g->words = true;
+        break;
+    case 'x':
+        g->lines = true;
+        break;
+    case 'c':
+        g->counts = true;
+        break;
+    case 'l':
+        g->lists = true;
+        break;
+    case 'L':
+        g->lists_without = true;
+        break;
+    case 'q':
+        g->is_quiet = true;
+        break;
+    case 'o':
+        g->only_matching = true;
+        break;
+    case 'n':
+        g->numbers = true;
+        break;
+    case 'h':
+        g->with_name = 0;
+        break;
+    case 'H':
+        g->with_name = 1;
+        break;
+    case FLAG_SINCE:
+        g->since = optarg;
+        break;
+    case FLAG_UNTIL:
+        g->until = optarg;
+        break;
+    case FLAG_WHERE:
+        g->where = optarg;
+        break;
+    case FLAG_JSON:
+        g->is_json = true;
+        break;
     case 'm':
         if (!al_parse_u64(al_cstr(optarg), &g->max))
             return cli_usage("grep", "-m '%s': expected a number", optarg);
@@ -173,6 +215,7 @@ static int parse_flags(int argc, char **argv, grep *g)
                                           {0}};
     bool had_pattern = false;
     int c = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "GEFPiSvwxclLqonhHm:e:f:", flags, NULL)) != -1) {
         if (c == FLAG_HELP) {
             (void)fputs(help, stdout);
@@ -290,7 +333,7 @@ static al_code ask(grep *g, const char *what, const char *more,
     al_buf path;
     al_buf form;
     al_buf_init(&path, 4096);
-    al_buf_init(&form, 8 * QUERY_MAX);
+    al_buf_init(&form, (size_t)8 * QUERY_MAX);
     put_path(g, &path, what);
     al_buf_u8(&path, '\0');
     put_form(g, &form, more);
@@ -553,7 +596,7 @@ int cmd_grep(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_DFL);
     g.arena = names;
     al_buf_init(&g.files, 1 << 20);
-    al_buf_init(&g.query, 8 * QUERY_MAX);
+    al_buf_init(&g.query, (size_t)8 * QUERY_MAX);
     al_buf_init(&g.line, HIT_MAX);
     int r = parse_flags(argc, argv, &g);
     g.arena = lines;

@@ -48,8 +48,8 @@ typedef struct import {
     al_buf line; /* the beginning of one whose end was not read */
     bool has_bars;
     int64_t begun_ns;
-    uint64_t lines;    /* durable, of all files, as bytes */
-    uint64_t bytes;    /* read of this file, uncompressed */
+    uint64_t lines; /* durable, of all files, as bytes */
+    uint64_t bytes; /* read of this file, uncompressed */
     int64_t shown_ns;
 } import;
 
@@ -231,7 +231,9 @@ static bool take_format(import *m, const char *text)
     static const struct {
         const char *name;
         format format;
-    } names[] = {{"auto", FORMAT_AUTO}, {"logstash", FORMAT_JSON}, {"jsonl", FORMAT_JSON},
+    } names[] = {{"auto", FORMAT_AUTO},
+                 {"logstash", FORMAT_JSON},
+                 {"jsonl", FORMAT_JSON},
                  {"raw", FORMAT_RAW}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i].name) == 0) {
@@ -268,8 +270,9 @@ int cmd_import(int argc, char **argv)
                                           CLIENT_FLAGS,
                                           {0}};
     client_options o = {0};
-    import m = {.index = "logs"};
+import m = {.index = "logs" };
     int c = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (c == 'h') {
             (void)fputs(help, stdout);
@@ -279,11 +282,9 @@ int cmd_import(int argc, char **argv)
             m.index = optarg;
         } else if (c == 'f') {
             if (!take_format(&m, optarg))
-                return cli_usage("import",
-                                 "--format '%s': expected auto, logstash, jsonl or raw%s", optarg,
-                                 strcmp(optarg, "syslog") == 0
-                                     ? " (syslog comes with a later version)"
-                                     : "");
+                return cli_usage(
+                    "import", "--format '%s': expected auto, logstash, jsonl or raw%s", optarg,
+                    strcmp(optarg, "syslog") == 0 ? " (syslog comes with a later version)" : "");
         } else if (!client_take_flag(&o, c, optarg)) {
             return cli_usage("import", "a flag is wrong");
         }

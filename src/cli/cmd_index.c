@@ -204,13 +204,13 @@ static int run(const index_args *a)
 
 static int parse(int argc, char **argv, index_args *a)
 {
-    struct option flags[N_SETTINGS + 6] = {{"help", no_argument, NULL, 'h'},
-                                           {"json", no_argument, NULL, 'j'},
-                                           CLIENT_FLAGS};
+    struct option flags[N_SETTINGS + 6] = {
+        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, CLIENT_FLAGS};
     for (size_t i = 0; i < N_SETTINGS; i++)
         flags[5 + i] = (struct option){settings[i].flag, required_argument, NULL, 2000 + (int)i};
     flags[5 + N_SETTINGS] = (struct option){0};
     int c = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (c == 'h') {
             (void)fputs(help, stdout);

@@ -94,6 +94,7 @@ static int parse_flags(int argc, char **argv, serve *s)
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     int c = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         switch (c) {
         case 'd':
@@ -179,8 +180,8 @@ static void note_index(void *ctx, const char *index, uint64_t records)
         if (strcmp(s->seen[i].name, index) == 0)
             c = &s->seen[i];
     if (!c) {
-        collected *grown =
-            al_grow(s->seen, &s->cap_seen, s->n_seen, sizeof *grown, 16, 2 * CAT_INDEXES_MAX);
+        collected *grown = al_grow(s->seen, &s->cap_seen, s->n_seen, sizeof *grown, 16,
+                                   (size_t)2 * CAT_INDEXES_MAX);
         if (!grown)
             return;
         s->seen = grown;
@@ -245,18 +246,20 @@ static void stop(serve *s, node *n)
         amqp_input_stop(s->amqp);
 }
 
-/* Says that it is ready between the two: the indexes of followed files are there by then, and
- * brokers are not waited for. */
+/* Files first: their indexes are there when consumers start, which wait for no broker. Says that it
+ * is ready behind both: from then on every change of an index waits for its consumers. */
 static al_code start_inputs(serve *s, node *n, al_err *err)
 {
     al_code c = AL_OK;
     if (s->n_follows)
         c = files_start(node_files(n), s->follows, s->n_follows, log_line, NULL, err);
+    if (!c && s->amqp)
+        c = amqp_input_start(s->amqp, err);
     if (c)
         return c;
     (void)printf("alco: ready on http://%s\n", server_address(node_server(n)));
     (void)fflush(stdout);
-    return s->amqp ? amqp_input_start(s->amqp, err) : AL_OK;
+    return AL_OK;
 }
 
 static int run(serve *s, const sigset_t *signals)
@@ -311,7 +314,7 @@ int cmd_serve(int argc, char **argv)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* NOLINT(concurrency-mt-unsafe): before there are threads */
     al_buf_init(&s.line, 1 << 20);
     r = run(&s, &signals);
     al_buf_done(&s.line);

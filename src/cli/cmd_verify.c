@@ -22,6 +22,7 @@ int cmd_verify(int argc, char **argv)
 {
     static const struct option flags[] = {{"help", no_argument, NULL, 'h'}, {0}};
     int c = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (c != 'h')
             return cli_usage("verify", "a flag is wrong");

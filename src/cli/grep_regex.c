@@ -119,18 +119,11 @@ static bool put_one(translation *t)
         return put_escape(t);
     bool was_start = t->at_start;
     t->at_start = false;
-    if (c == '.') {
+    bool is_anchor = c == '^' && (!t->is_basic || was_start);
+    bool is_end = c == '$' && (!t->is_basic || ends_here(t));
+    if (c == '.' || (c == '*' && !was_start) || is_anchor || is_end) {
         al_buf_u8(t->out, c);
-    } else if (c == '*') {
-        if (was_start)
-            put_literal(t->out, c);
-        else
-            al_buf_u8(t->out, c);
-    } else if (c == '^' && (!t->is_basic || was_start)) {
-        al_buf_u8(t->out, c);
-        t->at_start = true;
-    } else if (c == '$' && (!t->is_basic || ends_here(t))) {
-        al_buf_u8(t->out, c);
+        t->at_start = is_anchor;
     } else if (!t->is_basic && is_one_of(c, "(){}|+?") && !(c == ')' && t->depth == 0)) {
         put_operator(t, c);
     } else {

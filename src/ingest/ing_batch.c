@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/thread.h"
 #include "ingest/ing_exclude.h"
 #include "ingest/ing_marks.h"
 #include "ingest/ing_priv.h"
@@ -27,6 +26,7 @@ struct ingest_batch {
     size_t n; /* records, also after they were handed on */
     size_t bytes;
     uint64_t notes[ING_NOTES];
+    bool has_memory; /* make_known had */
     eng_done_fn *done;
     void *ctx;
 };
@@ -78,13 +78,15 @@ static rec_visit make_known(void *ctx, al_slice path, const value *v)
         b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
         return REC_VISIT_MORE;
     }
-    if (catalog_field_seen(b->in->cat, b->ix->name, path)) {
-        (void)pathset_add(b->ix->known, path); /* without memory it is asked again */
-        return REC_VISIT_MORE;
+    al_code c = catalog_field_seen(b->in->cat, b->ix->name, path);
+    if (c == AL_LIMIT) {
+        atomic_store(&b->ix->is_full, true);
+        b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
+    } else if (c == AL_OK && !pathset_add(b->ix->known, path)) {
+        c = AL_NOMEM;
     }
-    atomic_store(&b->ix->is_full, true);
-    b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
-    return REC_VISIT_MORE;
+    b->has_memory = c != AL_NOMEM; /* an index that was dropped meanwhile has no fields */
+    return b->has_memory ? REC_VISIT_MORE : REC_VISIT_STOP;
 }
 
 static void count_notes(ingest_batch *b, unsigned notes)
@@ -99,7 +101,8 @@ static al_code finish(ingest_batch *b, const record *decoded, size_t bytes)
     record r = *decoded;
     if (!ing_exclude(&r, b->settings->excluded, b->settings->n_excluded, b->recs->arena))
         return AL_NOMEM;
-    if (!rec_each_path(&r, b->scratch, make_known, b))
+    b->has_memory = true;
+    if (!rec_each_path(&r, b->scratch, make_known, b) || !b->has_memory)
         return AL_NOMEM;
     record *to = rec_batch_add(b->recs);
     if (!to)
@@ -155,6 +158,8 @@ al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns, const f
     if (!copy.ptr || rec_decode_raw(copy, &opt, b->recs->arena, &r, &notes) ||
         !append_fields(b, &r, fields, n_fields))
         return AL_NOMEM;
+    if (time_ns >= 0)
+        notes &= ~(unsigned)REC_NOTE_NO_TIME;
     count_notes(b, notes);
     return finish(b, &r, line.len);
 }
@@ -236,56 +241,19 @@ al_code ingest_submit(ingest_batch *b, eng_done_fn *done, void *ctx, al_err *err
     return c;
 }
 
-typedef struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool is_done;
-    al_code code;
-    al_err err;
-} waiter;
-
-static void wake(void *ctx, al_code code, const al_err *err)
+static al_code try_submit(void *ctx, eng_done_fn *done, void *done_ctx, al_err *err)
 {
-    waiter *w = ctx;
-    AL_LOCKED(&w->lock);
-    w->is_done = true;
-    w->code = code;
-    if (err)
-        w->err = *err;
-    (void)pthread_cond_signal(&w->changed);
-}
-
-/* on_room is shared by all; a short sleep serves the few threads that wait here. */
-static al_code submit_when_room(ingest_batch *b, waiter *w, const atomic_bool *cancel, al_err *err)
-{
-    for (;;) {
-        al_code c = ingest_submit(b, wake, w, err);
-        if (c != AL_AGAIN)
-            return c;
-        if ((cancel && atomic_load(cancel)) || atomic_load(&b->in->is_stopped))
-            return AL_CANCELLED;
-        AL_LOCKED(&w->lock);
-        (void)al_cond_wait_until(&w->changed, &w->lock, al_mono_ns() + 20 * AL_NS_PER_MS);
-    }
+    ingest_batch *b = ctx;
+    ingest *in = b->in; /* after AL_OK `b` may be gone */
+    al_code c = ingest_submit(b, done, done_ctx, err);
+    return c == AL_AGAIN && atomic_load(&in->is_stopped) ? AL_CANCELLED : c;
 }
 
 al_code ingest_submit_wait(ingest_batch *b, const atomic_bool *cancel, al_err *err)
 {
-    waiter w = {0};
-    (void)pthread_mutex_init(&w.lock, NULL);
-    al_cond_init(&w.changed);
-    al_code c = submit_when_room(b, &w, cancel, err);
-    if (c) {
+    bool is_taken = false;
+    al_code c = eng_submit_wait(try_submit, b, cancel, &is_taken, err);
+    if (!is_taken)
         (void)ingest_batch_free(b);
-    } else {
-        AL_LOCKED(&w.lock);
-        while (!w.is_done)
-            (void)pthread_cond_wait(&w.changed, &w.lock);
-        c = w.code;
-        if (c && err)
-            *err = w.err;
-    }
-    (void)pthread_cond_destroy(&w.changed);
-    (void)pthread_mutex_destroy(&w.lock);
     return c;
 }

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 static const char *const note_names[ING_NOTES] = {
-    "parse_error", "no_time", "truncated", "too_many_fields", "too_deep",
+    "parse_error", "no_time",  "truncated",      "too_many_fields", "too_deep",
     "doubled_key", "bad_utf8", "too_many_names", "long_line"};
 
 static void counter(al_buf *out, const char *name, const char *help, const ing_source *sources,
@@ -12,8 +12,7 @@ static void counter(al_buf *out, const char *name, const char *help, const ing_s
 {
     al_buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
     for (size_t i = 0; i < n; i++) {
-        const _Atomic uint64_t *v =
-            (const _Atomic uint64_t *)((const char *)&sources[i] + off);
+        const _Atomic uint64_t *v = (const _Atomic uint64_t *)((const char *)&sources[i] + off);
         al_buf_printf(out, "%s{source=\"%s\"} %" PRIu64 "\n", name, sources[i].name,
                       atomic_load(v));
     }

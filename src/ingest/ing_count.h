@@ -4,13 +4,19 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "record/decode.h"
 
 enum { ING_SOURCES_MAX = 16, ING_NOTES = 9 };
 
 enum { /* beside the bits of rec_note */
-    ING_NOTE_NAMES = 1 << 7, /* a field beyond CAT_FIELDS_MAX names: stored, but not a known field */
-    ING_NOTE_LONG_LINE = 1 << 8, /* a line longer than its input takes: the rest was dropped */
+       ING_NOTE_NAMES =
+           1 << 7, /* a field beyond CAT_FIELDS_MAX names: stored, but not a known field */
+       ING_NOTE_LONG_LINE = 1 << 8, /* a line longer than its input takes: the rest was dropped */
 };
+
+_Static_assert((int)REC_NOTE_BAD_UTF8 < (int)ING_NOTE_NAMES &&
+                   ING_NOTE_LONG_LINE == 1 << (ING_NOTES - 1),
+               "each note has its bit");
 
 typedef struct ing_source {
     char name[16];

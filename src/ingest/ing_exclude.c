@@ -1,7 +1,7 @@
 /* Excluded fields.
- * A field is known by its path: a top-level name, or names joined with dots through objects. A
- * top-level match drops the field; a match inside an object rewrites that object's text without the
- * member. An object that lost its last member stays as {}: it was sent. */
+ * A field is known by its path: a top-level name, or names joined with dots through objects and the
+ * elements of arrays. A top-level match drops the field; a match inside rewrites the field's text
+ * without the member. An object that lost its last member stays as {}: it was sent. */
 #include "ingest/ing_exclude.h"
 
 #include <string.h>
@@ -85,13 +85,34 @@ static void copy_object(rewrite *w, json_reader *r, unsigned depth)
     al_buf_u8(&w->out, '}');
 }
 
+/* Elements have the path of their array. */
+static void copy_array(rewrite *w, json_reader *r, unsigned depth)
+{
+    json_token none;
+    bool is_first = true;
+    json_open(r);
+    al_buf_u8(&w->out, '[');
+    while (json_next(r, VAL_ARRAY, &none) == JSON_ITEM) {
+        if (!is_first)
+            al_buf_u8(&w->out, ',');
+        copy_value(w, r, depth);
+        is_first = false;
+    }
+    al_buf_u8(&w->out, ']');
+}
+
+static bool is_nested(val_type type)
+{
+    return type == VAL_OBJECT || type == VAL_ARRAY;
+}
+
 static void copy_value(rewrite *w, json_reader *r, unsigned depth)
 {
     val_type type;
     json_token whole;
-    if (depth < REC_DEPTH_MAX && json_peek(r, &type) && type == VAL_OBJECT &&
+    if (depth < REC_DEPTH_MAX && json_peek(r, &type) && is_nested(type) &&
         leads_through(w, al_buf_slice(&w->path))) {
-        copy_object(w, r, depth + 1);
+        (type == VAL_OBJECT ? copy_object : copy_array)(w, r, depth + 1);
         return;
     }
     if (!json_value(r, &whole))
@@ -103,15 +124,15 @@ static void copy_value(rewrite *w, json_reader *r, unsigned depth)
         al_buf_u8(&w->out, '"');
 }
 
-/* The object's text without what is excluded; the same text when nothing is. */
-static bool rewrite_object(rewrite *w, const field *f, al_slice *ret)
+/* The field's text without what is excluded; the same text when nothing is. */
+static bool rewrite_field(rewrite *w, const field *f, al_slice *ret)
 {
     al_buf_clear(&w->out);
     al_buf_clear(&w->path);
     w->has_dropped = false;
     al_buf_slice_put(&w->path, f->name);
     json_reader r = json_read(f->val.text);
-    copy_object(w, &r, 1);
+    copy_value(w, &r, 0);
     if (al_buf_code(&w->out) || al_buf_code(&w->path))
         return false;
     *ret = w->has_dropped ? al_arena_copy(w->arena, al_buf_slice(&w->out)) : f->val.text;
@@ -126,8 +147,8 @@ static bool filter(rewrite *w, record *r)
         field f = r->fields[i];
         bool is_gone = is_excluded(w, f.name);
         al_slice text = f.val.text;
-        if (!is_gone && f.val.type == VAL_OBJECT && leads_through(w, f.name) &&
-            !rewrite_object(w, &f, &text))
+        if (!is_gone && is_nested(f.val.type) && leads_through(w, f.name) &&
+            !rewrite_field(w, &f, &text))
             return false;
         bool is_same = !is_gone && text.ptr == f.val.text.ptr;
         if (!is_same && !kept) {

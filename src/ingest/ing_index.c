@@ -75,14 +75,14 @@ static al_code read_settings(catalog *cat, ing_index *ix, ing_settings **ret, al
 
 al_code ing_index_reload(catalog *cat, ing_index *ix, al_err *err)
 {
-    AL_CLEANUP(ing_settings_unrefp) ing_settings *old = NULL;
-    ing_settings *s = NULL;
+    AL_CLEANUP(ing_settings_unrefp) ing_settings *s = NULL; /* at the end, the old ones */
     al_code c = read_settings(cat, ix, &s, err);
     if (c)
         return c;
     AL_LOCKED(&ix->lock);
-    old = ix->settings;
+    ing_settings *old = ix->settings;
     ix->settings = s;
+    s = old;
     return AL_OK;
 }
 

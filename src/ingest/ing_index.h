@@ -11,7 +11,7 @@
 typedef struct ing_settings { /* immutable, refcounted */
     _Atomic unsigned refs;
     al_arena *arena;
-    rec_zone *zone; /* NULL = UTC */
+    rec_zone *zone;     /* NULL = UTC */
     al_slice *excluded; /* sorted */
     size_t n_excluded;
 } ing_settings;
@@ -20,7 +20,7 @@ typedef struct ing_index {
     _Atomic unsigned refs;
     char name[CAT_INDEX_NAME_MAX + 1];
     pathset *known;
-    _Atomic bool is_full; /* of field names: asking the catalogue is useless */
+    _Atomic bool is_full;     /* of field names: asking the catalogue is useless */
     _Atomic uint64_t records; /* made durable since the start */
     pthread_mutex_t lock;
     ing_settings *settings; /* guarded by lock */

@@ -9,10 +9,10 @@
 enum { ING_LISTENERS_MAX = 8 };
 
 struct ingest {
-    catalog *cat;        /* immutable, as the next two */
+    catalog *cat; /* immutable, as the next two */
     ledger *led;
     eng_hooks hooks;
-    ingest_memory memory; /* all NULL: none */
+    ingest_memory memory;  /* all NULL: none */
     _Atomic(engine *) eng; /* NULL before ingest_attach */
     atomic_bool is_stopped;
 

@@ -3,7 +3,8 @@
  * then engine (attach opens what an earlier run only wrote down); drop = engine, then catalogue (an
  * index without records is left, and can be dropped again).
  * Locks: change_lock (over a whole change), then lock or listen_lock (short); no call into engine
- * or catalogue is made under the short ones, no listener under any. */
+ * or catalogue is made under the short ones, no listener of changes under any. Listeners for
+ * commits and room run under listen_lock: they must not block, and not come back here. */
 #include "ingest/ingest.h"
 
 #include <assert.h>
@@ -54,7 +55,9 @@ static al_code hook_marks_dump(void *ctx, al_buf *out)
 static void hook_field_seen(void *ctx, const char *index, al_slice path)
 {
     ingest *in = ctx;
-    (void)catalog_field_seen(in->cat, index, path); /* unknown or full: as at first sight */
+    al_code c = catalog_field_seen(in->cat, index, path);
+    (void)
+        c; /* dropped or full: as at first sight; without memory it is known again when it comes */
 }
 
 static al_code hook_before_forget(void *ctx, al_err *err)
@@ -169,10 +172,10 @@ static al_code insert(ingest *in, ing_index *ix, al_err *err)
     (void)pthread_rwlock_wrlock(&in->lock);
     size_t i = place_locked(in, ix->name, &is_found);
     assert(!is_found);
-    ing_index **grown = al_grow(in->indexes, &in->cap, in->n, sizeof *grown, 8, CAT_INDEXES_MAX);
+    ing_index **grown = al_grow(in->indexes, &in->cap, in->n, sizeof(void *), 8, CAT_INDEXES_MAX);
     if (grown) {
         in->indexes = grown;
-        memmove(grown + i + 1, grown + i, (in->n - i) * sizeof *grown);
+        memmove(grown + i + 1, grown + i, (in->n - i) * sizeof(void *));
         grown[i] = ix;
         in->n++;
     }
@@ -189,7 +192,7 @@ static void take_out(ingest *in, const char *name)
     if (is_found) {
         gone = in->indexes[i];
         in->n--;
-        memmove(in->indexes + i, in->indexes + i + 1, (in->n - i) * sizeof(ing_index *));
+        memmove(in->indexes + i, in->indexes + i + 1, (in->n - i) * sizeof(void *));
     }
     (void)pthread_rwlock_unlock(&in->lock);
     (void)ing_index_unref(gone);

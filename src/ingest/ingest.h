@@ -84,7 +84,8 @@ bool ingest_is_full(const ingest_batch *b);
  * on AL_AGAIN there nothing was stored). AL_AGAIN: no room or stopping; the batch is still the
  * caller's, who may submit it again after on_room. */
 AL_CHECK al_code ingest_submit(ingest_batch *b, eng_done_fn *done, void *ctx, al_err *err);
-/* Blocks until durable, waiting for room until *cancel. Takes the batch in every case. */
+/* Blocks until durable, waiting for room until *cancel or ingest_stop (AL_CANCELLED). Takes the
+ * batch in every case. */
 AL_CHECK al_code ingest_submit_wait(ingest_batch *b, const atomic_bool *cancel, al_err *err);
 ingest_batch *ingest_batch_free(ingest_batch *b);
 

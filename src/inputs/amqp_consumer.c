@@ -30,6 +30,7 @@ enum {
     RECREATE_EVERY_MS = 1000,
     RECREATE_MS_MAX = 60000,
     OTHERS_MS = 2000,
+    ROOM_S = 60,
     SAY_AGAIN_S = 60,
 };
 
@@ -136,6 +137,19 @@ static void pause_before(amqp_consumer *me, unsigned n, int ms_max, uint64_t ver
     }
 }
 
+/* Until the store says that there is room (it may have said so already, after `n_before`), or for a
+ * minute: then trying shows. */
+static void wait_for_room(amqp_consumer *me, uint64_t n_before, uint64_t version)
+{
+    int64_t end_ns = al_mono_ns() + ROOM_S * AL_NS_PER_S;
+    while (!must_stop(me) && atomic_load(&me->g->version) == version &&
+           atomic_load(&me->g->in->n_rooms) == n_before && al_mono_ns() < end_ns) {
+        struct pollfd fd = {.fd = me->waker.fd, .events = POLLIN};
+        (void)poll(&fd, 1, 1000);
+        amqp_waker_clear(&me->waker);
+    }
+}
+
 /* ---- Setting up */
 
 /* The next job that may be tried now, behind number `after`. */
@@ -162,7 +176,17 @@ static void job_is_over(amqp_group *g, const amqp_job *job)
         g->recreate_wait_ns = 0;
 }
 
-/* A queue that was not empty yet is tried again later, and later still. */
+/* False, and later then, while messages come. */
+static bool is_quiet(amqp_group *g)
+{
+    int64_t quiet_ns = atomic_load(&g->delivered_ns) + AMQP_QUIET_MS * AL_NS_PER_MS;
+    if (al_mono_ns() >= quiet_ns)
+        return true;
+    atomic_store(&g->recreate_at_ns, quiet_ns);
+    return false;
+}
+
+/* A queue that was not empty yet, or is read by others, is tried again later, and later still. */
 static void recreate_later(amqp_group *g)
 {
     AL_LOCKED(&g->in->lock);
@@ -184,6 +208,8 @@ static al_code do_jobs(amqp_group *g, amqp_link *k, bool recreate, al_buf *notes
 {
     amqp_job job = {0};
     while (next_job(g, job.number, recreate, &job)) {
+        if (recreate && !is_quiet(g))
+            return AL_OK;
         if (recreate)
             wait_for_others(g);
         al_code c = amqp_topology_do(k, &job, notes, err);
@@ -251,20 +277,35 @@ static attempt look_at_plan(amqp_consumer *me)
     return (attempt){amqp_plan_ref(me->g->plan), atomic_load(&me->g->version), me->g->is_dropped};
 }
 
+/* The queue is gone: nothing of it comes again. */
+static void forget_queue(amqp_group *g, const amqp_link *k, const amqp_plan *plan)
+{
+    AL_CLEANUP(al_buf_done) al_buf name;
+    al_buf_init(&name, 4096);
+    amqp_ledger_name(k, plan->queue, &name);
+    if (al_buf_code(&name) == AL_OK)
+        ledger_forget(g->in->led, al_buf_slice(&name)); /* unless somebody reads it again */
+}
+
 /* One connection from beginning to end. */
-static amqp_end connect_once(amqp_consumer *me, const attempt *a, bool *ret_was_ready,
+static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
                              bool *ret_was_refused, al_err *err)
 {
     AL_CLEANUP(amqp_link_dropp) amqp_link *k = NULL;
     char name[64];
     (void)snprintf(name, sizeof name, "alco index %s", me->g->index);
     al_code c = amqp_link_open(me->g->address, name, &k, err);
+    if (!c && atomic_load(&me->g->version) != a->version) {
+        (void)amqp_plan_unref(a->plan);
+        *a = look_at_plan(me);
+    }
     if (!c)
         c = set_up(me, k, a->plan, a->is_dropped, err);
     *ret_was_refused = c && c != AL_IO;
     if (c)
         return AMQP_END_LOST;
     if (a->is_dropped) {
+        forget_queue(me->g, k, a->plan);
         k = amqp_link_close(k, true);
         return AMQP_END_PLAN;
     }
@@ -278,41 +319,52 @@ static amqp_end connect_once(amqp_consumer *me, const attempt *a, bool *ret_was_
     return end;
 }
 
+/* The last word: nobody counts on this consumer any more. False when it did the jobs of a dropped
+ * index that has been made again meanwhile. */
+static bool end_here(amqp_consumer *me)
+{
+    AL_LOCKED(&me->g->in->lock);
+    if (!must_stop(me) && !me->g->is_dropped)
+        return false;
+    me->has_ended = true;
+    (void)pthread_cond_broadcast(&me->g->in->changed);
+    return true;
+}
+
 void *amqp_consumer_run(void *arg)
 {
     amqp_consumer *me = arg;
     amqp_group *g = me->g;
     unsigned n_failures = 0;
     bool is_refused = false;
-    bool is_over = false;
     uint64_t version = 0;
-    while (!is_over) {
+    for (;;) {
         pause_before(me, n_failures, is_refused ? REFUSED_MS_MAX : AWAY_MS_MAX, version);
-        if (must_stop(me))
-            break;
+        if (must_stop(me) && end_here(me))
+            return NULL;
         attempt a = look_at_plan(me);
         if (a.version != version)
             n_failures = 0;
-        version = a.version;
         al_err err = {0};
         bool was_ready = false;
+        uint64_t n_rooms = atomic_load(&g->in->n_rooms);
         amqp_end end = connect_once(me, &a, &was_ready, &is_refused, &err);
+        version = a.version;
         (void)amqp_plan_unref(a.plan);
         if (was_ready && end != AMQP_END_STORE)
             n_failures = 0;
-        is_over = a.is_dropped && end == AMQP_END_PLAN;
+        if (end == AMQP_END_PLAN && a.is_dropped && end_here(me))
+            return NULL;
         if (end == AMQP_END_PLAN)
             continue;
         atomic_fetch_add(&g->counters.reconnects, was_ready);
-        n_failures += end != AMQP_END_AGAIN || !was_ready;
+        n_failures += (end != AMQP_END_AGAIN && end != AMQP_END_FULL) || !was_ready;
         failed(me, version);
         if (end != AMQP_END_AGAIN || !was_ready)
             say_down(g, err.msg);
         else
             amqp_say(g, "%s; setting up again", err.msg);
+        if (end == AMQP_END_FULL)
+            wait_for_room(me, n_rooms, version);
     }
-    AL_LOCKED(&g->in->lock);
-    me->has_ended = true;
-    (void)pthread_cond_broadcast(&g->in->changed);
-    return NULL;
 }

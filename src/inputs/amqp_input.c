@@ -6,7 +6,8 @@
  * failed an attempt that began with it: a broker that is away holds nobody up.
  *
  * Threads: consumers (one each); changes come on the API's threads, one index's changes one after
- * the other (ingest serialises them). Lock order: ingest's locks, then `lock`, then the ledger's;
+ * the other (ingest serialises them). Lock order: ingest's locks, then follow_lock (with the
+ * catalogue's inside), then `lock`, then the ledger's;
  * nothing of ingest or of the broker is called with `lock` held.
  * Stop: is_stopping -> consumers finish until stop_deadline_ns -> joined. A thread that does not
  * come back in time (a name server that does not answer) is left to the end of the process, and
@@ -171,11 +172,21 @@ static al_code group_change_locked(amqp_group *g, amqp_plan *next, al_err *err)
     return c;
 }
 
+/* Does the group still have a queue to declare anew, at a broker that is there? */
+static bool must_recreate_locked(const amqp_group *g)
+{
+    return atomic_load(&g->recreate_at_ns) != INT64_MAX && atomic_load(&g->counters.connected) > 0;
+}
+
 static bool is_settled_locked(amqp_input *in, const char *index)
 {
     for (amqp_group *g = in->groups; g; g = g->next) {
         uint64_t version = atomic_load(&g->version);
-        for (amqp_consumer *c = g->consumers; c && strcmp(g->index, index) == 0; c = c->next)
+        if (strcmp(g->index, index) != 0)
+            continue;
+        if (must_recreate_locked(g))
+            return false;
+        for (amqp_consumer *c = g->consumers; c; c = c->next)
             if (!c->has_ended &&
                 (atomic_load(&c->must_stop) || (c->settled < version && c->failed < version)))
                 return false;
@@ -215,27 +226,34 @@ static al_code follow(amqp_input *in, const char *index, const cat_index *idx, a
     return first;
 }
 
+static al_code follow_catalogue(amqp_input *in, const char *index, al_err *err)
+{
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    if (!arena)
+        return al_fail(err, AL_NOMEM, "no memory for the queues of index '%s'", index);
+    cat_index idx;
+    AL_LOCKED(&in->follow_lock);
+    al_code c = catalog_index_get(in->cat, index, arena, &idx, err);
+    if (c && c != AL_NOT_FOUND)
+        return c;
+    return follow(in, index, c ? NULL : &idx, err);
+}
+
 static void on_change(void *ctx, const char *index)
 {
     amqp_input *in = ctx;
     if (atomic_load(&in->is_stopping))
         return;
     al_err err;
-    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
-    cat_index idx;
-    al_code c = AL_NOMEM;
-    if (arena)
-        c = catalog_index_get(in->cat, index, arena, &idx, &err);
-    if (c == AL_OK || c == AL_NOT_FOUND)
-        c = follow(in, index, c ? NULL : &idx, &err);
-    if (c && in->log)
-        in->log(in->log_ctx, c == AL_NOMEM ? "amqp: no memory to follow a change" : err.msg);
+    if (follow_catalogue(in, index, &err) && in->log)
+        in->log(in->log_ctx, err.msg);
     wait_until_settled(in, index);
 }
 
 static void on_room(void *ctx)
 {
     amqp_input *in = ctx;
+    atomic_fetch_add(&in->n_rooms, 1);
     AL_LOCKED(&in->lock);
     for (amqp_group *g = in->groups; g; g = g->next)
         for (amqp_consumer *c = g->consumers; c; c = c->next)
@@ -272,6 +290,7 @@ al_code amqp_input_new(catalog *cat, ingest *ing, ledger *led, const amqp_option
     AL_CLEANUP(amqp_input_freep) amqp_input *in = al_zalloc(1, sizeof *in);
     if (!in)
         return al_fail(err, AL_NOMEM, "no memory for the AMQP input");
+    (void)pthread_mutex_init(&in->follow_lock, NULL);
     (void)pthread_mutex_init(&in->lock, NULL);
     al_cond_init(&in->changed);
     in->cat = cat;
@@ -310,7 +329,7 @@ al_code amqp_input_start(amqp_input *in, al_err *err)
     size_t n = 0;
     al_code c = catalog_indexes(in->cat, arena, &all, &n, err);
     for (size_t i = 0; !c && i < n; i++)
-        c = follow(in, all[i].name, &all[i], err);
+        c = follow_catalogue(in, all[i].name, err);
     return c;
 }
 
@@ -374,6 +393,7 @@ amqp_input *amqp_input_free(amqp_input *in)
         free(in->managements[i]);
     free(in->managements);
     free(in->addresses);
+    (void)pthread_mutex_destroy(&in->follow_lock);
     (void)pthread_mutex_destroy(&in->lock);
     (void)pthread_cond_destroy(&in->changed);
     free(in);

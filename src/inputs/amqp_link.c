@@ -49,7 +49,7 @@ static amqp_table_entry_t text(const char *name, const char *value)
     return e;
 }
 
-static amqp_rpc_reply_t login(amqp_link *k, const amqp_address *to, const char *name)
+static amqp_rpc_reply_t log_in(amqp_link *k, const amqp_address *to, const char *name)
 {
     amqp_table_entry_t can[] = {
         flag("consumer_cancel_notify"), flag("connection.blocked"),           flag("basic.nack"),
@@ -109,7 +109,7 @@ al_code amqp_link_open(const amqp_address *to, const char *name, amqp_link **ret
                        status == AMQP_STATUS_SOCKET_ERROR ? "refused or not reachable"
                                                           : amqp_error_string2(status));
     k->is_broken = false;
-    amqp_rpc_reply_t r = login(k, to, name);
+    amqp_rpc_reply_t r = log_in(k, to, name);
     if (r.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
         r.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
         const amqp_connection_close_t *m = r.reply.decoded;

@@ -106,6 +106,7 @@ static bool add_job(amqp_jobs *j, amqp_job_kind kind, const amqp_plan *old, al_s
     amqp_job *job = &items[j->n++];
     job->number = atomic_fetch_add(&last_number, 1) + 1;
     job->kind = kind;
+    job->is_durable = false;
     put_name(job->queue, old->queue);
     put_name(job->exchange, old->exchange);
     put_name(job->key, key);
@@ -117,8 +118,11 @@ bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *n
     bool is_same_queue = next && al_slice_eq(old->queue, next->queue);
     bool is_same_exchange = next && al_slice_eq(old->exchange, next->exchange);
     bool is_added = true;
-    if (is_same_queue && old->is_durable != next->is_durable)
+    if (is_same_queue && old->is_durable != next->is_durable) {
         is_added = add_job(j, AMQP_JOB_RECREATE, old, (al_slice){0});
+        if (is_added)
+            j->items[j->n - 1].is_durable = next->is_durable;
+    }
     for (size_t i = 0; i < old->n_keys; i++) {
         bool is_kept = is_same_queue && is_same_exchange && amqp_plan_has_key(next, old->keys[i]);
         if (!is_kept && !add_job(j, AMQP_JOB_UNBIND, old, old->keys[i]))

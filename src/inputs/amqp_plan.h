@@ -35,7 +35,8 @@ bool amqp_plan_equal(const amqp_plan *a, const amqp_plan *b);
 bool amqp_plan_has_key(const amqp_plan *p, al_slice key);
 
 typedef enum amqp_job_kind {
-    AMQP_JOB_RECREATE, /* delete the queue once it is empty, so that it is declared as planned */
+    AMQP_JOB_RECREATE, /* delete the queue once it is empty, and then the exchange unless others use
+                          it, so that both are declared as planned */
     AMQP_JOB_UNBIND,
     AMQP_JOB_DELETE_EMPTY, /* the queue, unless messages or other consumers are left */
     AMQP_JOB_DELETE,       /* the queue, unless other consumers are left */
@@ -45,8 +46,9 @@ typedef struct amqp_job {
     uint64_t number;
     amqp_job_kind kind;
     char queue[AMQP_NAME_MAX + 1];
-    char exchange[AMQP_NAME_MAX + 1]; /* UNBIND */
+    char exchange[AMQP_NAME_MAX + 1]; /* UNBIND, RECREATE */
     char key[AMQP_NAME_MAX + 1];      /* UNBIND */
+    bool is_durable;                  /* RECREATE: as it will be declared */
 } amqp_job;
 
 typedef struct amqp_jobs { /* in the order to be done; guarded by its owner */

@@ -11,7 +11,12 @@
 #include "inputs/amqp_link.h"
 #include "inputs/amqp_plan.h"
 
-enum { AMQP_PREFETCH = 2000 };
+enum {
+    AMQP_PREFETCH = 2000,
+    /* A queue is deleted and declared anew only when nothing came for so long: what is published in
+     * between has no queue to go to. */
+    AMQP_QUIET_MS = 250,
+};
 
 typedef struct amqp_group amqp_group;
 
@@ -52,6 +57,7 @@ struct amqp_group { /* one index at one broker */
     /* Grows, with the lock held, whenever consumers must set up anew; they compare without it. */
     atomic_uint_fast64_t version;
     atomic_int_fast64_t recreate_at_ns; /* next try of AMQP_JOB_RECREATE; INT64_MAX: none */
+    atomic_int_fast64_t delivered_ns;   /* the last delivery */
     /* guarded by the input's lock */
     amqp_plan *plan; /* of a dropped index the last one */
     bool is_dropped; /* only jobs are left to do */
@@ -77,7 +83,10 @@ struct amqp_input {
     size_t n_brokers;
     /* atomic */
     atomic_bool is_stopping;
+    atomic_uint_fast64_t n_rooms; /* how often the store said that there is room again */
     atomic_int_fast64_t stop_deadline_ns;
+    pthread_mutex_t follow_lock; /* held from reading the catalogue until the groups follow it, so
+                                    that none follows what was read earlier */
     /* guarded by lock */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a consumer settled, failed or ended */
@@ -101,7 +110,12 @@ typedef enum amqp_end {
                      */
     AMQP_END_LOST,  /* the connection ended */
     AMQP_END_STORE, /* what was taken could not be stored */
+    AMQP_END_FULL,  /* the store has had no room for long */
 } amqp_end;
+
+/* The name by which the ledger knows a queue: the same at every node of a cluster, another at
+ * another broker or virtual host. */
+void amqp_ledger_name(const amqp_link *k, al_slice queue, al_buf *out);
 
 /* Consumes on an open link, whose queue exists, until something ends that, such as a version of the
  * group beyond `version`; `ready` is called once the broker has agreed. Every batch has been

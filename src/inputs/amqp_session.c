@@ -13,7 +13,8 @@
  *
  * When to stop reading: while a batch finds no room, too many are on their way, or a delivery is
  * held because another session must be asked about it. The broker then holds the rest: no more
- * than the prefetch is ever on this side. Heartbeats go on.
+ * than the prefetch is ever on this side. Heartbeats go on. A broker that cannot get rid of what it
+ * wants to send ends the connection after 30 s, so a session without room ends itself before.
  *
  * Invariants: (1) tags are acknowledged in order and only up to the last tag of a batch that was
  * reported durable, and whose `after` ids are durable too; (2) nothing of a session outlives it:
@@ -35,13 +36,16 @@
 enum {
     WAY_MAX = 4,                              /* batches on their way */
     BODY_BYTES_MAX = 16 << 20,                /* of one message; the rest is not kept */
+    BODY_BYTES_KEPT = 1 << 20,                /* of memory, from one message to the next */
     ACKED_MAX = 1 << 20,                      /* acknowledged, not known to have arrived */
     READ_MAX = 4 * AMQP_BATCH_DELIVERIES_MAX, /* frames in one go */
     TRIP_EVERY_MS = 20,
     CLOSES_AFTER_MS = 1000, /* without a batch to carry them */
     HELD_EVERY_MS = 5,
     STALLED_EVERY_MS = 200,
+    STALLED_MS_MAX = 20000,
     IDLE_MS = 1000, /* longest wait: the library looks after heartbeats when it is called */
+    RECREATE_LOOK_MS = 50,
     FINISH_MS = 5000,
 };
 
@@ -73,7 +77,8 @@ typedef struct session {
     message m;
     bool is_held; /* m is complete, but another session must be asked first */
     amqp_batch *filling;
-    bool is_stalled; /* filling found no room */
+    bool is_stalled;    /* filling found no room */
+    int64_t stalled_ns; /* since then */
     amqp_batch *way[WAY_MAX];
     size_t n_way;
     uint64_t last_tag; /* delivered */
@@ -158,6 +163,10 @@ static al_code take_message(session *s, al_err *err)
         return al_fail(err, c, "no memory for a message");
     b->n_deliveries++;
     b->last_tag = m->d.tag;
+    if (m->body.cap > BODY_BYTES_KEPT) {
+        al_buf_done(&m->body);
+        al_buf_init(&m->body, BODY_BYTES_MAX);
+    }
     return AL_OK;
 }
 
@@ -368,6 +377,8 @@ static al_code submit_filling(session *s, al_err *err)
     if (s->n_way == WAY_MAX)
         return AL_OK;
     al_code c = amqp_batch_submit(s->filling, s->l, err);
+    if (c == AL_AGAIN && !s->is_stalled)
+        s->stalled_ns = al_mono_ns();
     s->is_stalled = c == AL_AGAIN;
     if (c)
         return c == AL_AGAIN ? AL_OK : c;
@@ -429,7 +440,7 @@ static al_code settle(session *s, al_err *err)
     for (size_t i = 0; i < n; i++)
         (void)amqp_batch_drop(s->way[i]);
     s->n_way -= n;
-    memmove(&s->way[0], &s->way[n], s->n_way * sizeof s->way[0]);
+    memmove(&s->way[0], &s->way[n], s->n_way * sizeof(amqp_batch *));
     if (ack && !c) {
         *err = ack_err;
         c = ack;
@@ -453,7 +464,8 @@ static al_code carry_closes(session *s, int64_t now, al_err *err)
 static void recreate_when_idle(const session *s, int64_t now)
 {
     amqp_group *g = s->me->g;
-    if (now >= atomic_load(&g->recreate_at_ns) && s->last_tag == s->acked_tag)
+    if (now >= atomic_load(&g->recreate_at_ns) && s->last_tag == s->acked_tag &&
+        now >= atomic_load(&g->delivered_ns) + AMQP_QUIET_MS * AL_NS_PER_MS)
         amqp_group_renew(g);
 }
 
@@ -469,7 +481,7 @@ static int wait_ms(const session *s, int64_t now)
         int64_t due = s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS - now;
         return due <= 0 ? 0 : (int)(due / AL_NS_PER_MS) + 1;
     }
-    return IDLE_MS;
+    return atomic_load(&s->me->g->recreate_at_ns) == INT64_MAX ? IDLE_MS : RECREATE_LOOK_MS;
 }
 
 /* Sleeps until there is something to do. Notices the end of a connection that is not read. */
@@ -490,6 +502,7 @@ static al_code wait_for_more(session *s, int ms, al_err *err)
 static al_code step(session *s, al_err *err)
 {
     bool is_drained = false;
+    uint64_t tag_before = s->last_tag;
     int64_t now = al_mono_ns();
     al_code c = settle(s, err);
     if (!c && s->is_held)
@@ -509,6 +522,8 @@ static al_code step(session *s, al_err *err)
         c = carry_closes(s, now, err);
     if (c)
         return c;
+    if (s->last_tag != tag_before)
+        atomic_store(&s->me->g->delivered_ns, now);
     recreate_when_idle(s, now);
     bool has_more = may_read(s) && !is_drained;
     bool is_settled_now = s->n_way && atomic_load(&s->way[0]->is_done) && !s->way[0]->n_after;
@@ -534,6 +549,10 @@ static amqp_end run(session *s, al_err *err)
         if (s->is_held && ledger_asked(s->l)) {
             (void)al_fail(err, AL_AGAIN, "another consumer waits for this one");
             return AMQP_END_AGAIN;
+        }
+        if (s->is_stalled && al_mono_ns() > s->stalled_ns + STALLED_MS_MAX * AL_NS_PER_MS) {
+            (void)al_fail(err, AL_AGAIN, "the store has no room: the broker keeps the messages");
+            return AMQP_END_FULL;
         }
     }
     return AMQP_END_PLAN;
@@ -567,7 +586,7 @@ static bool wait_for_batches(session *s, bool may_ack)
             may_ack = false;
             (void)give_up(s, s->way[0]);
             s->n_way--;
-            memmove(&s->way[0], &s->way[1], s->n_way * sizeof s->way[0]);
+            memmove(&s->way[0], &s->way[1], s->n_way * sizeof(amqp_batch *));
             continue;
         }
         struct pollfd fd = {.fd = s->me->waker.fd, .events = POLLIN};
@@ -628,13 +647,18 @@ static void session_done(session *s)
     free(s->on_trip.items);
 }
 
+void amqp_ledger_name(const amqp_link *k, al_slice queue, al_buf *out)
+{
+    al_buf_put(out, k->where, strlen(k->where) + 1);
+    al_buf_slice_put(out, queue);
+}
+
 static al_code begin(session *s, al_err *err)
 {
     amqp_group *g = s->me->g;
     AL_CLEANUP(al_buf_done) al_buf name;
     al_buf_init(&name, 4096);
-    al_buf_put(&name, s->k->where, strlen(s->k->where) + 1);
-    al_buf_slice_put(&name, s->plan->queue);
+    amqp_ledger_name(s->k, s->plan->queue, &name);
     s->hash = ledger_hash_new();
     if (!s->hash || al_buf_code(&name))
         return al_fail(err, AL_NOMEM, "no memory for a session");
@@ -668,7 +692,7 @@ amqp_end amqp_session_run(amqp_consumer *me, const amqp_plan *plan, uint64_t ver
         atomic_fetch_add(&counters(s)->connected, 1);
         ready(me, version);
         end = run(s, err);
-        bool is_well = end == AMQP_END_PLAN || end == AMQP_END_AGAIN;
+        bool is_well = end != AMQP_END_LOST && end != AMQP_END_STORE;
         if (is_well && !k->is_broken && !s->was_cancelled)
             finish(s);
         atomic_fetch_sub(&counters(s)->connected, 1);

@@ -17,10 +17,16 @@ static al_code use_as_it_is(amqp_link *k, const al_err *refused, al_code passive
     return AL_OK;
 }
 
+/* The broker's own exchanges: always there, not to be declared or deleted. */
+static bool is_brokers_own(al_slice exchange)
+{
+    return exchange.len == 0 || al_slice_starts(exchange, AL_LIT("amq."));
+}
+
 static al_code declare_exchange(amqp_link *k, const amqp_plan *p, al_buf *notes, al_err *err)
 {
-    if (p->exchange.len == 0 || al_slice_starts(p->exchange, AL_LIT("amq.")))
-        return AL_OK; /* the broker's own: always there, not to be declared */
+    if (is_brokers_own(p->exchange))
+        return AL_OK;
     amqp_bytes_t name = amqp_bytes_of(p->exchange);
     amqp_bytes_t topic = amqp_cstring_bytes("topic");
     (void)amqp_exchange_declare(k->c, k->channel, name, topic, 0, p->is_durable, 0, 0,
@@ -78,6 +84,22 @@ static al_code delete_queue(amqp_link *k, const amqp_job *job, bool only_empty, 
     return c;
 }
 
+/* Deletes an exchange that is there with another `durable` than wanted, unless queues are bound. */
+static al_code free_exchange(amqp_link *k, const amqp_job *job, al_err *err)
+{
+    if (is_brokers_own(al_cstr(job->exchange)))
+        return AL_OK;
+    amqp_bytes_t name = amqp_cstring_bytes(job->exchange);
+    (void)amqp_exchange_declare(k->c, k->channel, name, amqp_cstring_bytes("topic"), 0,
+                                job->is_durable, 0, 0, amqp_empty_table);
+    al_code c = amqp_link_check(k, "declare the exchange", err);
+    if (c != AL_EXISTS || k->is_broken)
+        return c;
+    (void)amqp_exchange_delete(k->c, k->channel, name, /* if_unused= */ 1);
+    c = amqp_link_check(k, "delete the exchange", err);
+    return c == AL_EXISTS && !k->is_broken ? AL_OK : c; /* in use: it is used as it is */
+}
+
 al_code amqp_topology_do(amqp_link *k, const amqp_job *job, al_buf *notes, al_err *err)
 {
     switch (job->kind) {
@@ -88,7 +110,10 @@ al_code amqp_topology_do(amqp_link *k, const amqp_job *job, al_buf *notes, al_er
                                 amqp_cstring_bytes(job->exchange), amqp_cstring_bytes(job->key),
                                 amqp_empty_table);
         return gone_is_fine(k, amqp_link_check(k, "unbind the queue", err));
-    case AMQP_JOB_RECREATE:
+    case AMQP_JOB_RECREATE: {
+        al_code c = delete_queue(k, job, true, notes, err);
+        return c ? c : free_exchange(k, job, err);
+    }
     case AMQP_JOB_DELETE_EMPTY:
         return delete_queue(k, job, true, notes, err);
     case AMQP_JOB_DELETE:

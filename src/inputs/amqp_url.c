@@ -57,8 +57,8 @@ static al_code parse_login(al_slice login, amqp_address *a, al_err *err)
 
 static al_code parse_place(al_slice place, amqp_address *a, al_err *err)
 {
-    al_slice host = place;
-    al_slice port = {0};
+    al_slice host;
+    al_slice port;
     if (al_slice_starts(place, AL_LIT("["))) {
         size_t end = al_slice_find(place, ']', 0);
         if (end == place.len)
@@ -127,7 +127,7 @@ al_code amqp_url_parse(al_slice url, amqp_address *ret, al_err *err)
                       .vhost = "/",
                       .must_verify = true,
                       .ca_file = AMQP_CA_FILE};
-    al_slice rest = url;
+    al_slice rest;
     if (al_slice_starts(url, AL_LIT("amqp://"))) {
         rest = al_slice_sub(url, 7, url.len);
     } else if (al_slice_starts(url, AL_LIT("amqps://"))) {

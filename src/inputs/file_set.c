@@ -265,6 +265,7 @@ static void look_at_glob(file_set *s, const spec *sp, file_places *places, int64
 {
     glob_t found = {0};
     watch_directory(s, sp->glob);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): only with GLOB_TILDE */
     if (glob(sp->glob, 0, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc; i++) {
             const char *path = found.gl_pathv[i];
@@ -304,7 +305,8 @@ static void open_renamed(file_set *s, const spec *sp, const char *path, const fi
     DIR *d = opendir(directory);
     if (!d)
         return;
-    for (struct dirent *e = readdir(d); e; e = readdir(d)) { // NOLINT(concurrency-mt-unsafe)
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own is safe */
+    for (struct dirent *e = readdir(d); e; e = readdir(d)) {
         struct stat st;
         if (e->d_ino != place->inode || strncmp(e->d_name, base, strlen(base)) != 0)
             continue;

@@ -67,21 +67,17 @@ static void begin_anew(file_tail *t)
     t->next = (file_place){.inode = t->at.inode, .print = file_print((al_slice){0}), .time_ns = -1};
 }
 
-al_code file_tail_open(const char *path, al_slice index, file_places *places, int64_t mono_ns,
-                       file_tail *ret, al_err *err)
+/* Everything about the open file but who owns it. */
+static al_code begin(int fd, const char *path, al_slice index, file_places *places, int64_t mono_ns,
+                     file_tail *ret, al_err *err)
 {
-    AL_CLEANUP(al_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 && errno == ENOENT)
-        return AL_NOT_FOUND;
-    if (fd < 0)
-        return al_fail_errno(err, "read %.150s", path);
     struct stat st;
     if (fstat(fd, &st))
         return al_fail_errno(err, "look at %.150s", path);
     if (!S_ISREG(st.st_mode))
         return al_fail(err, AL_INVALID, "%.150s is not a regular file", path);
 
-    file_tail t = {.fd = -1,
+    file_tail t = {.fd = fd,
                    .device = (uint64_t)st.st_dev,
                    .at = {.inode = (uint64_t)st.st_ino},
                    .grown_ns = mono_ns,
@@ -97,10 +93,22 @@ al_code file_tail_open(const char *path, al_slice index, file_places *places, in
             t.next = known;
     }
     t.at = t.next;
-    t.fd = fd;
-    fd = -1; /* not AL_TAKE: it leaves 0, which is a descriptor */
     *ret = t;
     return AL_OK;
+}
+
+al_code file_tail_open(const char *path, al_slice index, file_places *places, int64_t mono_ns,
+                       file_tail *ret, al_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == ENOENT)
+        return AL_NOT_FOUND;
+    if (fd < 0)
+        return al_fail_errno(err, "read %.150s", path);
+    al_code c = begin(fd, path, index, places, mono_ns, ret, err);
+    if (c)
+        al_closep(&fd);
+    return c;
 }
 
 void file_tail_close(file_tail *t)

@@ -1,9 +1,10 @@
 /* The engine interface: dispatch through the table, and what every engine gets for nothing.
- * engine_append_wait turns the callback of append into a wait; while the engine has no room it asks
- * again every RETRY_MS, since the has_room hook belongs to the ingest path. */
+ * eng_submit_wait turns the callback of append into a wait; while the engine has no room it asks
+ * again every RETRY_MS, since the has_room hook belongs to the inputs. */
 #include "query/engine.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,11 +114,11 @@ static void wake(void *ctx, al_code code, const al_err *err)
     (void)pthread_cond_signal(&w->changed);
 }
 
-static al_code append_when_room(engine *e, const eng_append *a, waiter *w,
+static al_code submit_when_room(eng_submit_fn *submit, void *ctx, waiter *w,
                                 const atomic_bool *cancel, al_err *err)
 {
     for (;;) {
-        al_code c = engine_append(e, a, err);
+        al_code c = submit(ctx, wake, w, err);
         if (c != AL_AGAIN)
             return c;
         if (cancel && atomic_load(cancel))
@@ -127,17 +128,15 @@ static al_code append_when_room(engine *e, const eng_append *a, waiter *w,
     }
 }
 
-al_code engine_append_wait(engine *e, const char *index, rec_batch *batch, al_slice marks,
-                           const atomic_bool *cancel, al_err *err)
+al_code eng_submit_wait(eng_submit_fn *submit, void *ctx, const atomic_bool *cancel,
+                        bool *ret_is_taken, al_err *err)
 {
     waiter w = {0};
     (void)pthread_mutex_init(&w.lock, NULL);
     al_cond_init(&w.changed);
-    eng_append a = {.index = index, .batch = batch, .marks = marks, .done = wake, .ctx = &w};
-    al_code c = append_when_room(e, &a, &w, cancel, err);
-    if (c) {
-        (void)rec_batch_free(batch);
-    } else {
+    al_code c = submit_when_room(submit, ctx, &w, cancel, err);
+    *ret_is_taken = c == AL_OK;
+    if (*ret_is_taken) {
         AL_LOCKED(&w.lock);
         while (!w.is_done)
             (void)pthread_cond_wait(&w.changed, &w.lock);
@@ -147,6 +146,30 @@ al_code engine_append_wait(engine *e, const char *index, rec_batch *batch, al_sl
     }
     (void)pthread_cond_destroy(&w.changed);
     (void)pthread_mutex_destroy(&w.lock);
+    return c;
+}
+
+typedef struct appending {
+    engine *e;
+    eng_append a;
+} appending;
+
+static al_code try_append(void *ctx, eng_done_fn *done, void *done_ctx, al_err *err)
+{
+    appending *p = ctx;
+    p->a.done = done;
+    p->a.ctx = done_ctx;
+    return engine_append(p->e, &p->a, err);
+}
+
+al_code engine_append_wait(engine *e, const char *index, rec_batch *batch, al_slice marks,
+                           const atomic_bool *cancel, al_err *err)
+{
+    bool is_taken = false;
+    appending p = {.e = e, .a = {.index = index, .batch = batch, .marks = marks}};
+    al_code c = eng_submit_wait(try_append, &p, cancel, &is_taken, err);
+    if (!is_taken)
+        (void)rec_batch_free(batch);
     return c;
 }
 
@@ -183,6 +206,9 @@ al_code engine_get(engine *e, const char *index, uint64_t id, const eng_budget *
     al_code c = engine_search(e, &s, b, take_wanted, &w, &answer, err);
     if (c)
         return c;
+    if (!w.is_found && answer.partial.n)
+        return al_fail(err, AL_AGAIN, "row %" PRIu64 ": could not look everywhere: %s: %s", id,
+                       answer.partial.reasons[0].part, answer.partial.reasons[0].why);
     return w.is_found ? AL_OK : AL_NOT_FOUND;
 }
 

@@ -224,6 +224,12 @@ AL_CHECK al_code engine_append(engine *e, const eng_append *a, al_err *err);
  * Takes `batch` in every case. For threads of their own, tests and tools. */
 AL_CHECK al_code engine_append_wait(engine *e, const char *index, rec_batch *batch, al_slice marks,
                                     const atomic_bool *cancel, al_err *err);
+/* For such a wait around something that ends in engine_append: calls `submit` until it is not
+ * AL_AGAIN or *cancel (AL_CANCELLED), then blocks until `done` was called. *ret_is_taken: it was.
+ */
+typedef al_code eng_submit_fn(void *ctx, eng_done_fn *done, void *done_ctx, al_err *err);
+AL_CHECK al_code eng_submit_wait(eng_submit_fn *submit, void *ctx, const atomic_bool *cancel,
+                                 bool *ret_is_taken, al_err *err);
 /* Rows in the order asked, each to `fn` (may be told to stop). A budget that runs out is AL_OK with
  * a reason in ret->partial; AL_CANCELLED only for *cancel. AL_NOT_FOUND: an index is unknown
  * (named). */
@@ -255,7 +261,8 @@ void engine_stats(engine *e, eng_stats *ret);
 
 /* ---- Built on search, the same for every engine. */
 
-/* The row with this id, AL_NOT_FOUND if there is none. */
+/* The row with this id. AL_NOT_FOUND: there is none. AL_AGAIN, with the reason: it was not found, but
+ * not everything could be looked at. */
 AL_CHECK al_code engine_get(engine *e, const char *index, uint64_t id, const eng_budget *b,
                             eng_row_fn *fn, void *ctx, al_err *err);
 /* Adds a reason; the last slot says that there are more. */

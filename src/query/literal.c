@@ -6,7 +6,11 @@
  * Speed: few places are compared at all. As long as all spellings of the characters before it have
  * the same length, a byte of the text stands at a known distance from the start of a match; the one
  * such byte that is rarest in logs is the anchor, found with memchr (one per spelling of it).
- * Nothing is allocated while searching. */
+ * Behind a run of free white space no distance is known; if the rarest word stands there it is
+ * looked for first, and where it is absent nothing else is. Hostile texts (a...ab in a...a) make
+ * comparing quadratic: a megabyte would take minutes. Once comparing has cost WORK_PER_BYTE of the
+ * text, find_linear goes on, which reads it once more (Knuth, Morris and Pratt, on characters and
+ * runs of white space). Nothing is allocated while searching. */
 #include "query/literal.h"
 
 #include <assert.h>
@@ -18,14 +22,20 @@ enum {
     CHAR_SPACE_RUN = AL_CHAR_BAD + 0x100, /* any run of white space */
     ANCHOR_BYTES_MAX = 3,                 /* more spellings: a table instead of memchr */
     ANCHOR_OFFSET_MAX = 64,               /* bytes of a text that are considered */
+    WORK_FREE = 1024,                     /* bytes that comparing may pass in any text */
+    WORK_PER_BYTE = 4,                    /* and more for each byte of it */
 };
 
 struct literal {
     const uint32_t *chars;
+    const uint32_t *shorter; /* [i]: longest proper beginning of chars[0..i] that is also its end */
     size_t n_chars;
     bool ignores_case;
-    bool starts_bad; /* with a byte that could stand inside a character */
+    bool frees_space;
+    bool starts_bad;     /* with a byte that could stand inside a character */
+    const literal *rare; /* its rarest word when that is not the first one, or NULL */
     size_t anchor_offset;
+    unsigned anchor_weight;
     uint8_t anchor[ANCHOR_BYTES_MAX];
     unsigned n_anchor; /* 0: is_anchor */
     bool is_anchor[256];
@@ -88,6 +98,7 @@ static byte_set byte_set_of(const spellings *s, size_t k)
 static void take_anchor(literal *l, const byte_set *set, size_t offset)
 {
     l->anchor_offset = offset;
+    l->anchor_weight = set->weight;
     l->n_anchor = set->n <= ANCHOR_BYTES_MAX ? set->n : 0;
     memset(l->is_anchor, 0, sizeof l->is_anchor);
     for (unsigned i = 0; i < set->n; i++) {
@@ -99,7 +110,6 @@ static void take_anchor(literal *l, const byte_set *set, size_t offset)
 
 static void choose_anchor(literal *l)
 {
-    unsigned best = 0;
     size_t offset = 0;
     for (size_t i = 0; i < l->n_chars && offset < ANCHOR_OFFSET_MAX; i++) {
         if (l->chars[i] == CHAR_SPACE_RUN)
@@ -110,10 +120,8 @@ static void choose_anchor(literal *l)
             is_fixed &= s.lens[k] == s.lens[0];
         for (size_t k = 0; k < (is_fixed ? s.lens[0] : 1); k++) {
             byte_set set = byte_set_of(&s, k);
-            if (best == 0 || set.weight < best) {
-                best = set.weight;
+            if (l->anchor_weight == 0 || set.weight < l->anchor_weight)
                 take_anchor(l, &set, offset + k);
-            }
         }
         if (!is_fixed)
             return;
@@ -121,54 +129,118 @@ static void choose_anchor(literal *l)
     }
 }
 
+/* All but `shorter` and `rare`. */
+static literal begin(const uint32_t *chars, size_t n_chars, bool ignores_case, bool frees_space)
+{
+    literal l = {.chars = chars,
+                 .n_chars = n_chars,
+                 .ignores_case = ignores_case,
+                 .frees_space = frees_space};
+    if (n_chars) {
+        assert(chars[0] != CHAR_SPACE_RUN);
+        l.starts_bad = chars[0] >= AL_CHAR_BAD;
+        choose_anchor(&l);
+    }
+    return l;
+}
+
+static const literal *finish(al_arena *arena, literal l)
+{
+    literal *out = al_arena_alloc(arena, 1, sizeof *out);
+    uint32_t *shorter = al_arena_alloc(arena, l.n_chars, sizeof *shorter);
+    if (!out || !shorter)
+        return NULL;
+    uint32_t k = 0;
+    for (size_t i = 0; i < l.n_chars; i++) {
+        while (i && k && l.chars[i] != l.chars[k])
+            k = shorter[k - 1];
+        k += i && l.chars[i] == l.chars[k];
+        shorter[i] = k;
+    }
+    l.shorter = shorter;
+    *out = l;
+    return out;
+}
+
+/* The word with the rarest anchor when that is rarer than the anchor of the whole. */
+static bool find_rare(const literal *whole, literal *ret)
+{
+    unsigned best = whole->anchor_weight;
+    size_t from = 0;
+    for (size_t i = 0; i <= whole->n_chars; i++) {
+        if (i < whole->n_chars && whole->chars[i] != CHAR_SPACE_RUN)
+            continue;
+        literal word =
+            begin(whole->chars + from, i - from, whole->ignores_case, whole->frees_space);
+        if (word.n_chars && word.anchor_weight < best) {
+            best = word.anchor_weight;
+            *ret = word;
+        }
+        from = i + 1;
+    }
+    return best < whole->anchor_weight;
+}
+
 const literal *literal_new(al_arena *arena, al_slice text, bool ignores_case, bool frees_space)
 {
-    literal *l = al_arena_alloc(arena, 1, sizeof *l);
     uint32_t *chars = al_arena_alloc(arena, text.len, sizeof *chars);
-    if (!l || !chars)
+    if (!chars)
         return NULL;
-    *l = (literal){.chars = chars, .ignores_case = ignores_case};
     const uint8_t *end = text.ptr + text.len;
+    size_t n_chars = 0;
     size_t len = 0;
     for (const uint8_t *p = text.ptr; p < end; p += len) {
         uint32_t c = al_char_at(p, end, &len);
         if (frees_space && query_is_space(*p))
             c = CHAR_SPACE_RUN;
-        if (c == CHAR_SPACE_RUN && l->n_chars && chars[l->n_chars - 1] == CHAR_SPACE_RUN)
+        if (c == CHAR_SPACE_RUN && n_chars && chars[n_chars - 1] == CHAR_SPACE_RUN)
             continue;
-        chars[l->n_chars++] = ignores_case && c < AL_CHAR_BAD ? al_fold(c) : c;
+        chars[n_chars++] = ignores_case && c < AL_CHAR_BAD ? al_fold(c) : c;
     }
-    if (l->n_chars) {
-        assert(chars[0] != CHAR_SPACE_RUN);
-        l->starts_bad = chars[0] >= AL_CHAR_BAD;
-        choose_anchor(l);
+    literal whole = begin(chars, n_chars, ignores_case, frees_space);
+    literal word;
+    if (frees_space && find_rare(&whole, &word)) {
+        whole.rare = finish(arena, word);
+        if (!whole.rare)
+            return NULL;
     }
-    return l;
+    return finish(arena, whole);
 }
 
-/* Does it stand at p? Returns its end, or NULL. */
-static const uint8_t *match_at(const literal *l, const uint8_t *p, const uint8_t *end)
+/* The character or run of white space at p < end; returns what is behind it. */
+static inline const uint8_t *take_char(const literal *l, const uint8_t *p, const uint8_t *end,
+                                       uint32_t *ret)
 {
-    for (size_t i = 0; i < l->n_chars; i++) {
-        if (p == end)
-            return NULL;
-        uint32_t want = l->chars[i];
-        if (want == CHAR_SPACE_RUN) {
-            if (!query_is_space(*p))
-                return NULL;
-            while (p < end && query_is_space(*p))
-                p++;
-            continue;
-        }
-        uint32_t c = *p;
-        size_t len = 1;
-        if (c >= 0x80)
-            c = al_char_at(p, end, &len);
-        if (c != want && (!l->ignores_case || al_fold(c) != want))
-            return NULL;
-        p += len;
+    if (l->frees_space && query_is_space(*p)) {
+        while (p < end && query_is_space(*p))
+            p++;
+        *ret = CHAR_SPACE_RUN;
+        return p;
     }
-    return p;
+    uint32_t c = *p;
+    size_t len = 1;
+    if (c >= 0x80) {
+        c = al_char_at(p, end, &len);
+        *ret = l->ignores_case ? al_fold(c) : c;
+    } else {
+        *ret = l->ignores_case && c - 'A' < 26 ? c + ('a' - 'A') : c;
+    }
+    return p + len;
+}
+
+/* Does it stand at p? *ret_end is its end, or where the comparing ended. */
+static bool match_at(const literal *l, const uint8_t *p, const uint8_t *end,
+                     const uint8_t **ret_end)
+{
+    size_t i = 0;
+    for (; i < l->n_chars && p < end; i++) {
+        uint32_t c = 0;
+        p = take_char(l, p, end, &c);
+        if (c != l->chars[i])
+            break;
+    }
+    *ret_end = p;
+    return i == l->n_chars;
 }
 
 /* A bad byte is a character only if it does not continue one that began before it. */
@@ -213,6 +285,37 @@ static const uint8_t *next_anchor(const literal *l, anchor_scan *scan, const uin
     return first;
 }
 
+/* As literal_find from `start` on, in one pass: k characters of the text stand between start and p.
+ */
+static bool find_linear(const literal *l, al_slice hay, const uint8_t *start, size_t *ret_start,
+                        size_t *ret_end)
+{
+    const uint8_t *end = hay.ptr + hay.len;
+    while (start < end && !is_between_chars(hay.ptr, start, end))
+        start++;
+    uint32_t k = 0;
+    for (const uint8_t *p = start; p < end;) {
+        uint32_t c = 0;
+        uint32_t passed = 0;
+        const uint8_t *next = take_char(l, p, end, &c);
+        while (k && c != l->chars[k]) {
+            for (uint32_t keep = l->shorter[k - 1]; k > keep; k--)
+                start = take_char(l, start, end, &passed);
+        }
+        if (c == l->chars[k])
+            k++;
+        else
+            start = next;
+        p = next;
+        if (k < l->n_chars)
+            continue;
+        *ret_start = (size_t)(start - hay.ptr);
+        *ret_end = (size_t)(p - hay.ptr);
+        return true;
+    }
+    return false;
+}
+
 bool literal_find(const literal *l, al_slice hay, size_t from, size_t *ret_start, size_t *ret_end)
 {
     assert(from <= hay.len);
@@ -222,19 +325,26 @@ bool literal_find(const literal *l, al_slice hay, size_t from, size_t *ret_start
     }
     if (hay.len - from <= l->anchor_offset)
         return false;
+    if (l->rare && !literal_find(l->rare, hay, from, ret_start, ret_end))
+        return false;
     const uint8_t *end = hay.ptr + hay.len;
     const uint8_t *p = hay.ptr + from + l->anchor_offset;
+    size_t work_left = WORK_FREE + WORK_PER_BYTE * (hay.len - from);
     anchor_scan scan = {0};
     for (;; p++) {
         p = next_anchor(l, &scan, p, end);
         if (p >= end)
             return false;
         const uint8_t *start = p - l->anchor_offset;
-        const uint8_t *stop = match_at(l, start, end);
-        if (!stop || (l->starts_bad && !is_between_chars(hay.ptr, start, end)))
-            continue;
-        *ret_start = (size_t)(start - hay.ptr);
-        *ret_end = (size_t)(stop - hay.ptr);
-        return true;
+        const uint8_t *stop = NULL;
+        if (match_at(l, start, end, &stop) &&
+            (!l->starts_bad || is_between_chars(hay.ptr, start, end))) {
+            *ret_start = (size_t)(start - hay.ptr);
+            *ret_end = (size_t)(stop - hay.ptr);
+            return true;
+        }
+        if ((size_t)(stop - start) > work_left)
+            return find_linear(l, hay, start, ret_start, ret_end);
+        work_left -= (size_t)(stop - start);
     }
 }

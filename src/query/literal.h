@@ -11,5 +11,7 @@ typedef struct literal literal;
 
 /* `frees_space`: a run of white space inside the text matches any run. NULL without memory. */
 const literal *literal_new(al_arena *arena, al_slice text, bool ignores_case, bool frees_space);
-/* The first place at or after byte `from` of `hay` where it stands: false when there is none. */
+/* The first place at or after byte `from` of `hay` where it stands: false when there is none (then
+ * the outputs may have been written). Takes time in proportion to hay.len + the length of the text.
+ */
 bool literal_find(const literal *l, al_slice hay, size_t from, size_t *ret_start, size_t *ret_end);

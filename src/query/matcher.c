@@ -5,9 +5,9 @@
  * ones too; for `=` and for existing, it is also a value itself.
  * The name `message` stands for the record's message, which is no field.
  * Limits: a regular expression that ran into one, or memory that ended, makes the whole answer
- * "does not match", not only its leaf: under NOT that would turn into a match. Memory: after the
- * first rows nothing is allocated: values inside nested JSON are decoded into `scratch`, which
- * keeps its first block. */
+ * "does not match", not only its leaf: under NOT that would turn into a match.
+ * Memory: after the first rows nothing is allocated, unless a leaf has more than
+ * SCRATCH_BLOCK_BYTES of values inside nested JSON decoded. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  * decoding fit into the length of their source. */
 #include <string.h>
 
+#include "base/fold.h"
 #include "record/json.h"
-#include "record/utf8.h"
 
 static uint32_t hex4(const uint8_t *p)
 {
@@ -74,7 +74,7 @@ size_t json_unescape(al_slice raw, uint8_t *out, bool *ret_is_lone)
         while (p < end && *p == '\\') {
             uint32_t code_point = 0;
             p = take_escape(p, end, &code_point, ret_is_lone);
-            to += utf8_put(to, code_point);
+            to += al_char_put(code_point, to);
         }
     }
     return (size_t)(to - out);
@@ -118,7 +118,7 @@ static const uint8_t *compact_string(const uint8_t *p, const uint8_t *end, uint8
         uint32_t code_point = 0;
         p = take_escape(p, end, &code_point, ret_is_lone);
         out += needs_escape(code_point) ? json_escape(out, (uint8_t)code_point)
-                                        : utf8_put(out, code_point);
+                                        : al_char_put(code_point, out);
     }
     if (p < end)
         *out++ = *p++;

@@ -114,7 +114,7 @@ static bool take_clock(const uint8_t *p, int64_t *ret_s)
     return true;
 }
 
-/* ".123" or ",123" in front of *s, if there, in ns. */
+/* ".123" or ",123" in front of *s, if there, in ns; digits behind the ninth are cut off. */
 static bool take_fraction(al_slice *s, unsigned *ret_ns)
 {
     static const unsigned scale[] = {1000000000, 100000000, 10000000, 1000000, 100000,
@@ -124,11 +124,12 @@ static bool take_fraction(al_slice *s, unsigned *ret_ns)
         return true;
     unsigned n = 0;
     unsigned v = 0;
-    while (n + 1 < s->len && (unsigned)s->ptr[n + 1] - '0' <= 9 && n <= FRACTION_DIGITS_MAX)
+    while (n + 1 < s->len && (unsigned)s->ptr[n + 1] - '0' <= 9)
         n++;
-    if (n < 1 || n > FRACTION_DIGITS_MAX || !take_digits(s->ptr + 1, n, &v))
+    unsigned n_kept = AL_MIN(n, (unsigned)FRACTION_DIGITS_MAX);
+    if (n < 1 || !take_digits(s->ptr + 1, n_kept, &v))
         return false;
-    *ret_ns = v * scale[n];
+    *ret_ns = v * scale[n_kept];
     s->ptr += n + 1;
     s->len -= n + 1;
     return true;
@@ -246,6 +247,8 @@ static bool parse_number(al_slice s, int64_t *ret_ns)
 
 bool rec_time_parse(al_slice text, const rec_zone *zone, int64_t *ret_ns)
 {
+    if (text.len == 0)
+        return false;
     if (text.len < 10)
         return parse_number(text, ret_ns); /* such as 1.7e9 */
     if (text.ptr[4] == '-')

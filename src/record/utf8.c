@@ -57,30 +57,6 @@ bool utf8_is_valid(al_slice s)
     return true;
 }
 
-size_t utf8_put(uint8_t *out, uint32_t code_point)
-{
-    if (code_point < 0x80) {
-        out[0] = (uint8_t)code_point;
-        return 1;
-    }
-    if (code_point < 0x800) {
-        out[0] = (uint8_t)(0xc0 | (code_point >> 6));
-        out[1] = (uint8_t)(0x80 | (code_point & 0x3f));
-        return 2;
-    }
-    if (code_point < 0x10000) {
-        out[0] = (uint8_t)(0xe0 | (code_point >> 12));
-        out[1] = (uint8_t)(0x80 | ((code_point >> 6) & 0x3f));
-        out[2] = (uint8_t)(0x80 | (code_point & 0x3f));
-        return 3;
-    }
-    out[0] = (uint8_t)(0xf0 | (code_point >> 18));
-    out[1] = (uint8_t)(0x80 | ((code_point >> 12) & 0x3f));
-    out[2] = (uint8_t)(0x80 | ((code_point >> 6) & 0x3f));
-    out[3] = (uint8_t)(0x80 | (code_point & 0x3f));
-    return 4;
-}
-
 size_t utf8_cut(al_slice s, size_t max)
 {
     if (s.len <= max)

@@ -6,7 +6,7 @@
 /* ---- api_scope.c: what every reading call begins with. */
 
 typedef struct api_scope {
-    al_arena *arena; /* the request's */
+    al_arena *arena;                          /* the request's */
     const char *names[ENG_SCOPE_INDEXES_MAX]; /* sorted, each once */
     size_t n;
     bool is_many; /* hits carry `index` */
@@ -33,11 +33,11 @@ int64_t api_scope_number(const api_scope *s, const char *name);
 /* ---- hit_out.c: one row as JSON, CSV or text. */
 
 typedef struct hit_style {
-    bool is_many;            /* write the index */
-    bool has_fields;         /* only these */
+    bool is_many;    /* write the index */
+    bool has_fields; /* only these */
     const al_slice *fields;
     size_t n_fields;
-    matcher *m;              /* for highlights; NULL: none */
+    matcher *m; /* for highlights; NULL: none */
     al_arena *scratch;
 } hit_style;
 

@@ -132,13 +132,11 @@ static al_code search_side(around *a, bool is_before, al_err *err)
     eng_answer answer = {0};
     if (limit == 0)
         return AL_OK;
-    eng_search search = {.scope = a->scope->eng,
-                         .is_descending = is_before,
-                         .after = &a->at,
-                         .limit = limit};
+    eng_search search = {
+        .scope = a->scope->eng, .is_descending = is_before, .after = &a->at, .limit = limit};
     search.scope.q = a->hit.filter;
-    al_code c = engine_search(a->r->srv->eng, &search, &a->scope->budget, take_row, s, &answer,
-                              err);
+    al_code c =
+        engine_search(a->r->srv->eng, &search, &a->scope->budget, take_row, s, &answer, err);
     if (c)
         return c;
     api_scope_note(a->scope, &answer);

@@ -39,7 +39,7 @@ void api_count(req *r)
 
 /* ---- Histogram */
 
-static const int64_t units_ns[] = {AL_NS_PER_MS,          AL_NS_PER_S,   60 * AL_NS_PER_S,
+static const int64_t units_ns[] = {AL_NS_PER_MS,       AL_NS_PER_S,   60 * AL_NS_PER_S,
                                    3600 * AL_NS_PER_S, AL_NS_PER_DAY, 7 * AL_NS_PER_DAY};
 
 /* "5m" -> ns; 0 when it is none. */
@@ -60,11 +60,11 @@ static int64_t parse_step(al_slice text)
 
 /* Steps that people read well, in ms. */
 static const int64_t nice_ms[] = {
-    1,        2,        5,        10,       20,        50,        100,       200,
-    500,      1000,     2000,     5000,     10000,     15000,     30000,     60000,
-    120000,   300000,   600000,   900000,   1800000,   3600000,   7200000,   10800000,
-    21600000, 43200000, 86400000, 172800000, 604800000, 1209600000, 2592000000, 7776000000,
-    31536000000};
+    1,         2,          5,          10,         20,         50,       100,
+    200,       500,        1000,       2000,       5000,       10000,    15000,
+    30000,     60000,      120000,     300000,     600000,     900000,   1800000,
+    3600000,   7200000,    10800000,   21600000,   43200000,   86400000, 172800000,
+    604800000, 1209600000, 2592000000, 7776000000, 31536000000};
 
 /* How many buckets of `step` the range [from, to) touches. */
 static int64_t buckets_in(int64_t from_ns, int64_t to_ns, int64_t step_ns)
@@ -175,7 +175,8 @@ static void put_by(al_buf *out, const eng_histogram *h, const eng_bucket *b)
     al_buf_printf(out, "},\"other\":%" PRIu64, b->other);
 }
 
-static void put_histogram(req *r, api_scope *s, const eng_histogram *h, int64_t step_ns, bool has_by)
+static void put_histogram(req *r, api_scope *s, const eng_histogram *h, int64_t step_ns,
+                          bool has_by)
 {
     al_buf *out = &r->out;
     req_answer(r, 200, "application/json");
@@ -253,8 +254,8 @@ void api_values(req *r)
     api_scope *s = api_scope_read(r);
     if (!s)
         return;
-    al_code c = engine_values(r->srv->eng, &s->eng, field, limit, &s->budget, r->arena, &v, &answer,
-                              &err);
+    al_code c =
+        engine_values(r->srv->eng, &s->eng, field, limit, &s->budget, r->arena, &v, &answer, &err);
     if (c) {
         fail_with(r, c, &err);
     } else {

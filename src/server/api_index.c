@@ -74,10 +74,9 @@ static void put_index(req *r, const cat_index *idx)
     al_err err;
     if (engine_index_stats(r->srv->eng, idx->name, &stats, &err))
         stats = (eng_index_stats){.first_ns = -1, .last_ns = -1}; /* just being dropped */
-    al_buf_printf(out,
-                  "{\"name\":\"%s\",\"intervals\":%" PRIu32 ",\"max_bytes\":%" PRIu64
-                  ",\"queue_name\":",
-                  idx->name, idx->intervals, idx->max_bytes);
+    al_buf_printf(
+        out, "{\"name\":\"%s\",\"intervals\":%" PRIu32 ",\"max_bytes\":%" PRIu64 ",\"queue_name\":",
+        idx->name, idx->intervals, idx->max_bytes);
     json_put_string(out, idx->queue_name);
     al_buf_str(out, ",\"exchange\":");
     json_put_string(out, idx->exchange);
@@ -219,8 +218,8 @@ static al_code take_setting(void *ctx, al_slice name, json_reader *v, al_err *er
         return take_keys(s, v, name, err);
     if (is_named(name, "text_fields")) {
         al_slice *names = NULL;
-        al_code c = json_take_texts(v, name, arena, TEXT_FIELDS_MAX, &names, &idx->n_text_fields,
-                                    err);
+        al_code c =
+            json_take_texts(v, name, arena, TEXT_FIELDS_MAX, &names, &idx->n_text_fields, err);
         idx->text_fields = names;
         return c;
     }

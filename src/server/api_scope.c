@@ -129,14 +129,12 @@ void api_count_query(req *r, bool is_partial)
             atomic_fetch_add(&n->query_le[i], 1);
     if (is_partial)
         atomic_fetch_add(&n->partial, 1);
-    if (atomic_load(&r->cancel))
-        atomic_fetch_add(&n->cancelled, 1);
 }
 
 void api_put_report(req *r, api_scope *s)
 {
     al_buf read_as;
-    al_buf_init(&read_as, 4 * QUERY_BYTES_MAX + 4096);
+    al_buf_init(&read_as, (size_t)4 * QUERY_BYTES_MAX + 4096);
     query_read_as(s->q, &read_as);
     uint64_t us = ((uint64_t)al_mono_ns() - r->begun_ns) / 1000;
     al_buf_printf(&r->out, "\"took_ms\":%" PRIu64 ".%03" PRIu64 ",\"read_as\":", us / 1000,

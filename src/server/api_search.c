@@ -10,7 +10,8 @@
  * it ends before the row it was asked from, whatever was inserted meanwhile. Cursors carry the
  * range, so relative times do not move under the reader.
  * A page has SERVER_QUERY_TIMEOUT_S for all its slices; a stream (limit=0) lasts as long as its
- * client listens, but no slice looks longer than SLICE_S, so that many exports share the workers. */
+ * client listens, but no slice looks longer than SLICE_S, so that many exports share the workers.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ enum { SLICE_BYTES = 256 * 1024, SLICE_S = 2, LIMIT_MAX = 10000 };
 
 typedef enum format { FORMAT_JSON, FORMAT_NDJSON, FORMAT_CSV, FORMAT_TEXT } format;
 
-typedef struct page {
+typedef struct page { /* NOLINT(clang-analyzer-optin.performance.Padding): read in this order */
     req *r;
     api_scope *scope;
     hit_style style;
@@ -126,8 +127,8 @@ static eng_flow take_row(void *ctx, const eng_row *row)
     page *p = ctx;
     eng_pos at = {row->rec->id, row->index_no};
     al_buf *out = &p->r->out;
-    bool is_behind = p->has_stop && (p->is_descending ? pos_cmp(at, p->stop) <= 0
-                                                      : pos_cmp(at, p->stop) >= 0);
+    bool is_behind =
+        p->has_stop && (p->is_descending ? pos_cmp(at, p->stop) <= 0 : pos_cmp(at, p->stop) >= 0);
     if (is_behind || (!p->has_stop && p->limit && p->n == p->limit)) {
         p->has_more = true;
         p->is_end = true;
@@ -190,8 +191,7 @@ static al_code run_slice(page *p, al_err *err)
     eng_answer answer = {0};
     uint64_t n_before = p->n;
     p->is_full = false;
-    al_code c =
-        engine_search(p->r->srv->eng, &s, &budget, take_row, p, &answer, err);
+    al_code c = engine_search(p->r->srv->eng, &s, &budget, take_row, p, &answer, err);
     if (c)
         return c;
     bool is_out_of_time = note_answer(p, &answer, is_stream);
@@ -245,10 +245,8 @@ static eng_flow take_back(void *ctx, const eng_row *row)
 /* Rows against the order from `from` on: how many up to the limit, and is there one more? */
 static al_code look_back(page *p, eng_pos from, uint64_t limit, back *ret, al_err *err)
 {
-    eng_search s = {.scope = p->scope->eng,
-                    .is_descending = !p->is_descending,
-                    .after = &from,
-                    .limit = limit};
+    eng_search s = {
+        .scope = p->scope->eng, .is_descending = !p->is_descending, .after = &from, .limit = limit};
     eng_answer answer = {0};
     *ret = (back){.p = p};
     al_code c = engine_search(p->r->srv->eng, &s, &p->scope->budget, take_back, ret, &answer, err);
@@ -347,13 +345,14 @@ static al_code more(void *ctx, req *r, bool *ret_is_end)
 {
     page *p = ctx;
     al_err err = {0};
-    (void)r;
     al_code c = next_piece(p, &err);
+    if (c == AL_CANCELLED)
+        atomic_fetch_add(&r->srv->counts.cancelled, 1);
     *ret_is_end = p->is_end;
     return c;
 }
 
-static const req_stream_ops page_ops = {more, page_free};
+static const req_stream_ops page_ops = {.more = more, .free = page_free};
 
 /* ---- Parameters */
 
@@ -438,14 +437,13 @@ static void put_read_as_header(req *r, const api_scope *s)
 {
     al_buf read_as;
     al_buf text;
-    al_buf_init(&read_as, 4 * QUERY_BYTES_MAX + 4096);
-    al_buf_init(&text, 16 * QUERY_BYTES_MAX);
+    al_buf_init(&read_as, (size_t)4 * QUERY_BYTES_MAX + 4096);
+    al_buf_init(&text, (size_t)16 * QUERY_BYTES_MAX);
     query_read_as(s->q, &read_as);
     for (size_t i = 0; i < read_as.len; i++) {
         uint8_t c = read_as.ptr[i];
-        if (c > 0x20 && c < 0x7f && c != '%')
-            al_buf_u8(&text, c);
-        else if (c == ' ' && i > 0 && i + 1 < read_as.len)
+        bool is_inner_space = c == ' ' && i > 0 && i + 1 < read_as.len;
+        if (is_inner_space || (c > 0x20 && c < 0x7f && c != '%'))
             al_buf_u8(&text, c);
         else
             al_buf_printf(&text, "%%%02X", c);

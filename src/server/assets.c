@@ -72,9 +72,8 @@ struct MHD_Response *asset_response(const asset *a, struct MHD_Connection *conn,
     *ret_status = is_known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK;
     (void)MHD_add_response_header(r, "ETag", a->etag);
     (void)MHD_add_response_header(r, "Vary", "Accept-Encoding");
-    (void)MHD_add_response_header(r, "Cache-Control",
-                                  a->is_immutable ? "public, max-age=31536000, immutable"
-                                                  : "no-cache");
+    (void)MHD_add_response_header(
+        r, "Cache-Control", a->is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
     if (is_known)
         return r;
     (void)MHD_add_response_header(r, "Content-Type", a->type);

@@ -47,8 +47,8 @@ void cursor_format(const cursor *c, al_buf *out)
     al_buf b;
     al_buf_init(&b, CURSOR_BYTES_MAX);
     al_buf_u8(&b, CURSOR_VERSION);
-    al_buf_u8(&b, (uint8_t)((c->is_prev ? FLAG_PREV : 0) |
-                            (c->is_descending ? FLAG_DESCENDING : 0)));
+    al_buf_u8(&b,
+              (uint8_t)((c->is_prev ? FLAG_PREV : 0) | (c->is_descending ? FLAG_DESCENDING : 0)));
     al_buf_u64(&b, (uint64_t)c->from_ns);
     al_buf_u64(&b, (uint64_t)c->to_ns);
     al_buf_u64(&b, c->id);

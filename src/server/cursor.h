@@ -7,7 +7,7 @@
 enum { CURSOR_INDEX_MAX = 20 };
 
 typedef struct cursor {
-    bool is_prev;       /* the rows before `id`, else those behind it, in the order asked */
+    bool is_prev; /* the rows before `id`, else those behind it, in the order asked */
     bool is_descending;
     int64_t from_ns;
     int64_t to_ns;

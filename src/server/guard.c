@@ -1,7 +1,7 @@
 /* Host, Origin and Sec-Fetch-Site, and the bounds of the body.
  * Why Host: a page on evil.example whose name is made to resolve to 127.0.0.1 sends Host:
- * evil.example; an IP address or `localhost` cannot be such a name. Why Origin: a page elsewhere may
- * send a form or fetch to us; browsers then say where it is from. Why Sec-Fetch-Site: requests
+ * evil.example; an IP address or `localhost` cannot be such a name. Why Origin: a page elsewhere
+ * may send a form or fetch to us; browsers then say where it is from. Why Sec-Fetch-Site: requests
  * without Origin (images, scripts) are marked cross-site by browsers; only a link that somebody
  * followed may be. */
 #include "server/guard.h"
@@ -11,8 +11,8 @@
 
 static bool is_name_byte(uint8_t c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
 }
 
 static bool is_port(al_slice s)
@@ -27,9 +27,9 @@ static bool is_port(al_slice s)
 
 bool guard_split_host(al_slice text, al_slice *ret_name, al_slice *ret_port)
 {
-    al_slice name = text;
+    al_slice name = {0};
     al_slice rest = {0};
-    if (text.len && text.ptr[0] == '[') {
+    if (text.len && text.ptr && text.ptr[0] == '[') {
         size_t close = al_slice_find(text, ']', 0);
         if (close == text.len)
             return false;
@@ -55,8 +55,8 @@ bool guard_split_host(al_slice text, al_slice *ret_name, al_slice *ret_port)
 
 static bool equal_ignoring_case(al_slice a, al_slice b)
 {
-    return a.len == b.len && (a.len == 0 || strncasecmp((const char *)a.ptr, (const char *)b.ptr,
-                                                        a.len) == 0);
+    return a.len == b.len &&
+           (a.len == 0 || strncasecmp((const char *)a.ptr, (const char *)b.ptr, a.len) == 0);
 }
 
 static bool is_ip_address(al_slice name)
@@ -100,8 +100,7 @@ static bool origin_is_ours(al_slice origin, al_slice host, const al_slice *hosts
         return false;
     if (is_listed(name, hosts, n_hosts))
         return true;
-    return guard_split_host(host, &host_name, &host_port) &&
-           equal_ignoring_case(name, host_name) &&
+    return guard_split_host(host, &host_name, &host_port) && equal_ignoring_case(name, host_name) &&
            al_slice_eq(port_or_default(port, is_https), port_or_default(host_port, is_https));
 }
 

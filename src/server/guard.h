@@ -14,9 +14,9 @@ typedef struct guard_request {
     al_slice fetch_mode;
     al_slice content_length;
     al_slice transfer_encoding;
-    bool is_get;        /* or HEAD */
-    bool is_forwarded;  /* Forwarded or X-Forwarded-* is there */
-    bool is_doubled;    /* one of the fields above came twice */
+    bool is_get;       /* or HEAD */
+    bool is_forwarded; /* Forwarded or X-Forwarded-* is there */
+    bool is_doubled;   /* one of the fields above came twice */
 } guard_request;
 
 typedef enum guard_verdict {

@@ -21,12 +21,12 @@ struct lines {
     z_stream gzip;
     ZSTD_DStream *zstd;
     uint8_t *window;
-    bool is_inside; /* of a gzip member or zstd frame */
+    bool is_inside;  /* of a gzip member or zstd frame */
     bool has_output; /* the decompressor may have more for the same input */
     al_slice input;
     al_slice text;
     al_buf carry;
-    bool is_cut; /* the carried line has lost bytes */
+    bool is_cut;      /* the carried line has lost bytes */
     bool was_carried; /* the last line given out stands in carry */
 };
 

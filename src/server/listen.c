@@ -2,6 +2,7 @@
  * administrator's, so an address that others reach is refused. */
 #include "server/listen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
@@ -35,8 +36,8 @@ static al_code resolve(const char *address, struct addrinfo **ret, al_err *err)
         return al_fail(err, AL_INVALID, "listen '%.200s': expected HOST:PORT", address);
     (void)snprintf(host_text, sizeof host_text, "%.*s", (int)host.len, (const char *)host.ptr);
     (void)snprintf(port_text, sizeof port_text, "%u", (unsigned)number);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     int r = getaddrinfo(host_text, port_text, &hints, ret);
     if (r)
         return al_fail(err, AL_INVALID, "listen '%.200s': %s", address, gai_strerror(r));
@@ -75,12 +76,13 @@ static al_code open_unix(const char *path, int *ret_fd, al_err *err)
         listen(fd, BACKLOG) != 0)
         return al_fail_errno(err, "listen on unix:%.100s", path);
     *ret_fd = fd;
-    fd = -1; /* not AL_TAKE, which would leave 0 */
+    fd = -1; /* not AL_TAKE, which would leave 0 */ /* NOLINT: read by the cleanup */
     return AL_OK;
 }
 
 static al_code open_tcp(const char *address, const struct addrinfo *a, int *ret_fd, al_err *err)
 {
+    assert(a); /* getaddrinfo gives one, or fails */
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int one = 1;
     if (fd < 0)

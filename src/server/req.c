@@ -200,6 +200,8 @@ static unsigned status_of(al_code code)
 void req_fail(req *r, const al_err *err)
 {
     const char *text = err->msg;
+    if (err->code == AL_CANCELLED)
+        atomic_fetch_add(&r->srv->counts.cancelled, 1);
     if (!text[0])
         text = err->code == AL_NOT_FOUND ? "not found" : "not now: full, low on disk or stopping";
     put_problem(r, status_of(err->code), al_cstr(text));

@@ -16,7 +16,7 @@
 #include "server/workers.h"
 
 enum {
-    REQ_BODY_BYTES_MAX = 1 << 20,  /* of parameters and settings; uploads have no limit */
+    REQ_BODY_BYTES_MAX = 1 << 20,   /* of parameters and settings; uploads have no limit */
     REQ_ANSWER_BYTES_MAX = 1 << 30, /* of one buffer of an answer; what can be long is streamed */
     REQ_HEADERS_MAX = 8,
 };
@@ -34,9 +34,11 @@ typedef struct req_stream_ops {
     al_code (*more)(void *ctx, req *r, bool *ret_is_end);
     /* The request ended, whyever. No other call comes after. */
     void (*free)(void *ctx);
+    /* HTTP thread, r->lock held: all of r->out was taken. May be NULL. */
+    void (*drained)(void *ctx);
 } req_stream_ops;
 
-struct req {
+struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who may touch it */
     _Atomic unsigned refs;
     uint64_t begun_ns; /* al_mono_ns */
     server *srv;
@@ -87,7 +89,7 @@ struct req {
     const req_stream_ops *stream;
     void *stream_ctx;
     bool has_trailer;
-    char trailer[256]; /* value of Alco-Partial */
+    char trailer[256];         /* value of Alco-Partial */
     const struct asset *asset; /* instead of `out` */
 };
 

@@ -105,7 +105,7 @@ static al_code take_param(void *ctx, al_slice name, json_reader *v, al_err *err)
 {
     req *r = ctx;
     json_token t;
-    al_slice value;
+    al_slice value = {0};
     if (!json_value(v, &t))
         return al_fail(err, AL_INVALID, "%.*s: expected a value", AL_ARG(name));
     switch (t.type) {

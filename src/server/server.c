@@ -122,14 +122,16 @@ static bool pass_guard(req *r)
         req_problem(r, 403, "requests from pages of other sites are refused");
         return false;
     case GUARD_BAD_FRAME:
-        req_problem(r, 400, "expected one Host, and one Content-Length or Transfer-Encoding: chunked");
+        req_problem(r, 400,
+                    "expected one Host, and one Content-Length or Transfer-Encoding: chunked");
         req_header(r, "Connection", AL_LIT("close"));
         return false;
     }
     if (!r->route || r->route->is_open || guard_is_loopback(&g))
         return true;
-    req_problem(r, 401, "there are no users yet: only requests from this machine, not forwarded "
-                        "by a proxy, are served");
+    req_problem(r, 401,
+                "there are no users yet: only requests from this machine, not forwarded "
+                "by a proxy, are served");
     return false;
 }
 
@@ -271,6 +273,8 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *to, size_t max)
     if (!r->is_busy) {
         al_buf_clear(&r->out);
         r->out_off = 0;
+        if (r->stream->drained)
+            r->stream->drained(r->stream_ctx);
         if (r->stream->more) {
             r->is_busy = true;
             r->work.run = run_more;
@@ -307,8 +311,8 @@ static struct MHD_Response *streamed_response(req *r)
     if (!s)
         return NULL;
     s->r = req_ref(r);
-    s->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, r->stream->more ? 32768 : 4096,
-                                                    read_streamed, s, end_streamed);
+    s->response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, r->stream->more ? 32768 : 4096, read_streamed, s, end_streamed);
     if (!s->response) {
         end_streamed(s);
         return NULL;
@@ -337,7 +341,7 @@ static enum MHD_Result queue_answer(req *r)
     r->phase = REQ_QUEUED;
     if (r->asset && !r->status)
         response = asset_response(r->asset, r->conn, &r->status);
-    else if (r->stream && !(r->is_end && !r->has_trailer))
+    else if (r->stream && (!r->stream->more || r->has_trailer || !r->is_end))
         response = streamed_response(r);
     else
         response = whole_response(r);
@@ -367,7 +371,8 @@ static void run_route(task *t)
 }
 
 /* The whole request is there: on to the workers. What says how the server is must not wait behind
- * queries: open routes touch no lock and are answered here, quick ones have a thread of their own. */
+ * queries: open routes touch no lock and are answered here, quick ones have a thread of their own.
+ */
 static enum MHD_Result dispatch(req *r)
 {
     if (r->status || r->asset)
@@ -441,6 +446,7 @@ static enum MHD_Result go_on(req *r)
     return queue_answer(r);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library's parameters */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **con_cls)
@@ -471,8 +477,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 }
 
 /* We read the query string ourselves. The library would make a list of it in the connection's
- * memory; with some thousand `&` that is full, and it then neither answers nor ends the request. The
- * target stands in its own writable buffer, and it has not yet looked behind the `?`. */
+ * memory; with some thousand `&` that is full, and it then neither answers nor ends the request.
+ * The target stands in its own writable buffer, and it has not yet looked behind the `?`. */
 static void hide_query(const char *target)
 {
     char *query = (char *)(uintptr_t)strchr(target, '?');

@@ -11,7 +11,7 @@
 typedef struct server server;
 
 typedef struct server_options {
-    const char *listen; /* "HOST:PORT" (port 0: any free one) or "unix:PATH" */
+    const char *listen;       /* "HOST:PORT" (port 0: any free one) or "unix:PATH" */
     const char *const *hosts; /* names under which browsers reach us, beside addresses */
     size_t n_hosts;
     uint32_t page_size; /* limit of a search that names none; 0: 100 */
@@ -31,7 +31,8 @@ AL_CHECK al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng,
 void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx);
 /* "127.0.0.1:8000" with the real port; valid until server_free. */
 const char *server_address(const server *s);
-/* Once; more calls and NULL are fine. Takes no more connections, gives uploads `wait_ms` to become durable and be answered, ends
- * everything else, and returns when no request is left: after it ingest and engine are not used. */
+/* Once; more calls and NULL are fine. Takes no more connections, gives uploads `wait_ms` to become
+ * durable and be answered, ends everything else, and returns when no request is left: after it
+ * ingest and engine are not used. */
 void server_drain(server *s, int wait_ms);
 server *server_free(server *s);

@@ -4,14 +4,14 @@
  * it had) it asks the engine, follower by follower, for what came behind the follower's position,
  * writes it into the follower's buffer and resumes its connection. A follower costs its connection
  * and an entry here; an idle one costs nothing until its heartbeat.
- * Rounds are at least ROUND_MS apart, so that a thousand followers under a thousand commits a second
- * are asked for ten times a second, not a million.
- * Bounds: a follower whose buffer holds BUFFER_BYTES is passed over until its client has read; it
- * falls behind, and catches up from the log; when the log has forgotten its place it gets `reset`.
- * Ids: every event's id is its arrival position "frame.row". A heartbeat carries the position too,
- * so that a filtered tail that saw nothing can still resume from near the end.
- * Threads: followers are listed under tails->lock; a follower's buffer is its request's `out`, under
- * the request's lock; the rest of it belongs to the tail thread. */
+ * Rounds are at least ROUND_MS apart, so that a thousand followers under a thousand commits a
+ * second are asked for ten times a second, not a million. Bounds: a follower whose buffer holds
+ * BUFFER_BYTES is passed over until its client has read; it falls behind, and catches up from the
+ * log; when the log has forgotten its place it gets `reset`. Ids: every event's id is its arrival
+ * position "frame.row". A heartbeat carries the position too, so that a filtered tail that saw
+ * nothing can still resume from near the end. Threads: followers are listed under tails->lock; a
+ * follower's buffer is its request's `out`, under the request's lock; the rest of it belongs to the
+ * tail thread. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +40,9 @@ typedef struct follower {
     hit_style style;
     al_buf piece; /* what a turn writes, before it goes to the request */
     eng_arrival at;
-    bool is_behind; /* the last turn ended before the end of the log */
-    bool is_full;   /* this turn has written enough */
+    bool is_behind;  /* the last turn ended before the end of the log */
+    bool is_full;    /* this turn has written enough */
+    bool is_waiting; /* for its client to read; guarded by the request's lock */
     int64_t beat_ns; /* when the next heartbeat is due */
 } follower;
 
@@ -55,6 +56,7 @@ struct tails {
     /* guarded by lock */
     follower *first;
     bool has_news;
+    bool has_readers; /* a follower that was passed over has room again */
     bool is_ending;
 };
 
@@ -101,8 +103,8 @@ static bool ask(follower *f)
                          .cancel = &f->r->cancel};
     al_buf_clear(&f->piece);
     f->is_full = false;
-    al_code c = engine_tail(f->in->srv->eng, &f->scope->eng, f->at, &budget, take_row, f, &reached,
-                            &err);
+    al_code c =
+        engine_tail(f->in->srv->eng, &f->scope->eng, f->at, &budget, take_row, f, &reached, &err);
     if (c == AL_NOT_FOUND)
         return start_anew(f);
     if (c)
@@ -120,11 +122,14 @@ static void end_stream(follower *f)
     req_resume_locked(f->r);
 }
 
-/* Is there room in the buffer of this follower's connection? */
+/* Has the answer begun, and is there room in the buffer of this follower's connection? */
 static bool is_reading(follower *f)
 {
     AL_LOCKED(&f->r->lock);
-    return !f->r->is_gone && !f->r->is_end && f->r->out.len - f->r->out_off < BUFFER_BYTES / 2;
+    if (f->r->is_gone || f->r->is_end)
+        return false;
+    f->is_waiting = !f->r->is_answered || f->r->out.len - f->r->out_off >= BUFFER_BYTES / 2;
+    return !f->is_waiting;
 }
 
 static void hand_over(follower *f)
@@ -146,7 +151,8 @@ static bool serve(follower *f, bool has_news)
 {
     int64_t now_ns = al_mono_ns();
     bool is_due = now_ns >= f->beat_ns;
-    if ((!has_news && !f->is_behind && !is_due) || !is_reading(f))
+    f->is_behind = f->is_behind || has_news;
+    if ((!f->is_behind && !is_due) || !is_reading(f))
         return false;
     if (!ask(f)) {
         end_stream(f);
@@ -194,16 +200,18 @@ static void *run(void *arg)
         {
             AL_LOCKED(&t->lock);
             int64_t until = al_mono_ns() + (has_more ? 0 : TICK_S * AL_NS_PER_S);
-            while (!t->has_news && !t->is_ending &&
+            while (!t->has_news && !t->has_readers && !t->is_ending &&
                    al_cond_wait_until(&t->wake, &t->lock, until))
                 continue;
             int64_t pause = al_mono_ns() + ROUND_MS * AL_NS_PER_MS;
-            while (!has_more && !t->is_ending && al_cond_wait_until(&t->wake, &t->lock, pause))
+            while (!has_more && !t->has_readers && !t->is_ending &&
+                   al_cond_wait_until(&t->wake, &t->lock, pause))
                 continue;
             if (t->is_ending)
                 return NULL;
             has_news = t->has_news;
             t->has_news = false;
+            t->has_readers = false;
         }
         has_more = false;
         for (follower *f = step(t, NULL); f; f = step(t, f))
@@ -294,7 +302,18 @@ static void leave(void *ctx)
     api_scope_done(f->scope);
 }
 
-static const req_stream_ops tail_ops = {NULL, leave};
+static void drained(void *ctx)
+{
+    follower *f = ctx;
+    if (!f->is_waiting)
+        return;
+    f->is_waiting = false;
+    AL_LOCKED(&f->in->lock);
+    f->in->has_readers = true;
+    (void)pthread_cond_signal(&f->in->wake);
+}
+
+static const req_stream_ops tail_ops = {.free = leave, .drained = drained};
 
 static bool read_place(req *r, follower *f)
 {

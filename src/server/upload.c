@@ -3,15 +3,18 @@
  * Shape: the HTTP thread puts bytes into `filling`; a worker of the ingest pool takes them as a
  * chunk, undoes compression, splits lines, decodes them into a batch and submits it; the engine
  * reports it durable. One upload is worked on by one worker at a time, with up to FLIGHT_MAX
- * batches under way. A batch goes off when it is full or when no more bytes wait, so a slow sender's
- * lines become visible at once and a fast sender's batches grow by themselves.
- * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. A batch that
- * finds no room (queue full, disk low) parks the upload until there is room; no thread waits.
+ * batches under way. A batch goes off when it is full or when no more bytes wait, so a slow
+ * sender's lines become visible at once and a fast sender's batches grow by themselves.
+ * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. Memory of
+ * all uploads together is bounded: beyond HELD_BYTES_MAX each hands on what it has and reads no
+ * further until batches are durable. An upload that finds no room (memory, queue full, disk low) is
+ * parked; no thread waits.
  * Invariants, all under the request's lock:
  * (1) is_working: a task is queued, running or parked, and holds a reference to the request.
  * (2) Each batch under way holds a reference, and its text, until it is durable: an engine that had
  *     to give it back (disk full) gets it again.
  * (3) The answer is given once, by the worker that finds the end read and nothing under way. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +27,8 @@
 #include "server/lines.h"
 
 enum {
-    FILLING_BYTES_MAX = 256 * 1024,
+    FILLING_BYTES_MAX = 64 * 1024,
+    HELD_BYTES_MAX = 64 << 20, /* text of the batches of all uploads */
     FLIGHT_MAX = 4,
     PIECE_BYTES_MAX = INGEST_BATCH_BYTES_MAX + LINES_LINE_BYTES_MAX + INGEST_BATCH_RECORDS_MAX + 1,
 };
@@ -61,8 +65,9 @@ struct upload {
     lines *lines;
     al_buf chunk;
     bool is_last_read;
-    piece *open;  /* being filled */
-    piece *ready; /* to be submitted */
+    bool has_unread; /* in the chunk */
+    piece *open;     /* being filled */
+    piece *ready;    /* to be submitted */
 
     /* guarded by waiting.lock */
     upload *next_waiting;
@@ -77,10 +82,14 @@ static struct {
     uint64_t seq;
 } waiting = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Text of all pieces, of all servers in the process. */
+static _Atomic size_t held_bytes;
+
 static piece *piece_free(piece *p)
 {
     if (!p)
         return NULL;
+    (void)atomic_fetch_sub(&held_bytes, p->text.len);
     (void)ingest_batch_free(p->batch);
     al_buf_done(&p->text);
     free(p);
@@ -148,6 +157,13 @@ void uploads_room(void *srv)
         }
         (void)req_unref(r);
     }
+}
+
+/* Wakes those that wait for memory, when there is some. Under no lock. */
+static void tell_memory(void)
+{
+    if (atomic_load(&held_bytes) <= HELD_BYTES_MAX)
+        uploads_room(NULL);
 }
 
 static uint64_t room_seq(void)
@@ -231,6 +247,7 @@ static void on_done(void *ctx, al_code code, const al_err *err)
     }
     (void)piece_free(p);
     (void)req_unref(r);
+    tell_memory();
 }
 
 static al_code piece_new(upload *u, piece **ret, al_err *err)
@@ -254,11 +271,14 @@ static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
     if (c)
         return c;
     piece *p = u->open;
+    assert(p);
+    size_t before = p->text.len;
     c = ingest_add(p->batch, line);
     if (is_cut)
         ingest_note_long_line(p->batch);
     al_buf_slice_put(&p->text, line);
     al_buf_u8(&p->text, '\n');
+    (void)atomic_fetch_add(&held_bytes, p->text.len - before);
     if (c || al_buf_code(&p->text))
         return al_fail(err, AL_NOMEM, "upload");
     p->n++;
@@ -426,6 +446,20 @@ static void take_failed(upload *u)
     u->ready->next = NULL;
 }
 
+/* Bytes are to be read while too much is held: what is open goes off, then the upload waits. */
+static bool is_crowded(upload *u, bool *ret_is_parked)
+{
+    uint64_t seq = room_seq();
+    if (!u->has_unread || atomic_load(&held_bytes) <= HELD_BYTES_MAX)
+        return false;
+    if (u->open) {
+        u->ready = AL_TAKE(u->open);
+        return true;
+    }
+    *ret_is_parked = park_for_room(u, seq);
+    return *ret_is_parked;
+}
+
 /* One step; false: the task is over (or parked, with *ret_is_parked). */
 static bool go(upload *u, bool *ret_is_parked)
 {
@@ -437,9 +471,12 @@ static bool go(upload *u, bool *ret_is_parked)
         *ret_is_parked = submit(u) == STEP_PARKED;
         return !*ret_is_parked;
     }
+    if (!has_failed(u) && is_crowded(u, ret_is_parked))
+        return !*ret_is_parked;
     al_code c = has_failed(u) ? AL_OK : read_lines(u, &is_empty, &err);
     if (!c && u->ready)
         return true;
+    u->has_unread = false;
     if (c) {
         fail(u, c, &err);
         return true;
@@ -447,6 +484,7 @@ static bool go(upload *u, bool *ret_is_parked)
     switch (choose_next(u)) {
     case NEXT_CHUNK:
         lines_feed(u->lines, al_buf_slice(&u->chunk));
+        u->has_unread = true;
         return true;
     case NEXT_LAST:
         c = read_last(u, &err);
@@ -478,6 +516,7 @@ static void run(task *t)
     /* Parked: the reference goes with the task, which may already run elsewhere. */
     if (!is_parked)
         (void)req_unref(u->r);
+    tell_memory(); /* pieces may have been dropped */
 }
 
 /* ---- The HTTP thread's side */

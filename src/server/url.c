@@ -25,8 +25,7 @@ al_code url_decode(al_slice text, bool is_form, al_arena *arena, al_slice *ret, 
             int high = i + 1 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
             int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
             if (high < 0 || low < 0)
-                return al_fail(err, AL_INVALID,
-                               "'%.*s': expected two hexadecimal digits after %%",
+                return al_fail(err, AL_INVALID, "'%.*s': expected two hexadecimal digits after %%",
                                AL_ARG(al_slice_sub(text, i, i + 3)));
             c = (uint8_t)(high * 16 + low);
             i += 2;
@@ -112,8 +111,7 @@ al_code url_parse_target(al_slice target, al_arena *arena, url_target *ret, al_e
         size_t slash = al_slice_find(t.path, '/', at);
         if (t.n == URL_PARTS_MAX)
             return al_fail(err, AL_INVALID, "path has more than %d parts", URL_PARTS_MAX);
-        al_code c =
-            url_decode(al_slice_sub(t.path, at, slash), false, arena, &t.parts[t.n++], err);
+        al_code c = url_decode(al_slice_sub(t.path, at, slash), false, arena, &t.parts[t.n++], err);
         if (c)
             return c;
         at = slash + 1;

@@ -1,7 +1,7 @@
 /* Closed sockets among the suspended ones, by an epoll of our own.
- * Shape: by_fd maps a descriptor to what was added for it. An event may be stale: its descriptor was
- * removed, closed and used anew before the thread came to look. So the thread looks again (poll)
- * under the lock: as long as an entry is there, its descriptor is open and suspended. */
+ * Shape: by_fd maps a descriptor to what was added for it. An event may be stale: its descriptor
+ * was removed, closed and used anew before the thread came to look. So the thread looks again
+ * (poll) under the lock: as long as an entry is there, its descriptor is open and suspended. */
 #include "server/watch.h"
 
 #include <poll.h>

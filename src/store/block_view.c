@@ -271,7 +271,7 @@ al_code block_view_ids(block_view *v, const uint64_t **ret, al_err *err)
 
 static al_code decode_times(block_view *v, al_err *err)
 {
-    const uint64_t *ids;
+    const uint64_t *ids = NULL;
     al_code c = block_view_ids(v, &ids, err);
     if (c)
         return c;
@@ -279,6 +279,7 @@ static al_code decode_times(block_view *v, al_err *err)
     v->time = al_arena_alloc(v->arena, n, sizeof *v->time);
     if (!v->time)
         return al_fail(err, AL_NOMEM, "times");
+    assert(ids);
     for (uint32_t i = 0; i < n; i++)
         v->time[i] = (int64_t)ids[i]; /* checked below */
     if (v->times.is_present) {
@@ -573,6 +574,7 @@ static al_code some_fields(block_view *v, uint32_t row, const block_want *want, 
     for (size_t i = 0; !c && i < want->n_names; i++) {
         const block_col *col = NULL;
         c = block_view_field(v, want->names[i], &col, err);
+        assert(c || !col || col->row_value);
         if (!c && col && col->row_value[row] != BLOCK_NO_VALUE)
             v->row_fields[n++] =
                 (field){.name = want->names[i], .val = col->values[col->row_value[row]]};
@@ -586,20 +588,22 @@ al_code block_view_record(block_view *v, uint32_t row, const block_want *want, r
 {
     assert(row < v->info.n_rows);
     record r = {0};
-    const uint64_t *ids;
-    const int64_t *times;
+    const uint64_t *ids = NULL;
+    const int64_t *times = NULL;
     al_code c = block_view_times(v, &times, err);
     if (!c)
         c = block_view_ids(v, &ids, err);
     if (c)
         return c;
+    assert(ids && times);
     r.id = ids[row];
     r.time_ns = times[row];
     if (want->is_all || want->message) {
-        const al_slice *messages;
+        const al_slice *messages = NULL;
         c = block_view_messages(v, &messages, err);
         if (c)
             return c;
+        assert(messages);
         r.message = messages[row];
     }
     c = want->is_all ? all_fields(v, row, &r.n_fields, err)

@@ -106,7 +106,7 @@ static al_code end_block(group *g, sindex *ix, uint32_t *frame_row, al_err *err)
         return c;
     AL_CLEANUP(blob_unrefp) blob *b = blob_new(st->encoded.len);
     memtab **grown =
-        al_grow(g->parts, &g->parts_cap, g->n_parts, sizeof *grown, 16, FRAME_PARTS_MAX);
+        al_grow(g->parts, &g->parts_cap, g->n_parts, sizeof(void *), 16, FRAME_PARTS_MAX);
     if (grown)
         g->parts = grown;
     if (!b || !grown)

@@ -96,6 +96,7 @@ al_code store_append(engine *e, const eng_append *a, al_err *err)
     al_code c = make_item(st, a, &it, err);
     if (c)
         return c;
+    assert(it);
     bool is_barrier = !a->batch && !a->marks.len;
     bool waits = !is_barrier && must_wait(st);
     AL_LOCKED(&st->queue_lock);

@@ -173,8 +173,9 @@ static bool next_block(cursor *c, source *s)
 static al_code view_of(cursor *c, source *s, decided **ret, al_err *err)
 {
     bool is_new = false;
-    al_code code = views_get(c->views, (view_key){.owner = s->number, .block = s->block},
-                             s->index_no, s->u, &s->blocks, ret, &is_new, err);
+    const view_source from = {
+        .number = s->number, .index_no = s->index_no, .u = s->u, .blocks = &s->blocks};
+    al_code code = views_get(c->views, &from, s->block, ret, &is_new, err);
     if (!code && is_new)
         s->known_from = s->known_to = s->row;
     return code;

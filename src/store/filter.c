@@ -166,7 +166,8 @@ static uint8_t ask_column_value(run *r, const ast_node *leaf, const plan_head *h
     const field f = {.name = head->name, .val = *v};
     const record one = {.fields = &f, .n_fields = 1};
     asking a = {.r = r, .leaf = leaf, .verdict = NO};
-    (void)rec_values_at(&one, head->path, r->f->scratch, ask_value, &a);
+    if (rec_values_at(&one, head->path, r->f->scratch, ask_value, &a) == REC_NOMEM)
+        return GAVE_UP;
     return a.verdict;
 }
 
@@ -343,16 +344,17 @@ static al_code eval(run *r, const plan_node *node, uint32_t level, row_bits *in,
     return AL_OK;
 }
 
-al_code filter_rows(filter *f, verdicts *known, block_view *view, uint32_t from, uint32_t to,
-                    row_bits *bits, bool *ret_gave_up, al_err *err)
+al_code filter_rows(filter *f, decided *d, uint32_t from, uint32_t to, bool *ret_gave_up,
+                    al_err *err)
 {
+    row_bits *bits = &d->bits;
     assert(from <= to);
-    assert(to <= block_view_info(view)->n_rows);
+    assert(to <= block_view_info(d->view)->n_rows);
     if (f->plan.is_all || from == to)
         return AL_OK;
     run r = {.f = f,
-             .known = known,
-             .view = view,
+             .known = d->known,
+             .view = d->view,
              .word_from = from / 64,
              .word_to = (to + 63) / 64,
              .gave_up = &f->gave_up,

@@ -44,11 +44,19 @@ verdicts *verdicts_new(const filter *f);
 verdicts *verdicts_free(verdicts *v);
 void verdicts_clear(verdicts *v); /* another block is opened */
 
-/* Takes the rows of [from, to) that do not match out of `bits`; the others and rows outside stay.
+/* Rows of one open block, decided in pieces. */
+typedef struct decided {
+    block_view *view; /* open */
+    verdicts *known;
+    uint32_t index_no;
+    row_bits bits; /* right for the rows that were asked about */
+} decided;
+
+/* Takes the rows of [from, to) that do not match out of d->bits; the others and rows outside stay.
  * *ret_gave_up (never set to false here): a regular expression ran into its limits, some row that
  * was taken out might match. AL_CORRUPT: a column of the block does not check out. */
-AL_CHECK al_code filter_rows(filter *f, verdicts *known, block_view *view, uint32_t from,
-                             uint32_t to, row_bits *bits, bool *ret_gave_up, al_err *err);
+AL_CHECK al_code filter_rows(filter *f, decided *d, uint32_t from, uint32_t to, bool *ret_gave_up,
+                             al_err *err);
 
 AL_DEFINE_CLEANUP(filter, filter_free);
 AL_DEFINE_CLEANUP(verdicts, verdicts_free);

@@ -205,6 +205,7 @@ static int by_time(const void *a, const void *b)
     return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code store_histogram(engine *e, const eng_scope *s, int64_t step_ns, al_slice by,
                         const eng_budget *b, al_arena *arena, eng_histogram *ret_h, eng_answer *ret,
                         al_err *err)

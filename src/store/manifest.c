@@ -259,7 +259,7 @@ al_code file_read(const al_io *io, int dir, const char *name, size_t max, al_buf
     c = io->file_bytes(io, fd, &bytes, err);
     if (!c && bytes > max)
         c = al_fail(err, AL_LIMIT, "%s has %llu bytes", name, (unsigned long long)bytes);
-    if (!c) {
+    if (!c && bytes) { /* an empty file is for the decoder to refuse */
         uint8_t *to = al_buf_extend(out, (size_t)bytes);
         c = to ? io->read_at(io, fd, to, (size_t)bytes, 0, err)
                : al_fail(err, AL_NOMEM, "%s", name);

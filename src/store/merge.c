@@ -143,6 +143,7 @@ static al_code cursor_take(merging *m, cursor *c, bool *ret_more, al_err *err)
     al_code code = c->is_open ? AL_OK : cursor_open(m, c, err);
     if (code)
         return code;
+    assert(c->blocks.blocks);
     uint32_t first = c->blocks.blocks[c->block].first_row;
     record r;
     code = block_view_record(c->view, c->row - first, &want, &r, err);
@@ -199,10 +200,11 @@ al_code merge_run(const merge_input *inputs, size_t n, seg_writer *w, const atom
     merging m = {.w = w};
     *ret_bad = n;
     m.cursors = al_zalloc(n, sizeof *m.cursors);
-    m.heap = al_alloc(n, sizeof *m.heap);
-    m.spare = al_zalloc(n, sizeof *m.spare);
-    al_code code = m.cursors && m.heap && m.spare ? AL_OK : al_fail(err, AL_NOMEM, "merge");
-    for (size_t i = 0; !code && i < n; i++) {
+    m.heap = al_alloc(n, sizeof(void *));
+    m.spare = al_zalloc(n, sizeof(void *));
+    bool has_memory = m.cursors && m.heap && m.spare;
+    al_code code = has_memory ? AL_OK : al_fail(err, AL_NOMEM, "merge");
+    for (size_t i = 0; has_memory && i < n; i++) {
         const merge_input *in = &inputs[i];
         assert(in->from_row < in->to_row);
         assert(in->u.mem || in->from_row == 0);
@@ -211,11 +213,11 @@ al_code merge_run(const merge_input *inputs, size_t n, seg_writer *w, const atom
                                 .row = in->from_row};
         m.heap[m.n_heap++] = &m.cursors[i];
     }
-    for (size_t i = m.n_heap / 2; !code && i-- > 0;)
+    for (size_t i = m.n_heap / 2; i-- > 0;)
         sift_down(&m, i);
-    if (!code)
+    if (has_memory)
         code = run_heap(&m, cancel, ret_bad, err);
-    for (size_t i = 0; m.cursors && m.spare && i < n; i++)
+    for (size_t i = 0; has_memory && i < n; i++)
         cursor_close(&m, &m.cursors[i]);
     for (size_t i = 0; i < m.n_spare; i++)
         (void)block_view_free(m.spare[i]);

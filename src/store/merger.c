@@ -101,7 +101,7 @@ static bool pick_segments(sindex *ix, job *j)
 {
     const seg_list *l = ix->snap->segs;
     size_t picked[MERGE_INPUTS_MAX];
-    AL_CLEANUP(al_freep) const seg_summary **sums = al_alloc(l->n, sizeof *sums);
+    AL_CLEANUP(al_freep) const seg_summary **sums = al_alloc(l->n, sizeof(void *));
     if (!sums)
         return false; /* asked again after the next change */
     for (size_t i = 0; i < l->n; i++)
@@ -253,7 +253,7 @@ static al_code publish_job(store *st, void *arg, al_err *err)
         if (!contains(old->segs, old->n, j->picked[i]))
             return AL_OK; /* dropped or set aside meanwhile: what was made is not wanted */
     assert(j->n_mems == 0 || j->snap->mems[0] == j->ix->snap->mems[0]); /* nobody else takes them */
-    AL_CLEANUP(al_freep) segment **segs = al_alloc(old->n + j->n_made, sizeof *segs);
+    AL_CLEANUP(al_freep) segment **segs = al_alloc(old->n + j->n_made, sizeof(void *));
     if (!segs)
         return al_fail(err, AL_NOMEM, "publish");
     size_t n = 0;

@@ -57,7 +57,7 @@ store_pin *store_pin_free(store_pin *p)
     if (!p)
         return NULL;
     pin_box *box = box_of(p);
-    for (size_t i = 0; i < p->n; i++) {
+    for (size_t i = 0; box->held && i < p->n; i++) {
         (void)snapshot_unref(p->at[i].snap);
         (void)text_fields_unref(box->held[i]);
     }

@@ -172,7 +172,7 @@ static al_code set_aside(store *st, void *segment_ref, al_err *err)
     seg_summary sum = *seg_summary_of(bad);
     sum.is_quarantined = true;
     AL_CLEANUP(seg_unrefp) segment *aside = seg_new(st->env, ix->id, &sum);
-    AL_CLEANUP(al_freep) segment **segs = al_alloc(old->n, sizeof *segs);
+    AL_CLEANUP(al_freep) segment **segs = al_alloc(old->n, sizeof(void *));
     if (!aside || !segs)
         return al_fail(err, AL_NOMEM, "set a segment aside");
     for (size_t i = 0; i < old->n; i++)
@@ -255,8 +255,8 @@ static al_code create_index(store *st, const char *name, sindex **ret, al_err *e
         c = add_to_root(st, ix, err);
     if (!c) {
         AL_LOCKED(&st->lock);
-        sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof *grown, 16,
-                                 SIZE_MAX / sizeof *grown);
+        sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof(void *), 16,
+                                 SIZE_MAX / sizeof(void *));
         if (grown) {
             st->indexes = grown;
             st->indexes[st->n_indexes++] = ix;
@@ -288,6 +288,7 @@ al_code publish_index_open(store *st, void *change, al_err *err)
     sindex *ix = find_any(st, s->name);
     al_code c = ix ? AL_OK : create_index(st, s->name, &ix, err);
     if (!c) {
+        assert(ix);
         AL_LOCKED(&st->lock);
         text_fields *old = ix->text;
         ix->text = text;

@@ -178,8 +178,7 @@ al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to, al_e
     bool gave_up = false;
     al_code c = by_time(rd, d, from, to, err);
     if (!c)
-        c = filter_rows(rd->filters[d->index_no], d->known, d->view, from, to, &d->bits, &gave_up,
-                        err);
+        c = filter_rows(rd->filters[d->index_no], d, from, to, &gave_up, err);
     if (c)
         return c;
     if (gave_up)

@@ -45,13 +45,5 @@ bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns);
 /* Could any row of the unit match, by the names of its fields? */
 bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b);
 
-/* ---- Rows of one block, decided in pieces. */
-typedef struct decided {
-    block_view *view; /* open */
-    verdicts *known;
-    uint32_t index_no;
-    row_bits bits; /* right for the rows that reading_decide was asked about */
-} decided;
-
 /* Decides rows [from, to): time range and query; spends them. */
 AL_CHECK al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to, al_err *err);

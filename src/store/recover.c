@@ -69,8 +69,8 @@ static al_code open_root(store *st, al_err *err)
 
 static al_code make_index(store *st, const root_entry *e, const manifest *m, al_err *err)
 {
-    sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof *grown, 16,
-                             SIZE_MAX / sizeof *grown);
+    sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof(void *), 16,
+                             SIZE_MAX / sizeof(void *));
     sindex *ix = al_zalloc(1, sizeof *ix);
     if (grown)
         st->indexes = grown;
@@ -86,7 +86,7 @@ static al_code make_index(store *st, const root_entry *e, const manifest *m, al_
     ix->generation = m->generation;
     ix->may_merge_segs = true;
     ix->last_append_ns = al_mono_ns();
-    AL_CLEANUP(al_freep) segment **segs = al_zalloc(m->n, sizeof *segs);
+    AL_CLEANUP(al_freep) segment **segs = al_zalloc(m->n, sizeof(void *));
     bool is_made = segs != NULL;
     for (size_t i = 0; is_made && i < m->n; i++) {
         segs[i] = seg_new(st->env, ix->id, &m->segs[i]);
@@ -260,7 +260,8 @@ static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
         if (c)
             return c;
         al_arena_reset(r->arena);
-        rec_each_path(&rec, r->arena, tell_path, r);
+        if (!rec_each_path(&rec, r->arena, tell_path, r))
+            return al_fail(err, AL_NOMEM, "tell the fields of a record in the log");
     }
     return AL_OK;
 }
@@ -268,7 +269,7 @@ static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
 static al_code keep_part(recovery *r, const frame_part_view *p, const sindex *ix, tail *t,
                          al_err *err)
 {
-    memtab **grown = al_grow(t->mems, &t->cap, t->n, sizeof *grown, 64, SIZE_MAX / sizeof *grown);
+    memtab **grown = al_grow(t->mems, &t->cap, t->n, sizeof(void *), 64, SIZE_MAX / sizeof(void *));
     AL_CLEANUP(blob_unrefp) blob *b = blob_new(p->block.len);
     if (grown)
         t->mems = grown;
@@ -407,7 +408,7 @@ static al_code recover_log(store *st, al_err *err)
     recovery r = {.st = st};
     al_buf_init(&r.marks, SIZE_MAX);
     r.view = block_view_new();
-    r.arena = al_arena_new(16 * 1024);
+    r.arena = al_arena_new((size_t)16 * 1024);
     r.tails = al_zalloc(st->n_indexes, sizeof *r.tails);
     al_code c = r.view && r.arena && r.tails ? replay(&r, err) : al_fail(err, AL_NOMEM, "replay");
     for (size_t i = 0; r.tails && i < st->n_indexes; i++) {

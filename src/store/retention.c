@@ -58,15 +58,15 @@ static void plan_done(plan *p)
 static bool plan_begin(const sindex *ix, plan *p)
 {
     const seg_list *l = ix->snap->segs;
-    p->segs = al_alloc(l->n, sizeof *p->segs);
-    p->fresh = al_alloc(l->n, sizeof *p->fresh);
+    p->segs = al_alloc(l->n, sizeof(void *));
+    p->fresh = al_alloc(l->n, sizeof(void *));
     p->old_positions = al_alloc(l->n, sizeof *p->old_positions);
     if (!p->segs || !p->fresh || !p->old_positions)
         return false;
     for (; p->n < l->n; p->n++)
         p->segs[p->n] = l->segs[p->n];
     if (p->n)
-        qsort(p->segs, p->n, sizeof *p->segs, by_age);
+        qsort(p->segs, p->n, sizeof(void *), by_age);
     return true;
 }
 
@@ -182,7 +182,7 @@ static al_code drop_oldest(store *st, al_err *err)
     if (!in)
         return AL_NOT_FOUND;
     const seg_list *l = in->snap->segs;
-    AL_CLEANUP(al_freep) segment **segs = al_alloc(l->n, sizeof *segs);
+    AL_CLEANUP(al_freep) segment **segs = al_alloc(l->n, sizeof(void *));
     if (!segs)
         return al_fail(err, AL_NOMEM, "drop the oldest segment");
     size_t n = 0;

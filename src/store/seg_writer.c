@@ -82,7 +82,7 @@ al_code seg_writer_new(seg_env *env, const seg_writer_options *o, seg_writer **r
     pos_builder_init(&w->positions);
     w->builder = block_builder_new();
     w->view = block_view_new();
-    w->arena = al_arena_new(16 * 1024);
+    w->arena = al_arena_new((size_t)16 * 1024);
     if (!w->builder || !w->view || !w->arena)
         return al_fail(err, AL_NOMEM, "segment writer");
     al_code c = create(w, err);

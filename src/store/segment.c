@@ -359,6 +359,7 @@ static cache_key key_of(const segment *s, uint32_t item)
 static al_code check_against_summary(const segment *s, const seg_footer *f, const seg_index *ix,
                                      al_err *err)
 {
+    assert(ix);
     if (f->n_rows != s->sum.n_rows || ix->blocks[0].min_id != s->sum.min_id ||
         ix->blocks[ix->n_blocks - 1].max_id != s->sum.max_id)
         return al_fail(err, AL_CORRUPT, "the manifest says other rows or ids");
@@ -383,7 +384,7 @@ static al_code read_directory(segment *s, int fd, seg_index **ret, al_err *err)
         c = file_header_check(&h, seg_env_store_id(s->env), s->index_id, s->sum.id, err);
     if (!c)
         c = io->read_at(io, fd, foot, sizeof foot, bytes - sizeof foot, err);
-    seg_footer f;
+    seg_footer f = {0};
     if (!c)
         c = seg_footer_decode((al_slice){foot, sizeof foot}, bytes, &f, err);
     if (c)
@@ -427,6 +428,7 @@ al_code seg_index_get(segment *s, seg_index **ret, al_err *err)
     }
     if (c)
         return al_wrap(err, "segment %s", s->name);
+    assert(*ret);
     cache_put(cached, &key, *ret, &kind_index, ((index_box *)*ret)->box_bytes);
     return AL_OK;
 }

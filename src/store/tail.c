@@ -260,8 +260,9 @@ static al_code give_part(tail *t, const tail_run *run, uint32_t done, uint32_t *
     *ret_n = to - from;
     decided *d = NULL;
     bool is_new = false;
-    al_code c = views_get(t->views, (view_key){.owner = run->unit_no, .block = block}, tu->index_no,
-                          tu->u, &tu->blocks, &d, &is_new, err);
+    const view_source source = {
+        .number = run->unit_no, .index_no = tu->index_no, .u = tu->u, .blocks = &tu->blocks};
+    al_code c = views_get(t->views, &source, block, &d, &is_new, err);
     if (!c)
         c = reading_decide(&t->rd, d, from, to, err);
     for (uint32_t i = from; i < to && !c && !t->is_stopped; i++) {
@@ -302,6 +303,7 @@ static al_code give_all(tail *t, al_err *err)
     return AL_OK;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code store_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err)
 {

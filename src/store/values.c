@@ -135,6 +135,7 @@ static al_code copy_top(value_table *t, size_t limit, al_arena *arena, eng_value
     return AL_OK;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code store_values(engine *e, const eng_scope *s, al_slice field, size_t limit,
                      const eng_budget *b, al_arena *arena, eng_values *ret_v, eng_answer *ret,
                      al_err *err)

@@ -15,7 +15,8 @@
 
 typedef struct view_slot {
     bool is_open;
-    view_key key;
+    uint32_t number; /* of the unit */
+    uint32_t block;
     uint64_t last_use;
     size_t bytes;
     decided d;
@@ -54,11 +55,11 @@ views *views_free(views *v)
     return NULL;
 }
 
-static view_slot *find(views *v, view_key key)
+static view_slot *find(views *v, uint32_t number, uint32_t block)
 {
     for (uint32_t i = 0; i < v->n_slots; i++) {
         view_slot *s = v->slots[i];
-        if (s->is_open && s->key.owner == key.owner && s->key.block == key.block)
+        if (s->is_open && s->number == number && s->block == block)
             return s;
     }
     return NULL;
@@ -122,23 +123,24 @@ static view_slot *take_slot(views *v, uint32_t index_no)
     return s;
 }
 
-al_code views_get(views *v, view_key key, uint32_t index_no, const unit *u,
-                  const unit_blocks *blocks, decided **ret, bool *ret_is_new, al_err *err)
+al_code views_get(views *v, const view_source *from, uint32_t block, decided **ret,
+                  bool *ret_is_new, al_err *err)
 {
-    assert(key.block < blocks->n_blocks);
-    view_slot *s = find(v, key);
+    assert(block < from->blocks->n_blocks);
+    view_slot *s = find(v, from->number, block);
     *ret_is_new = !s;
     if (!s) {
-        s = take_slot(v, index_no);
+        s = take_slot(v, from->index_no);
         if (!s)
             return al_fail(err, AL_NOMEM, "open a block");
         AL_CLEANUP(blob_unrefp) blob *bytes = NULL;
-        al_code c = unit_read_block(u, blocks, key.block, &bytes, err);
+        al_code c = unit_read_block(from->u, from->blocks, block, &bytes, err);
         if (!c)
             c = block_view_open(s->d.view, bytes, err);
         if (c)
             return c;
-        s->key = key;
+        s->number = from->number;
+        s->block = block;
         s->is_open = true;
     }
     s->last_use = ++v->n_uses;

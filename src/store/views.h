@@ -10,17 +10,19 @@ enum {
 
 typedef struct views views;
 
-/* A block of a unit, by numbers that its user chooses: unit `owner` of index `index_no`. */
-typedef struct view_key {
-    uint32_t owner;
-    uint32_t block;
-} view_key;
+/* A unit whose blocks are looked at; borrowed. */
+typedef struct view_source {
+    uint32_t number; /* its user's: another for each unit */
+    uint32_t index_no;
+    const unit *u;
+    const unit_blocks *blocks;
+} view_source;
 
 views *views_new(reading *rd);
 views *views_free(views *v);
-/* The block `key.block` of the unit, opened when it is not open; *ret_is_new then: none of its rows
- * are decided yet. Valid until the next call. */
-AL_CHECK al_code views_get(views *v, view_key key, uint32_t index_no, const unit *u,
-                           const unit_blocks *blocks, decided **ret, bool *ret_is_new, al_err *err);
+/* Block `block` of the unit, opened when it is not open; *ret_is_new then: none of its rows are
+ * decided yet. Valid until the next call. */
+AL_CHECK al_code views_get(views *v, const view_source *from, uint32_t block, decided **ret,
+                           bool *ret_is_new, al_err *err);
 
 AL_DEFINE_CLEANUP(views, views_free);

@@ -215,9 +215,11 @@ al_code wal_forget(wal *w, uint64_t seq, al_err *err)
     size_t n = n_forgettable(w, seq);
     al_code c = AL_OK;
     size_t done = 0;
-    /* Oldest first: what is left is always the newest part of the log without a gap. */
+    /* Oldest first, each for good before the next: what is left after a crash has no gap. */
     while (!c && done < n) {
         c = forget_file(w, &w->files[done], err);
+        if (!c)
+            c = w->io->sync_dir(w->io, w->dir, err);
         done += c == AL_OK;
     }
     w->n_files -= done;

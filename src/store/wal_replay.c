@@ -214,25 +214,26 @@ static al_code scan_ahead(replay *p, const reading *f, uint64_t *ret_at, frame_h
 static al_code skip_bad(replay *p, reading *f, const char *why, al_err *err)
 {
     uint64_t bad_at = f->at;
+    uint64_t next_at = 0; /* of the first header behind it */
     bool must_be_whole = !f->may_be_torn;
     reading probe = *f;
     al_code c;
-    for (;;) {
+    do {
         frame_header h;
         c = scan_ahead(p, &probe, &probe.at, &h, err);
-        if (c)
-            break;
-        must_be_whole |= h.synced > bad_at;
-        if (must_be_whole)
-            break;
-    }
+        if (!c && !next_at)
+            next_at = probe.at;
+        must_be_whole |= !c && h.synced > bad_at;
+    } while (!c && !must_be_whole);
+    if (must_be_whole && next_at)
+        c = AL_OK;
     if (c && c != AL_NOT_FOUND)
         return c;
     if (must_be_whole)
         tell_damage(p, f, why);
     else if (p->visit->torn)
         p->visit->torn(p->visit->ctx, f->name, bad_at, f->limit - bad_at);
-    f->at = probe.at;
+    f->at = next_at;
     return c;
 }
 

@@ -105,7 +105,7 @@ static void measure(engine *e, const question *q, unsigned times)
     }
     if (c) {
         (void)fprintf(stderr, "%s %s: %s\n", kinds[q->kind], q->text, err.msg);
-        exit(1);
+        exit(1); /* NOLINT(concurrency-mt-unsafe): the end */
     }
     printf("%-10s %-28s %-12s best %9.2f ms, last %9.2f ms, %8llu rows looked at\n", kinds[q->kind],
            q->text, q->field ? q->field : "", (double)best / 1e6, (double)took / 1e6,

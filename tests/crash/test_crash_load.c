@@ -20,7 +20,7 @@
 #include "support/rng.h"
 #include "support/tmpdir.h"
 
-enum { CUTS = 300, SECOND_CUTS = 25, RUNS = 1, SEED = 1 };
+enum { CUTS = 1000, SECOND_CUTS = 150, RUNS = 2, SEED = 1 };
 
 static size_t moment(void *ctx)
 {
@@ -108,7 +108,7 @@ static void every_cut_keeps_what_was_promised(void **state)
         record_run(&rec, seed + run);
         rng r = rng_fork(seed, run);
         size_t n_calls = crash_io_calls(rec.io);
-        print_message("run %llu: %zu calls, %zu batches\n", (unsigned long long)run, n_calls,
+        print_message("# run %llu: %zu calls, %zu batches\n", (unsigned long long)run, n_calls,
                       rec.load.n_batches);
         /* Spread over all calls, and a random one of each stretch. */
         for (uint64_t i = 0; i < n_cuts; i++) {

@@ -418,6 +418,7 @@ static void check_verify(checking *k, const char *path, const al_io *io)
 bool load_check(const load *l, const char *path, const load_check_options *o, char *why, size_t cap)
 {
     size_t moment = o->moment;
+    why[0] = '\0';
     static checking k; /* some hundred KiB */
     k = (checking){.l = l, .moment = moment, .why = why, .cap = cap};
     marks m = {0};

@@ -166,6 +166,9 @@ class Broker:
         self.start()
 
     def close(self):
+        if self.process and self.process.poll() is not None:
+            print("rabbitmq-server ended by itself (%d):\n%s" % (self.process.returncode,
+                                                                self.console()))
         for p in (self.process, self.epmd):
             if p:
                 p.kill()
@@ -314,6 +317,8 @@ class CarefulSender:
                     self._publish()
                 if not is_done():
                     self.connection.drain_events(timeout=30)
+            except amqp.PreconditionFailed:
+                raise  # the exchange is not what was asked for: trying again would not help
             except (OSError, amqp.AMQPError):
                 self._lost()
 

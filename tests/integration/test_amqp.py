@@ -358,16 +358,35 @@ def test_num_processes_follows(place, alco):
 
 
 def test_durable_follows(place, alco):
-    def is_durable():
-        return place.api("GET", "queues/%s/logstash" % place.quoted())["durable"]
+    def is_durable(what):
+        return place.api("GET", "%s/%s/logstash" % (what, place.quoted()))["durable"]
     send_many(place.sender(), 100)
     expect_each_once(alco, 100)
-    for durable in (True, False):
+    for durable in (True, False, True):
         alco.call("PATCH", alco.index("logs"), {"durable": durable, "num_processes": 2})
-        wait_until("the queue to be declared anew", lambda d=durable: is_durable() == d)
+        assert is_durable("queues") == durable and is_durable("exchanges") == durable
         assert place.bindings("logstash") == ["logstash.#"]
-    send_many(place.sender(), 100, 100)
+    send_many(place.sender(durable=True), 100, 100)
     expect_each_once(alco, 200)
+
+
+def test_durable_follows_once_the_queue_is_empty(place, alco):
+    """Others use the exchange: it stays. The queue holds messages: it is not lost for them."""
+    s = place.sender()
+    s.channel.queue_declare("theirs", auto_delete=False)
+    s.channel.queue_bind("theirs", "logstash", "#")
+    sending = threading.Thread(target=send_many, args=(s, 10000))
+    sending.start()
+    wait_until("some of it", lambda: alco.count() > 100)
+    alco.call("PATCH", alco.index("logs"), {"durable": True})
+    sending.join()
+    expect_each_once(alco, 10000)
+    queue = "queues/%s/logstash" % place.quoted()
+    wait_until("a durable queue", lambda: (place.queue() or (0, 0))[1] == 1 and
+               place.api("GET", queue)["durable"])
+    assert not place.api("GET", "exchanges/%s/logstash" % place.quoted())["durable"]
+    send_many(s, 10, 10000)
+    expect_each_once(alco, 10010)
 
 
 def test_a_change_in_full_flow_loses_and_doubles_nothing(place, alco):

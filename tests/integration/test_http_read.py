@@ -403,3 +403,20 @@ def test_connections_are_kept(filled):
         sockets.add(connection.sock.getsockname() if connection.sock else None)
     assert len(sockets) == 1 and None not in sockets
     connection.close()
+
+
+def test_a_query_ends_when_its_client_leaves(server):
+    """The client goes while its query runs or waits, also while the connection is suspended."""
+    from conftest import wait_for
+    for k in range(5):
+        server.send("logs", [{"message": f"{k} {i} " + "ab" * 200} for i in range(10000)])
+    path = urllib.parse.quote("/(a+b?)+(a|b)*[^ab]x$/")
+
+    def leave():
+        for _ in range(6):
+            with server.raw() as s:
+                s.sendall(f"GET /api/v1/indexes/logs/count?q={path} HTTP/1.1\r\n"
+                          "Host: localhost\r\n\r\n".encode())
+        return server.metric("alco_queries_cancelled_total") >= 3
+    wait_for(leave, "queries are cancelled")
+    assert server.api("logs", "count")["count"] == 50000

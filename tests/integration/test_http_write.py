@@ -270,3 +270,37 @@ def test_input_stops_when_the_disk_is_low(make_server):
     assert answer.status == 503 and int(answer.headers["retry-after"]) > 0
     assert count(server) == 0
     assert server.metric("alco_disk_low") == 1
+
+
+def test_a_sender_without_end_does_not_hold_up_a_stop(server):
+    with server.raw() as s:
+        s.sendall(b"POST " + LOGS.encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
+                  b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + b'{"message":"endless"}' + b"\r\n")
+        with server.raw() as idle, server.raw() as half:
+            half.sendall(b"GET /hea")
+            idle.sendall(b"POST /api/v1/indexes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n")
+            server.stop()
+    server.start()
+    assert count(server) in (0, 1)
+
+
+def test_memory_is_bounded_under_many_large_senders(server):
+    """200 senders of 2 MB each at once; what is held at a time is far less than all of it."""
+    before = server.metric("process_resident_memory_bytes")
+    body = b"".join(b'{"message":"%s","k":%d}\n' % (b"m" * 2000, i) for i in range(1000))
+    accepted = []
+
+    def work():
+        answer = server.request("POST", LOGS, body)
+        accepted.append(answer.json["accepted"] if answer.status == 200 else answer)
+    threads = [threading.Thread(target=work) for _ in range(200)]
+    for t in threads:
+        t.start()
+    peak = 0
+    while any(t.is_alive() for t in threads):
+        peak = max(peak, server.metric("process_resident_memory_bytes"))
+    for t in threads:
+        t.join()
+    assert accepted == [1000] * 200
+    assert count(server) == 200_000
+    assert peak - before < 700 << 20

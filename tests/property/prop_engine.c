@@ -7,6 +7,7 @@
  *
  * Run: prop_engine [queries] [seed]; ALCO_QUERIES and ALCO_SEED do the same. The seed is printed; a
  * failure names the round, and `ALCO_ROUND=n` runs that one alone. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ enum {
     QUERIES_A_ROUND = 120,
     INDEXES = 3,
     MARKS_MAX = 64,
+    SCATTERED = 80,
     RECORDS_MAX = 4096, /* kept to make queries from */
 };
 
@@ -58,6 +60,8 @@ typedef struct round {
     rows_seen a;
     rows_seen b;
     uint64_t n_asked;
+    uint64_t n_searched;
+    uint64_t n_hit; /* searches that found something */
 } round;
 
 static _Noreturn void fail(const round *t, const char *what)
@@ -67,7 +71,7 @@ static _Noreturn void fail(const round *t, const char *what)
                   "\n  done: %s\n  query: %.*s\n",
                   what, t->seed, t->number, t->state, (int)t->text.len,
                   t->text.len ? (const char *)t->text.ptr : "");
-    exit(1);
+    exit(1); /* NOLINT(concurrency-mt-unsafe): the end */
 }
 
 static void must(const round *t, al_code c, const char *what, const al_err *err)
@@ -102,6 +106,7 @@ static void open_indexes(round *t, engine *e)
     static const al_slice text_fields[] = {{(const uint8_t *)"exc_info", 8},
                                            {(const uint8_t *)"ctx.deep", 8}};
     for (size_t i = 0; i < t->n_indexes; i++) {
+        assert(i < INDEXES);
         eng_index_settings s = {
             .intervals = 36500, .text_fields = text_fields, .n_text_fields = i == 1 ? 0 : 2};
         al_err err = {0};
@@ -150,10 +155,8 @@ static void keep_batch(round *t, rec_batch *b)
         t->recs[t->n_recs++] = &b->recs[i];
 }
 
-static void append(round *t)
+static void append(round *t, size_t n)
 {
-    static const size_t sizes[] = {1, 1, 2, 5, 20, 60, 200};
-    size_t n = 1 + (size_t)rng_below(&t->r, sizes[rng_below(&t->r, AL_COUNT(sizes))]);
     const char *index = names[rng_below(&t->r, t->n_indexes)];
     rec_batch *b = gen_batch(&t->stream, n);
     al_err err = {0};
@@ -162,6 +165,22 @@ static void append(round *t)
          "append to the model", &err);
     keep_batch(t, copy_batch(b));
     must(t, engine_append_wait(t->store, index, b, (al_slice){0}, NULL, &err), "append", &err);
+}
+
+static void append_some(round *t)
+{
+    static const size_t sizes[] = {1, 1, 2, 5, 20, 60, 200};
+    append(t, 1 + (size_t)rng_below(&t->r, sizes[rng_below(&t->r, AL_COUNT(sizes))]));
+}
+
+/* Many small frames that all reach far back: more overlapping units than a search keeps open. */
+static void append_scattered(round *t)
+{
+    unsigned usual = t->stream.late_percent;
+    t->stream.late_percent = 60;
+    for (unsigned i = 0; i < SCATTERED; i++)
+        append(t, 2 + (size_t)rng_below(&t->r, 3));
+    t->stream.late_percent = usual;
 }
 
 static void put_mark(round *t)
@@ -176,20 +195,22 @@ static void put_mark(round *t)
 static void step(round *t)
 {
     al_err err = {0};
-    uint64_t kind = rng_below(&t->r, 20);
-    if (kind == 0) {
+    uint64_t kind = rng_below(&t->r, 40);
+    if (kind < 2) {
         note(t, "compact", 0);
         must(t, engine_compact(t->store, NULL, NULL, &err), "compact", &err);
-    } else if (kind == 1) {
+    } else if (kind < 4) {
         const char *index = names[rng_below(&t->r, t->n_indexes)];
         note(t, "compact:", (uint64_t)(index[0]));
         must(t, engine_compact(t->store, index, NULL, &err), "compact", &err);
-    } else if (kind == 2) {
+    } else if (kind < 6) {
         note(t, "reopen", 0);
         (void)engine_close(t->store);
         open_store(t);
+    } else if (kind == 6) {
+        append_scattered(t);
     } else {
-        append(t);
+        append_some(t);
     }
     if (rng_chance(&t->r, 30))
         put_mark(t);
@@ -285,6 +306,8 @@ static void check_search(round *t, const question *u)
     must(t, engine_search(t->model, &s, NULL, rows_take, &t->b, &answer, &err), "model", &err);
     if (gave_up(&answer))
         return;
+    t->n_searched++;
+    t->n_hit += t->b.n > 0;
 
     uint64_t limit = rng_chance(&t->r, 30) ? 0 : 1 + rng_below(&t->r, 60);
     uint64_t pages_max = rng_chance(&t->r, 70) ? 4 : UINT64_MAX;
@@ -493,7 +516,13 @@ static void ask(round *t)
 
 /* ---- Rounds */
 
-static uint64_t run_round(uint64_t seed, uint64_t number)
+typedef struct tally {
+    uint64_t n_asked;
+    uint64_t n_searched;
+    uint64_t n_hit;
+} tally;
+
+static void run_round(uint64_t seed, uint64_t number, tally *sum)
 {
     static round t; /* some hundred KiB */
     t = (round){.number = number, .seed = seed, .r = rng_fork(seed, number)};
@@ -506,7 +535,7 @@ static uint64_t run_round(uint64_t seed, uint64_t number)
     open_indexes(&t, t.model);
     open_store(&t);
     put_mark(&t);
-    append(&t);
+    append_some(&t);
     while (t.n_asked < QUERIES_A_ROUND) {
         for (uint64_t n = rng_below(&t.r, 12); n; n--)
             step(&t);
@@ -521,7 +550,9 @@ static uint64_t run_round(uint64_t seed, uint64_t number)
     rows_done(&t.a);
     rows_done(&t.b);
     tmpdir_done(&t.dir);
-    return t.n_asked;
+    sum->n_asked += t.n_asked;
+    sum->n_searched += t.n_searched;
+    sum->n_hit += t.n_hit;
 }
 
 static uint64_t argument(int argc, char **argv, int i, const char *env, uint64_t fallback)
@@ -529,7 +560,7 @@ static uint64_t argument(int argc, char **argv, int i, const char *env, uint64_t
     uint64_t v = rng_env(env, fallback);
     if (argc > i && !al_parse_u64(al_cstr(argv[i]), &v)) {
         (void)fprintf(stderr, "usage: prop_engine [queries] [seed]\n");
-        exit(2);
+        exit(2); /* NOLINT(concurrency-mt-unsafe): no threads yet */
     }
     return v;
 }
@@ -541,14 +572,17 @@ int main(int argc, char **argv)
     uint64_t only = rng_env("ALCO_ROUND", UINT64_MAX);
     printf("seed %" PRIu64 "\n", seed);
     (void)fflush(stdout);
-    uint64_t asked = 0;
-    for (uint64_t i = 0; asked < queries; i++) {
-        if (only != UINT64_MAX) {
-            (void)run_round(seed, only);
-            break;
-        }
-        asked += run_round(seed, i);
+    tally sum = {0};
+    if (only != UINT64_MAX)
+        run_round(seed, only, &sum);
+    for (uint64_t i = 0; only == UINT64_MAX && sum.n_asked < queries; i++)
+        run_round(seed, i, &sum);
+    printf("%" PRIu64 " questions, each answered as the model does; of %" PRIu64
+           " searches %" PRIu64 " found something\n",
+           sum.n_asked, sum.n_searched, sum.n_hit);
+    if (only == UINT64_MAX && sum.n_hit * 3 < sum.n_searched) {
+        (void)fprintf(stderr, "FAILED: too few questions find anything: the test tests little\n");
+        return 1;
     }
-    printf("%" PRIu64 " questions, each answered as the model does\n", asked);
     return 0;
 }

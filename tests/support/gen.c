@@ -15,7 +15,7 @@
 
 #define GEN_EPOCH_NS (INT64_C(1782000000) * AL_NS_PER_S) /* 2026-06-21 */
 
-enum { FIELDS_PER_RECORD_MAX = 10, JSON_BYTES_MAX = 1 << 16 };
+enum { FIELDS_PER_RECORD_MAX = 12, JSON_BYTES_MAX = 1 << 16 };
 
 static const char *const words[] = {
     "connection",
@@ -102,7 +102,7 @@ gen_stream gen_stream_of(uint64_t seed)
         .now_ns = GEN_EPOCH_NS,
         .late_percent = 5,
         .odd_percent = 10,
-        .huge_bytes_max = 200 * 1024,
+        .huge_bytes_max = 200000,
     };
 }
 
@@ -221,7 +221,7 @@ static void put_json_array(rng *r, al_buf *out, unsigned depth)
 
 static void put_json_object(rng *r, al_buf *out, unsigned depth)
 {
-    static const char *const keys[] = {"id", "deep", "k", "list", "a b"};
+    static const char *const keys[] = {"id", "deep", "k", "list", "a b", "b"};
     bool used[AL_COUNT(keys)] = {false};
     bool is_first = true;
     al_buf_u8(out, '{');
@@ -352,10 +352,15 @@ static void put_fields(gen_stream *g, rec_batch *b, record *rec)
         (void)add_field(rec, f, "tags", nested(b, r, VAL_ARRAY, put_json_array));
     if (rng_chance(r, 15))
         (void)add_field(rec, f, "ctx", nested(b, r, VAL_OBJECT, put_json_object));
+    if (rng_chance(r, 10)) { /* one path in two places */
+        (void)add_field(rec, f, "a", nested(b, r, VAL_OBJECT, put_json_object));
+        if (rng_chance(r, 50))
+            (void)add_field(rec, f, "a.b", any_value(b, r));
+    }
     if (rng_chance(r, 3))
         (void)add_field(rec, f, "exc_info", traceback(b, r));
     if (rng_chance(r, g->odd_percent)) {
-        static const char *const odd_names[] = {"a.b", "odd", "mixed", "stack_info", "na me\"", ""};
+        static const char *const odd_names[] = {"odd", "mixed", "stack_info", "na me\"", ""};
         (void)add_field(rec, f, PICK(r, odd_names), any_value(b, r));
     }
     if (rec->n_fields > 1 && rng_chance(r, 10)) { /* another order of the keys */

@@ -312,6 +312,7 @@ static value *copy_values(const tally *t, size_t n, al_arena *arena)
     return out;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code model_values(engine *e, const eng_scope *s, al_slice field, size_t limit,
                      const eng_budget *b, al_arena *arena, eng_values *ret_v, eng_answer *ret,
                      al_err *err)
@@ -393,6 +394,7 @@ static int by_time(const void *a, const void *b)
     return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code model_histogram(engine *e, const eng_scope *s, int64_t step_ns, al_slice by,
                         const eng_budget *b, al_arena *arena, eng_histogram *ret_h, eng_answer *ret,
                         al_err *err)
@@ -431,6 +433,7 @@ al_code model_tail_end(engine *e, eng_arrival *ret, al_err *err)
     return AL_OK;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code model_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err)
 {
@@ -440,7 +443,8 @@ al_code model_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_b
         return c;
     if (after.frame > v.end.frame)
         return AL_NOT_FOUND; /* not ours */
-    qsort(v.refs, v.n, sizeof *v.refs, by_arrival);
+    if (v.n)
+        qsort(v.refs, v.n, sizeof *v.refs, by_arrival);
     eng_answer spent = {0};
     eng_arrival reached = after;
     for (size_t i = 0; i < v.n; i++) {

@@ -40,6 +40,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 void tmpdir_remove_tree(const char *path)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): it does not change directory here */
     if (nftw(path, remove_one, FTW_FDS, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
         die("cannot remove", path);
 }

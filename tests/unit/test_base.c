@@ -110,6 +110,12 @@ static void arena_hands_out_aligned_memory(void **state)
     assert_memory_equal(copy.ptr, "word", 5);
     al_arena_reset(a);
     assert_true(al_arena_bytes(a) <= 600);
+    /* one large request is not kept for ever, also when it was the first */
+    AL_CLEANUP(al_arena_freep) al_arena *large = al_arena_new(64);
+    assert_non_null(al_arena_alloc(large, 1 << 20, 1));
+    al_arena_reset(large);
+    assert_true(al_arena_bytes(large) <= 64);
+    assert_non_null(al_arena_alloc(large, 8, 1));
 }
 
 static void memory_fails_when_told(void **state)
@@ -178,6 +184,7 @@ static void queue_hands_over_in_order_and_stays_bounded(void **state)
     }
     (void)pthread_join(t, NULL);
     assert_null(al_queue_take(q, al_mono_ns()));
+    assert_null(al_queue_take(q, -1)); /* a deadline before time began is over too */
     al_queue_close(q);
     assert_null(al_queue_take(q, INT64_MAX));
     assert_int_equal(al_queue_put(q, q), AL_AGAIN);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fold.h"
 #include "record/json.h"
 #include "record/utf8.h"
 
@@ -235,7 +236,7 @@ static void utf8_knows_the_edges(void **state)
     }
     for (uint32_t c = 0; c < 0x110000; c += 7) {
         uint8_t out[4];
-        size_t n = utf8_put(out, c);
+        size_t n = al_char_put(c, out);
         assert_int_equal(utf8_is_valid((al_slice){out, n}), c < 0xd800 || c > 0xdfff);
     }
 }

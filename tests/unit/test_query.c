@@ -562,6 +562,74 @@ static void literals_equal_a_dumb_search(void **state)
     assert_true(n_found > 20000 && n_found < 180000);
 }
 
+/* Mostly one letter: comparing place by place would be quadratic. */
+static size_t put_periodic_text(uint8_t *out, size_t n_parts, size_t rarity)
+{
+    static const char *const parts[] = {"b", " ", "  ", "\xd0", "\u043f"};
+    size_t n = 0;
+    for (size_t i = 0; i < n_parts; i++) {
+        const char *part = below(rarity) ? "a" : parts[below(sizeof parts / sizeof parts[0])];
+        memcpy(out + n, part, strlen(part));
+        n += strlen(part);
+    }
+    return n;
+}
+
+static void periodic_literals_equal_a_dumb_search(void **state)
+{
+    (void)state;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    size_t n_found = 0;
+    for (size_t i = 0; i < 300; i++) {
+        static uint8_t hay[8000];
+        al_slice h = {hay, put_periodic_text(hay, 3000, 60)};
+        uint8_t text[600];
+        size_t from = 500 + below(2000);
+        al_slice t = {text, put_periodic_text(text, 20 + below(200), 60)};
+        if (below(2)) /* one that is there, where not a character was cut */
+            t = al_slice_sub(h, from, from + 40 + below(200));
+        bool frees_space = below(2);
+        if (frees_space)
+            t = al_slice_trim(t);
+        al_arena_reset(arena);
+        const literal *l = literal_new(arena, t, below(2), frees_space);
+        assert_non_null(l);
+        size_t want[2] = {0, 0};
+        size_t got[2] = {0, 0};
+        bool is_wanted = dumb_find(h, t, false, frees_space, &want[0], &want[1]);
+        bool is_found = literal_find(l, h, 0, &got[0], &got[1]);
+        if (is_found != is_wanted || (is_found && memcmp(want, got, sizeof want) != 0))
+            fail_msg("round %zu: %d %zu, want %d %zu", i, is_found, got[0], is_wanted, want[0]);
+        n_found += is_found;
+    }
+    assert_true(n_found > 100 && n_found < 300);
+}
+
+/* A text of 64 KiB in a megabyte: minutes when compared at each place. */
+static void a_hostile_text_costs_one_pass(void **state)
+{
+    (void)state;
+    enum { TEXT_BYTES = QUERY_BYTES_MAX - 2 };
+    static uint8_t text[TEXT_BYTES];
+    static uint8_t line[1 << 20];
+    memset(text, 'a', sizeof text);
+    memset(line, 'a', sizeof line);
+    text[sizeof text - 1] = 'b';
+    for (size_t i = 50000; i < sizeof line; i += 50000)
+        line[i] = 'b';
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    const literal *l = literal_new(arena, (al_slice){text, sizeof text}, true, false);
+    assert_non_null(l);
+    size_t start = 0;
+    size_t end = 0;
+    al_slice hay = {line, sizeof line};
+    assert_false(literal_find(l, hay, 0, &start, &end));
+    memcpy(line + 700000, text, sizeof text);
+    assert_true(literal_find(l, hay, 0, &start, &end));
+    assert_int_equal(end, 700000 + sizeof text);
+    assert_int_equal(start, 700000);
+}
+
 /* ---- Memory */
 
 static al_code everything_once(void)
@@ -668,6 +736,8 @@ int main(void)
         cmocka_unit_test(highlights_are_the_first_ones),
         cmocka_unit_test(highlights_share_their_steps),
         cmocka_unit_test(literals_equal_a_dumb_search),
+        cmocka_unit_test(periodic_literals_equal_a_dumb_search),
+        cmocka_unit_test(a_hostile_text_costs_one_pass),
         cmocka_unit_test(every_failing_allocation_is_survived),
         cmocka_unit_test(a_match_without_memory_is_told),
         cmocka_unit_test(matching_allocates_nothing_after_the_first_row),

@@ -27,8 +27,8 @@ static void world_init(world *w)
 {
     tmpdir_init(&w->dir, "life");
     w->now = day0 + AL_NS_PER_DAY / 2;
-    w->o = (store_options){
-        .path = w->dir.path, .idle_ns = -1, .now_ns = clock_of, .now_ctx = &w->now};
+    w->o =
+        (store_options){.path = w->dir.path, .idle_ns = -1, .now_ns = clock_of, .now_ctx = &w->now};
 }
 
 static void tell(void *ctx, const store_finding *f)
@@ -145,8 +145,8 @@ static void positions_are_given_up_after_an_hour_and_ten_minutes(void **state)
 /* ---- Hooks */
 
 typedef struct hooked {
-    al_buf marks;    /* as mark() told them, each followed by a comma */
-    al_buf fields;   /* index:path, each followed by a comma */
+    al_buf marks;  /* as mark() told them, each followed by a comma */
+    al_buf fields; /* index:path, each followed by a comma */
     unsigned n_dumps;
     unsigned n_before;
     atomic_uint n_committed;

@@ -4,7 +4,7 @@
  * in the end each must have been seen in both directions. Times repeat, so ids alone keep the order.
  *
  * SCROLL_ROWS    how many records (default 20,000)
- * SCROLL_HEIGHT  height of the view in pixels (default 900); a tall one makes a long log quick */
+ * SCROLL_HEIGHT  height of the view in pixels (default 900); a tall one makes a long log quicker */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,6 +15,8 @@ const HEIGHT = Number(process.env.SCROLL_HEIGHT ?? 900);
 const BATCH = 10_000;
 const SAME_TIME = 7; /* so many records in a row share their time */
 const WINDOW_MAX = 5000;
+/* A third way goes up through what the second one threw away; for a very long log two must do. */
+const WAYS = [['up', -1], ['down', 1], ['up again', -1]].slice(0, ROWS <= 100_000 ? 3 : 2);
 
 async function sendNumbered(tag) {
   const start = Date.now() - ROWS;
@@ -63,12 +65,12 @@ async function scrollThrough({ direction, rows }) {
 test(`${ROWS} records are scrolled up and down with no gap and no double`, async (t) => {
   const tag = newTag('scroll');
   await sendNumbered(tag);
-  const { page, troubles } = await openBrowser(t, { viewport: { width: 1440, height: HEIGHT } });
+  const { page, troubles } = await openBrowser(t, { viewport: { width: 800, height: HEIGHT } });
   page.setDefaultTimeout(0);
   await openLog(page, { q: `@run=${tag}` });
   await waitForHits(page, ROWS);
   await page.locator('.rows .m', { hasText: `number ${ROWS - 1} of` }).waitFor();
-  for (const [name, direction] of [['up', -1], ['down', 1], ['up again', -1]]) {
+  for (const [name, direction] of WAYS) {
     const { faults, unseen, steps, loadedAtMost } = await page.evaluate(scrollThrough, { direction, rows: ROWS });
     t.diagnostic(`${name}: ${steps} steps, at most ${loadedAtMost} rows loaded`);
     assert.deepEqual(faults, [], `${name}: neighbours that do not follow each other`);

@@ -20,5 +20,10 @@ int cmd_verify(int argc, char **argv);
 void cli_say(const char *fmt, ...) AL_PRINTF(1, 2);
 /* As cli_say, plus where to find help; returns CLI_USAGE. */
 int cli_usage(const char *command, const char *fmt, ...) AL_PRINTF(2, 3);
+/* Said of an answer that has not the form of ours: a login page, another program. */
+#define CLI_NOT_ALCO "the answer is not one of alco's: is the address right?"
+/* Text for a terminal: control characters as ^X and M-^X, so that it obeys none; tabs and line ends
+ * stay. `text` is UTF-8. */
+void cli_put_visible(al_buf *out, al_slice text);
 /* A word for an address: percent-encoded. */
 void cli_put_escaped(al_buf *out, al_slice text);

@@ -69,12 +69,13 @@ static int ask(const field_args *a, const client_call *call)
     al_code code = client_open(&a->server, &c, &err);
     if (!code)
         code = client_run(c, call, &answer, &err);
-    if (code)
-        cli_say("field: %s", err.msg);
-    else if (a->is_json)
+    if (!code && a->is_json)
         (void)fwrite(answer.ptr, 1, answer.len, stdout);
-    else if (!a->is_set && arena)
-        json_pick_items(al_buf_slice(&answer), "fields", print_row, arena);
+    else if (!code && !a->is_set && arena &&
+             !json_pick_items(al_buf_slice(&answer), "fields", print_row, arena))
+        code = AL_INVALID;
+    if (code)
+        cli_say("field: %s", err.code ? err.msg : CLI_NOT_ALCO);
     al_buf_done(&answer);
     return code ? CLI_FAILED : CLI_OK;
 }

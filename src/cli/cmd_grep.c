@@ -376,12 +376,11 @@ static void print_text(al_slice s)
         (void)fwrite(s.ptr, 1, s.len, stdout);
         return;
     }
-    for (size_t i = 0; i < s.len; i++) {
-        if ((s.ptr[i] < 0x20 && s.ptr[i] != '\t' && s.ptr[i] != '\n') || s.ptr[i] == 0x7f)
-            (void)printf("^%c", s.ptr[i] ^ 0x40);
-        else
-            (void)putchar(s.ptr[i]);
-    }
+    al_buf safe;
+    al_buf_init(&safe, 4 * s.len + 1);
+    cli_put_visible(&safe, s);
+    (void)fwrite(safe.ptr, 1, safe.len, stdout);
+    al_buf_done(&safe);
 }
 
 /* The byte at which this UTF-16 unit begins; text is well-formed UTF-8. Walks on from *at. */
@@ -552,8 +551,8 @@ static al_code list_indexes(grep *g, al_arena *names, al_err *err)
     g->arena = names; /* they outlive the lines */
     client_call call = {.path = "/api/v1/indexes"};
     al_code c = client_run(g->client, &call, &body, err);
-    if (!c)
-        json_pick_items(al_buf_slice(&body), "indexes", take_index, g);
+    if (!c && !json_pick_items(al_buf_slice(&body), "indexes", take_index, g))
+        c = al_fail(err, AL_INVALID, CLI_NOT_ALCO);
     g->arena = line;
     al_buf_done(&body);
     return c;

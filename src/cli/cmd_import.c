@@ -108,8 +108,9 @@ static al_code send_chunk(import *m, al_err *err)
         (void)nanosleep(&pause, NULL);
         c = send_once(m, &answer, err);
     }
-    if (!c && json_pick(al_buf_slice(&answer), "accepted", &n) && al_parse_u64(n.raw, &accepted))
-        m->lines += accepted;
+    if (!c && !(json_pick(al_buf_slice(&answer), "accepted", &n) && al_parse_u64(n.raw, &accepted)))
+        c = al_fail(err, AL_INVALID, CLI_NOT_ALCO); /* nothing is known stored */
+    m->lines += accepted;
     al_buf_done(&answer);
     al_buf_clear(&m->chunk);
     show(m, false);
@@ -248,7 +249,15 @@ static int run(import *m, const client_options *o, char **files, int n)
 {
     al_err err = {0};
     al_code c = client_open(o, &m->client, &err);
-    (void)snprintf(m->path, sizeof m->path, "/api/v1/indexes/%.60s/logs", m->index);
+    al_buf path;
+    al_buf_init(&path, sizeof m->path);
+    al_buf_str(&path, "/api/v1/indexes/");
+    cli_put_escaped(&path, al_cstr(m->index));
+    al_buf_str(&path, "/logs");
+    if (!c && al_buf_code(&path))
+        c = al_fail(&err, AL_NOT_FOUND, "no index '%s'", m->index);
+    (void)snprintf(m->path, sizeof m->path, "%.*s", AL_ARG(al_buf_slice(&path)));
+    al_buf_done(&path);
     m->has_bars = isatty(STDERR_FILENO);
     m->begun_ns = al_mono_ns();
     for (int i = 0; !c && i < n; i++)

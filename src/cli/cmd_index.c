@@ -150,8 +150,10 @@ static int print_list(const index_args *a, al_slice body)
     if (!arena)
         return CLI_FAILED;
     (void)printf("%-20s %14s %14s %14s  %s\n", "INDEX", "RECORDS", "BYTES", "LAST 5 MIN", "NEWEST");
-    json_pick_items(body, "indexes", print_row, arena);
-    return CLI_OK;
+    if (json_pick_items(body, "indexes", print_row, arena))
+        return CLI_OK;
+    cli_say("index: %s", CLI_NOT_ALCO);
+    return CLI_FAILED;
 }
 
 /* ---- Running */

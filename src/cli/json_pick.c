@@ -33,7 +33,7 @@ al_slice json_pick_text(al_slice text, const char *name, al_arena *arena)
     return (al_slice){out, n};
 }
 
-void json_pick_items(al_slice text, const char *name, void (*fn)(void *ctx, al_slice item),
+bool json_pick_items(al_slice text, const char *name, void (*fn)(void *ctx, al_slice item),
                      void *ctx)
 {
     json_token list;
@@ -41,11 +41,12 @@ void json_pick_items(al_slice text, const char *name, void (*fn)(void *ctx, al_s
     json_token item;
     val_type type = VAL_NULL;
     if (!json_pick(text, name, &list) || list.type != VAL_ARRAY)
-        return;
+        return false;
     json_reader r = json_read(list.raw);
     if (!json_peek(&r, &type))
-        return;
+        return false;
     json_open(&r);
     while (json_next(&r, VAL_ARRAY, &none) == JSON_ITEM && json_value(&r, &item))
         fn(ctx, item.raw);
+    return true;
 }

@@ -8,6 +8,6 @@
 bool json_pick(al_slice text, const char *name, json_token *ret);
 /* Its text decoded into the arena (a string), else empty. */
 al_slice json_pick_text(al_slice text, const char *name, al_arena *arena);
-/* Calls back for each item of the array `name`, with its text. */
-void json_pick_items(al_slice text, const char *name, void (*fn)(void *ctx, al_slice item),
+/* Calls back for each item of the array `name`, with its text. False: there is no such array. */
+bool json_pick_items(al_slice text, const char *name, void (*fn)(void *ctx, al_slice item),
                      void *ctx);

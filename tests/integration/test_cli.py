@@ -1,6 +1,7 @@
 """Goal: the commands do what their help says, with grep's meaning and exit statuses. Method: real
 processes, over HTTP and on a directory that no server owns; grep itself is the reference."""
 import gzip
+import http.server
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import re
 import select
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -264,3 +266,71 @@ def test_collected_lines_name_each_index(server):
     server.send("logs", [{"message": "x"}])
     server.send("web", [{"message": "x"}] * 2)
     wait_for(lambda: any("web=2" in line for line in server.lines), "the collected line")
+
+
+def on_terminal(*args):
+    """What a terminal gets to see of a command, and its exit status."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([ALCO, *args], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            seen += chunk
+    except OSError:  # the end of a terminal
+        pass
+    os.close(ours)
+    return seen, process.wait()
+
+
+def test_a_terminal_obeys_no_log_and_no_server(server):
+    evil = "evil \x1b]0;title\x07 \x1b[2J \x9b31m \x7f\r end\tä\u00a0"
+    server.send("logs", [{"message": evil}])
+    seen, status = on_terminal("grep", "--server", server.url, "evil")
+    assert status == 0
+    assert seen.decode() == "evil ^[]0;title^G ^[[2J M-^[31m ^?^M end\tä\u00a0\r\n"
+    seen, status = on_terminal("grep", "--server", server.url, "evil", "\x1b[2J\x9b31m")
+    assert status == 2 and b"\x1b" not in seen and "\x9b" not in seen.decode()
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """Something that is not alco and says 200 to everything, as a login page does."""
+    answer = b"<html>please log in</html>"
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    do_POST = do_GET
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def login_page():
+    with http.server.HTTPServer(("127.0.0.1", 0), Page) as page:
+        thread = threading.Thread(target=page.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{page.server_port}"
+        page.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("args, status", [
+    (["import", "-"], 1), (["grep", "x"], 2), (["index", "list"], 1), (["field", "list", "logs"], 1),
+])
+def test_another_program_is_not_taken_for_alco(login_page, alco, args, status):
+    done = alco(*args[:1], "--server", login_page, *args[1:], input=b"a line\n")
+    assert done.returncode == status
+    assert b"not one of alco's" in done.stderr
+
+
+def test_import_asks_for_the_index_by_its_name_only(server, alco):
+    for name in ("../indexes/logs", "lo gs", "logs/logs?", "x" * 500):
+        done = alco("import", "--server", server.url, "--index", name, "-", input=b"a line\n")
+        assert done.returncode == 1 and b"no index" in done.stderr
+    assert server.api("logs", "count")["count"] == 0

@@ -1,4 +1,4 @@
-/* Host, Origin and Sec-Fetch-Site.
+/* Host, Origin and Sec-Fetch-Site, and the bounds of the body.
  * Why Host: a page on evil.example whose name is made to resolve to 127.0.0.1 sends Host:
  * evil.example; an IP address or `localhost` cannot be such a name. Why Origin: a page elsewhere
  * may send a form or fetch to us; browsers then say where it is from. Why Sec-Fetch-Site: requests
@@ -104,10 +104,21 @@ static bool origin_is_ours(al_slice origin, al_slice host, const al_slice *hosts
            al_slice_eq(port_or_default(port, is_https), port_or_default(host_port, is_https));
 }
 
+/* Where the body ends must be beyond doubt (RFC 9112 section 6.3). */
+static bool has_clear_frame(const guard_request *r)
+{
+    if (r->is_doubled || (r->content_length.ptr && r->transfer_encoding.ptr))
+        return false;
+    return !r->transfer_encoding.ptr ||
+           equal_ignoring_case(r->transfer_encoding, AL_LIT("chunked"));
+}
+
 guard_verdict guard_check(const guard_request *r, const al_slice *hosts, size_t n_hosts)
 {
     al_slice name;
     al_slice port;
+    if (!has_clear_frame(r))
+        return GUARD_BAD_FRAME;
     if (r->host.ptr) { /* a browser always sends it; HTTP/1.0 tools may not */
         if (!guard_split_host(r->host, &name, &port))
             return GUARD_BAD_HOST;

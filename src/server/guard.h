@@ -12,8 +12,11 @@ typedef struct guard_request {
     al_slice origin;
     al_slice fetch_site;
     al_slice fetch_mode;
+    al_slice content_length;
+    al_slice transfer_encoding;
     bool is_get;       /* or HEAD */
     bool is_forwarded; /* Forwarded or X-Forwarded-* is there */
+    bool is_doubled;   /* one of the fields above came twice */
 } guard_request;
 
 typedef enum guard_verdict {
@@ -21,6 +24,7 @@ typedef enum guard_verdict {
     GUARD_BAD_HOST,   /* 421 */
     GUARD_BAD_ORIGIN, /* 403 */
     GUARD_CROSS_SITE, /* 403 */
+    GUARD_BAD_FRAME,  /* 400: a proxy before us may have seen another host or other bounds */
 } guard_verdict;
 
 /* `hosts`: the names under which browsers reach us (lower case). */

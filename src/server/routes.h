@@ -20,10 +20,11 @@ typedef enum route_body {
 typedef struct route {   /* NOLINT(clang-analyzer-optin.performance.Padding): reads as a line */
     const char *method;  /* GET also answers HEAD */
     const char *path;    /* "/api/v1/indexes/{index}/search" */
-    void (*run)(req *r); /* on a worker; answers */
+    void (*run)(req *r); /* on a worker (open ones on the HTTP thread); answers */
     route_body body;
     const char *params; /* "q from to", names of the query string */
     bool is_open;       /* needs no one's permission and no engine: /health, /ready, the page */
+    bool is_quick;      /* looks at counters and settings only: never waits behind queries */
 } route;
 
 extern const route routes[];

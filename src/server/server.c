@@ -78,10 +78,15 @@ static enum MHD_Result scan_header(void *cls, enum MHD_ValueKind kind, const cha
     } wanted[] = {{"Host", &s->g->host},
                   {"Origin", &s->g->origin},
                   {"Sec-Fetch-Site", &s->g->fetch_site},
-                  {"Sec-Fetch-Mode", &s->g->fetch_mode}};
-    for (size_t i = 0; value && i < sizeof wanted / sizeof wanted[0]; i++)
-        if (strcasecmp(key, wanted[i].name) == 0)
-            *wanted[i].to = al_cstr(value);
+                  {"Sec-Fetch-Mode", &s->g->fetch_mode},
+                  {"Content-Length", &s->g->content_length},
+                  {"Transfer-Encoding", &s->g->transfer_encoding}};
+    for (size_t i = 0; value && i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (strcasecmp(key, wanted[i].name) != 0)
+            continue;
+        s->g->is_doubled = s->g->is_doubled || wanted[i].to->ptr;
+        *wanted[i].to = al_cstr(value);
+    }
     if (strcasecmp(key, "Forwarded") == 0 || strncasecmp(key, "X-Forwarded", 11) == 0)
         s->g->is_forwarded = true;
     return MHD_YES;
@@ -115,6 +120,10 @@ static bool pass_guard(req *r)
         return false;
     case GUARD_CROSS_SITE:
         req_problem(r, 403, "requests from pages of other sites are refused");
+        return false;
+    case GUARD_BAD_FRAME:
+        req_problem(r, 400, "expected one Host, and one Content-Length or Transfer-Encoding: chunked");
+        req_header(r, "Connection", AL_LIT("close"));
         return false;
     }
     if (!r->route || r->route->is_open || guard_is_loopback(&g))
@@ -360,14 +369,20 @@ static void run_route(task *t)
     (void)req_unref(r);
 }
 
-/* The whole request is there: on to the workers. */
+/* The whole request is there: on to the workers. What says how the server is must not wait behind
+ * queries: open routes touch no lock and are answered here, quick ones have a thread of their own. */
 static enum MHD_Result dispatch(req *r)
 {
     if (r->status || r->asset)
         return queue_answer(r);
     if (r->route->body == BODY_PARAMS && !req_read_json_params(r))
         return queue_answer(r);
-    if (workers_waiting(r->srv->queries) >= SERVER_QUERIES_WAITING_MAX) {
+    if (r->route->is_open) {
+        r->route->run(r);
+        return queue_answer(r);
+    }
+    workers *w = r->route->is_quick ? r->srv->quick : r->srv->queries;
+    if (workers_waiting(w) >= SERVER_QUERIES_WAITING_MAX) {
         req_problem(r, 503, "%d requests are waiting already", SERVER_QUERIES_WAITING_MAX);
         return queue_answer(r);
     }
@@ -376,7 +391,7 @@ static enum MHD_Result dispatch(req *r)
         return MHD_NO;
     r->phase = REQ_WORK;
     r->work.run = run_route;
-    workers_put(r->srv->queries, &req_ref(r)->work);
+    workers_put(w, &req_ref(r)->work);
     return MHD_YES;
 }
 
@@ -459,10 +474,23 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
     return MHD_NO;
 }
 
+/* We read the query string ourselves. The library would make a list of it in the connection's
+ * memory; with some thousand `&` that is full, and it then neither answers nor ends the request. The
+ * target stands in its own writable buffer, and it has not yet looked behind the `?`. */
+static void hide_query(const char *target)
+{
+    char *query = (char *)(uintptr_t)strchr(target, '?');
+    if (query && query[1])
+        query[1] = '\0';
+}
+
 static void *on_target(void *cls, const char *target, struct MHD_Connection *conn)
 {
+    req *r = req_new(cls, target ? target : "");
     (void)conn;
-    return req_new(cls, target);
+    if (target)
+        hide_query(target);
+    return r;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
@@ -557,6 +585,8 @@ al_code server_start(const server_options *o, server **ret, al_err *err)
         (void)snprintf(s->unix_path, sizeof s->unix_path, "%s", o->listen + 5);
     if (!c)
         c = workers_new(SERVER_QUERY_THREADS, "query", &s->queries, err);
+    if (!c)
+        c = workers_new(SERVER_QUICK_THREADS, "quick", &s->quick, err);
     if (!c)
         c = workers_new(SERVER_INGEST_THREADS, "ingest", &s->ingesters, err);
     if (!c)
@@ -665,6 +695,7 @@ server *server_free(server *s)
     server_drain(s, 0);
     (void)tails_free(s->tails);
     (void)workers_free(s->queries);
+    (void)workers_free(s->quick);
     (void)workers_free(s->ingesters);
     (void)watch_free(s->watch);
     if (s->unix_path[0])

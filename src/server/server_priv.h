@@ -14,6 +14,7 @@ typedef struct tails tails;
 enum {
     SERVER_HTTP_THREADS = 2,
     SERVER_QUERY_THREADS = 4,
+    SERVER_QUICK_THREADS = 1, /* metrics and settings */
     SERVER_INGEST_THREADS = 2,
     SERVER_QUERIES_WAITING_MAX = 1024, /* beyond it new ones get 503 */
     SERVER_CONNECTIONS_MAX = 16384,
@@ -44,6 +45,7 @@ struct server {
     uint32_t page_size;
     const char *version;
     workers *queries;
+    workers *quick; /* routes that never wait behind queries */
     workers *ingesters;
     watch *watch;
     int64_t begun_ns; /* wall clock */

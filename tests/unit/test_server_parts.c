@@ -150,6 +150,34 @@ static void who_may_ask(void **state)
     }
 }
 
+static void the_end_of_a_body_is_beyond_doubt(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *length;
+        const char *coding;
+        bool is_doubled;
+        guard_verdict verdict;
+    } cases[] = {
+        {"3", NULL, false, GUARD_OK},
+        {NULL, "chunked", false, GUARD_OK},
+        {NULL, "Chunked", false, GUARD_OK},
+        {NULL, NULL, true, GUARD_BAD_FRAME},
+        {"3", NULL, true, GUARD_BAD_FRAME},
+        {"3", "chunked", false, GUARD_BAD_FRAME},
+        {NULL, "gzip, chunked", false, GUARD_BAD_FRAME},
+        {NULL, "", false, GUARD_BAD_FRAME},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        guard_request r = {.host = AL_LIT("localhost"),
+                           .content_length = maybe(cases[i].length),
+                           .transfer_encoding = maybe(cases[i].coding),
+                           .is_doubled = cases[i].is_doubled};
+        if (guard_check(&r, NULL, 0) != cases[i].verdict)
+            fail_msg("case %zu", i);
+    }
+}
+
 static void loopback_is_told_from_the_rest(void **state)
 {
     (void)state;
@@ -531,6 +559,7 @@ int main(void)
         cmocka_unit_test(forms_are_decoded),
         cmocka_unit_test(targets_are_split),
         cmocka_unit_test(who_may_ask),
+        cmocka_unit_test(the_end_of_a_body_is_beyond_doubt),
         cmocka_unit_test(loopback_is_told_from_the_rest),
         cmocka_unit_test(tokens_come_back_and_every_damage_is_noticed),
         cmocka_unit_test(units_are_those_of_the_text_sent),

@@ -15,7 +15,7 @@
 #include "cli/json_pick.h"
 
 enum { PATTERNS_MAX = 1000, INDEXES_MAX = 1000, QUERY_MAX = 60000, HIT_MAX = 64 << 20 };
-enum { FLAG_SINCE = 256, FLAG_UNTIL, FLAG_WHERE, FLAG_JSON, FLAG_COLOR, FLAG_HELP };
+enum { FLAG_SINCE = 256, FLAG_UNTIL, FLAG_WHERE, FLAG_JSON, FLAG_COLOR, FLAG_HELP, FLAG_IGNORED };
 
 static const char help[] =
     "usage: alco grep [FLAGS] PATTERN [INDEX...]\n"
@@ -34,10 +34,12 @@ static const char help[] =
     "  -o                  only what matched, each match on its line\n"
     "  -n                  each with its id in front (the line number of a log)\n"
     "  -h -H               without, with the index in front (default: with, if several are read)\n"
+    "  -s                  say nothing about an index that is not there\n"
     "  --color[=WHEN]      colour matches: always, never, auto\n"
     "  --since T --until T RFC 3339, -15m, -2h, -7d, now\n"
     "  --where QUERY       and only records that this query finds\n"
     "  --json              whole records, one JSON document a line\n" CLIENT_HELP "\n"
+    "grep's long names work too: --ignore-case, --count and so on. Not yet there: -A -B -C.\n"
     "Exit status 0 found, 1 not found, 2 error.\n";
 
 typedef struct grep {
@@ -48,7 +50,7 @@ typedef struct grep {
     size_t n_patterns;
     al_buf files; /* of -f */
     bool ignores_case, is_smart, inverts, words, lines, counts, lists, lists_without, is_quiet;
-    bool only_matching, numbers, is_json, has_color;
+    bool only_matching, numbers, is_json, has_color, is_silent;
     int with_name; /* -1: by number of indexes */
     uint64_t max;
     const char *since, *until, *where;
@@ -126,6 +128,7 @@ static int take_flag(grep *g, int c, bool *had_pattern)
         g->syntax = GREP_PERL;
         break;
     case 'i':
+    case 'y':
         g->ignores_case = true;
         break;
     case 'S':
@@ -158,6 +161,13 @@ static int take_flag(grep *g, int c, bool *had_pattern)
     case 'n':
         g->numbers = true;
         break;
+    case 's':
+        g->is_silent = true;
+        break;
+    case 'a':
+    case 'U':
+    case FLAG_IGNORED:
+        break; /* how grep reads files: here is one way */
     case 'h':
         g->with_name = 0;
         break;
@@ -203,20 +213,48 @@ static int take_flag(grep *g, int c, bool *had_pattern)
     return CLI_OK;
 }
 
+/* grep's long names, and ours. */
+static const struct option long_flags[] = {{"basic-regexp", no_argument, NULL, 'G'},
+                                           {"extended-regexp", no_argument, NULL, 'E'},
+                                           {"fixed-strings", no_argument, NULL, 'F'},
+                                           {"perl-regexp", no_argument, NULL, 'P'},
+                                           {"regexp", required_argument, NULL, 'e'},
+                                           {"file", required_argument, NULL, 'f'},
+                                           {"ignore-case", no_argument, NULL, 'i'},
+                                           {"smart-case", no_argument, NULL, 'S'},
+                                           {"invert-match", no_argument, NULL, 'v'},
+                                           {"word-regexp", no_argument, NULL, 'w'},
+                                           {"line-regexp", no_argument, NULL, 'x'},
+                                           {"count", no_argument, NULL, 'c'},
+                                           {"files-with-matches", no_argument, NULL, 'l'},
+                                           {"files-without-match", no_argument, NULL, 'L'},
+                                           {"quiet", no_argument, NULL, 'q'},
+                                           {"silent", no_argument, NULL, 'q'},
+                                           {"max-count", required_argument, NULL, 'm'},
+                                           {"only-matching", no_argument, NULL, 'o'},
+                                           {"line-number", no_argument, NULL, 'n'},
+                                           {"no-filename", no_argument, NULL, 'h'},
+                                           {"with-filename", no_argument, NULL, 'H'},
+                                           {"no-messages", no_argument, NULL, 's'},
+                                           {"text", no_argument, NULL, 'a'},
+                                           {"binary", no_argument, NULL, 'U'},
+                                           {"line-buffered", no_argument, NULL, FLAG_IGNORED},
+                                           {"color", optional_argument, NULL, FLAG_COLOR},
+                                           {"colour", optional_argument, NULL, FLAG_COLOR},
+                                           {"since", required_argument, NULL, FLAG_SINCE},
+                                           {"until", required_argument, NULL, FLAG_UNTIL},
+                                           {"where", required_argument, NULL, FLAG_WHERE},
+                                           {"json", no_argument, NULL, FLAG_JSON},
+                                           {"help", no_argument, NULL, FLAG_HELP},
+                                           CLIENT_FLAGS,
+                                           {0}};
+
 static int parse_flags(int argc, char **argv, grep *g)
 {
-    static const struct option flags[] = {{"since", required_argument, NULL, FLAG_SINCE},
-                                          {"until", required_argument, NULL, FLAG_UNTIL},
-                                          {"where", required_argument, NULL, FLAG_WHERE},
-                                          {"json", no_argument, NULL, FLAG_JSON},
-                                          {"color", optional_argument, NULL, FLAG_COLOR},
-                                          {"help", no_argument, NULL, FLAG_HELP},
-                                          CLIENT_FLAGS,
-                                          {0}};
     bool had_pattern = false;
     int c = 0;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((c = getopt_long(argc, argv, "GEFPiSvwxclLqonhHm:e:f:", flags, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "GEFPiySvwxclLqonhHsaUm:e:f:", long_flags, NULL)) != -1) {
         if (c == FLAG_HELP) {
             (void)fputs(help, stdout);
             return -1;
@@ -358,12 +396,26 @@ static bool with_name(const grep *g)
     return g->with_name >= 0 ? g->with_name : g->n_indexes > 1;
 }
 
+/* In grep's colours, and with its "erase to the end of the line" behind each. */
+static void print_colored(const grep *g, const char *color, al_slice text)
+{
+    (void)printf(g->has_color ? "\033[%sm\033[K%.*s\033[m\033[K" : "%.0s%.*s", color, AL_ARG(text));
+}
+
+static void print_name(const grep *g)
+{
+    print_colored(g, "35", g->index);
+    print_colored(g, "36", AL_LIT(":"));
+}
+
 static void print_prefix(const grep *g, al_slice id)
 {
     if (with_name(g))
-        (void)printf("%.*s:", AL_ARG(g->index));
-    if (g->numbers)
-        (void)printf("%.*s:", AL_ARG(id));
+        print_name(g);
+    if (g->numbers) {
+        print_colored(g, "32", id);
+        print_colored(g, "36", AL_LIT(":"));
+    }
 }
 
 /* Terminals obey control characters; files get what was logged. */
@@ -421,9 +473,9 @@ static void print_matches(grep *g, al_slice hit, al_slice id, al_slice message)
             print_prefix(g, id);
         else
             print_text(al_slice_sub(message, printed, from));
-        (void)fputs(g->has_color ? "\033[01;31m" : "", stdout);
+        (void)fputs(g->has_color ? "\033[01;31m\033[K" : "", stdout);
         print_text(al_slice_sub(message, from, to));
-        (void)fputs(g->has_color ? "\033[m" : "", stdout);
+        (void)fputs(g->has_color ? "\033[m\033[K" : "", stdout);
         if (g->only_matching)
             (void)putchar('\n');
         printed = to;
@@ -517,7 +569,8 @@ static void grep_index(grep *g)
     else
         c = ask(g, "/search", "&order=asc&limit=0&format=ndjson", take_bytes, NULL, &err);
     if (c && c != AL_CANCELLED) {
-        cli_say("grep: %s", err.msg);
+        if (!(g->is_silent && c == AL_NOT_FOUND))
+            cli_say("grep: %s", err.msg);
         g->had_error = true;
         return;
     }
@@ -528,11 +581,13 @@ static void grep_index(grep *g)
         g->was_found = true;
     if (g->counts && !g->is_quiet && !g->lists && !g->lists_without) {
         if (with_name(g))
-            (void)printf("%.*s:", AL_ARG(g->index));
+            print_name(g);
         (void)printf("%llu\n", (unsigned long long)g->n);
     }
-    if (!g->is_quiet && ((g->lists && g->n) || (g->lists_without && !g->n)))
-        (void)printf("%.*s\n", AL_ARG(g->index));
+    if (!g->is_quiet && ((g->lists && g->n) || (g->lists_without && !g->n))) {
+        print_colored(g, "35", g->index);
+        (void)putchar('\n');
+    }
 }
 
 static void take_index(void *ctx, al_slice item)

@@ -75,6 +75,8 @@ static void put_operator(translation *t, uint8_t c)
     if (c == ')')
         t->depth--;
     al_buf_u8(t->out, c);
+    if (c == '{' && ahead(t, t->is_basic ? 0 : 1) == ',')
+        al_buf_u8(t->out, '0'); /* {,n}: PCRE2 wants its 0 */
     t->at_start = c == '(' || c == '|';
 }
 

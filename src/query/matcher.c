@@ -279,7 +279,7 @@ static void put_merged(highlight *all, size_t *n, highlight h)
 {
     assert(all);
     highlight *last = *n ? &all[*n - 1] : NULL;
-    if (last && h.start <= last->start + last->length) {
+    if (last && h.start < last->start + last->length) {
         uint32_t end = AL_MAX(h.start + h.length, last->start + last->length);
         last->length = end - last->start;
     } else {

@@ -56,8 +56,8 @@ typedef struct highlight {
     uint32_t length; /* bytes, > 0 */
 } highlight;
 enum { HIGHLIGHTS_MAX = 1000 }; /* of one message */
-/* Where the query's positive text and regular expressions stand in the message: sorted, merged,
- * not overlapping. Returns how many were written (<= max). All regular expressions together may
+/* Where the query's positive text and regular expressions stand in the message: sorted; what
+ * overlaps is merged, what touches stays apart (grep -o prints each). Returns how many were written (<= max). All regular expressions together may
  * take the steps of one match; places behind them are left out, as they are without memory. */
 size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max);
 

@@ -245,6 +245,7 @@ def test_sigterm_in_full_flow_ends_well_and_loses_nothing(place, alco):
 def test_a_broker_restart_with_durable_queues(tmp_path):
     with Broker() as b, Alco(tmp_path / "data", "--amqp", b.url) as a:
         a.call("PATCH", a.index("logs"), {"durable": True})
+        wait_until("a consumer", lambda: b.queue("logstash") == (0, 1))
         s = CarefulSender(b)
         for i in range(3000):
             s.send("logstash.app", json.dumps({"message": "message %d" % i}).encode(), "m%d" % i)
@@ -256,6 +257,7 @@ def test_a_broker_restart_with_durable_queues(tmp_path):
 
 def test_a_broker_that_was_killed_is_followed(tmp_path):
     with Broker() as b, Alco(tmp_path / "data", "--amqp", b.url) as a:
+        wait_until("a consumer", lambda: b.queue("logstash") == (0, 1))
         s = Sender(b)
         send_many(s, 10)
         expect_each_once(a, 10)

@@ -49,6 +49,13 @@ def run_grep(pattern_args, lines=LINES):
     ["plus\\?"], ["-E", "a+"], [""], ["-v", ""], ["-c", ""], ["nothing like this"], ["\\bword\\b"],
     ["\\<word\\>"], ["-q", "aaa"], ["-F", "Connection  refused"], ["-F", "connection  refused"],
     ["\\.b"], ["{1,2}"], ["-E", "\\{1,2\\}"], ["tab\there"], ["-h", "aaa"], ["-E", "^(G|t)"],
+    ["-o", "a"], ["-oE", "[0-9]{2}"], ["-o", "."], ["-oi", "-e", "E", "-e", "r"], ["-E", "a{,2}b"],
+    ["a\\{,2\\}b"], ["--color=always", "e"], ["--colour=always", "-o", "e"], ["-y", "REFUSED"],
+    ["--ignore-case", "--count", "REFUSED"], ["--regexp=aaa"], ["--fixed-strings", "a.b*c"],
+    ["--extended-regexp", "a|b"], ["--basic-regexp", "a\\|b"], ["--perl-regexp", "\\d"],
+    ["--invert-match", "o"], ["--word-regexp", "word"], ["--line-regexp", "aaa"], ["--max-count=2", "e"],
+    ["--only-matching", "re"], ["--quiet", "aaa"], ["--no-filename", "aaa"], ["--text", "aaa"],
+    ["-a", "aaa"], ["--line-buffered", "aaa"], ["--no-messages", "aaa"],
 ])
 def test_grep_is_grep(filled, alco, args):
     # grep does not count an empty match as something to print for -o; ours neither.
@@ -99,6 +106,25 @@ def test_grep_several_indexes(server, alco):
     assert re.fullmatch(r"\d{19}:one needle\n", numbered)
     missing = run("x", "nothere")
     assert missing.returncode == 2 and b"nothere" in missing.stderr
+
+
+def test_grep_colours_names_as_grep(server, alco, tmp_path):
+    server.create("web")
+    for name in ("logs", "web"):
+        server.send(name, [{"message": "a needle"}])
+        (tmp_path / name).write_text("a needle\n")
+    for flags in (["needle"], ["-c", "needle"], ["-l", "needle"], ["-oH", "ne"]):
+        args = ["--color=always", *flags, "logs", "web"]
+        expected = subprocess.run(["grep", *args], cwd=tmp_path, capture_output=True, check=True,
+                                  env={**os.environ, "GREP_COLORS": ""})
+        assert alco("grep", "--server", server.url, *args).stdout == expected.stdout, flags
+
+
+def test_grep_missing_index(filled, alco):
+    loud = alco("grep", "--server", filled.url, "aaa", "logs", "nosuch")
+    quiet = alco("grep", "--server", filled.url, "-s", "aaa", "logs", "nosuch")
+    assert loud.returncode == quiet.returncode == 2 and loud.stdout == quiet.stdout
+    assert b"nosuch" in loud.stderr and quiet.stderr == b""
 
 
 def test_grep_since_until_where(filled, alco):

@@ -392,7 +392,7 @@ static void highlights_show_where_it_stands(void **state)
         const char *message;
         const char *marked; /* the message with [ ] around each */
     } cases[] = {
-        {"foo", "a FOO foofoo", "a [FOO] [foofoo]"},
+        {"foo", "a FOO foofoo", "a [FOO] [foo][foo]"},
         {"foo bar", "x foo \t bar y", "x [foo \t bar] y"},
         {"kelvin", "300 \u212aelvin", "300 [\u212aelvin]"},
         {"foo -bar", "foo bar", "[foo] bar"},
@@ -401,6 +401,7 @@ static void highlights_show_where_it_stands(void **state)
         {"abc AND bcd", "abcd", "[abcd]"},
         {"aa", "aaa", "[aa]a"},
         {"/\\d+/", "a1b22", "a[1]b[22]"},
+        {"/\\d{2}/", "12345", "[12][34]5"},
         {"/x*/", "axxb", "a[xx]b"},
         {"/a\\Kb/", "abab", "a[b]a[b]"},
         {"\"\"", "abc", "abc"},

@@ -25,7 +25,7 @@ export const BINDINGS: readonly Binding[] = [
   { command: 'search', keys: ['/'], shown: '/', says: 'to the query box' },
   { command: 'next', keys: ['n'], shown: 'n', says: 'next hit' },
   { command: 'previous', keys: ['N'], shown: 'N', says: 'hit before' },
-  { command: 'context', keys: ['c', '&'], shown: 'c', says: 'only hits, or every line around them' },
+  { command: 'context', keys: ['c', '&'], shown: 'c', says: 'lines around the hits: the text goes, @filters stay' },
   { command: 'expand', keys: ['Enter', 'v'], shown: 'Enter', says: 'open or close the line' },
   { command: 'wrap', keys: ['s'], shown: 's', says: 'wrap long lines' },
   { command: 'link', keys: ['y'], shown: 'y', says: 'copy the address of the line' },

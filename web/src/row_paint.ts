@@ -73,8 +73,10 @@ function columnCell(name: string, value: Json | undefined): HTMLElement {
 
 function messageCell(row: Row, style: PaintStyle): HTMLElement {
   const cell = make('span', 'm');
+  const text = make('span', 'text');
   const shown = cutText(row.message, SHOWN_MAX);
-  appendPieces(cell, style.wrap ? shown : oneLine(shown), row.highlights);
+  appendPieces(text, style.wrap ? shown : oneLine(shown), row.highlights);
+  cell.append(text);
   if (shown.length < row.message.length) {
     cell.append(make('button', 'more', `\u2026 show all ${byteSize(row.message.length)}`));
   }

@@ -123,3 +123,17 @@ test('a server that is away is said, and tried again on demand', async (t) => {
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.locator('.rows .m', { hasText: /^line 599/ }).waitFor();
 });
+
+test('a long message is cut before its pills are', async (t) => {
+  const { page } = await openBrowser(t);
+  const tag = newTag('pill');
+  await send([{ message: `short ${tag}`, run: tag, exc_info: 'one\ntwo' },
+    { message: `long ${tag} ${'and longer '.repeat(100)}`, run: tag, exc_info: 'one\ntwo' }]);
+  await openLog(page, { q: `@run=${tag}` });
+  await waitForHits(page, 2);
+  const seen = await page.locator('.rows .r .pill').evaluateAll((pills) => pills.map((pill) => {
+    const box = pill.getBoundingClientRect();
+    return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === pill;
+  }));
+  assert.deepEqual(seen, [true, true]);
+});

@@ -25,7 +25,7 @@ test('markup in message, field names and values stays text', async (t) => {
     logger: SCRIPT, [IMG]: 'a name', link: LINK, nested: { [SCRIPT]: IMG }, exc_info: `${IMG}\n${SCRIPT}`,
   }]);
   await openLog(page, { q: `@run=${tag}` });
-  assert.equal(await page.locator('.rows .m').first().evaluate((cell) => cell.firstChild.data), `${IMG} ${SCRIPT}`);
+  assert.equal(await page.locator('.rows .m').first().evaluate((cell) => cell.firstChild.firstChild.data), `${IMG} ${SCRIPT}`);
   await page.locator('.rows .t').first().click();
   const detail = page.locator('.rows .x');
   await detail.waitFor();

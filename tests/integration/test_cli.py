@@ -118,6 +118,15 @@ def test_grep_colours_names_as_grep(server, alco, tmp_path):
         assert alco("grep", "--server", server.url, *args).stdout == expected.stdout, flags
 
 
+def test_what_to_do_is_said(filled, alco, tmp_path):
+    missing = alco("import", "--server", filled.url, "--index", "nosuch", "-", input=b"one\n")
+    assert missing.returncode == 1 and b"alco index create nosuch" in missing.stderr
+    away = alco("grep", "--server", "http://127.0.0.1:1", "x")
+    assert away.returncode == 2 and b"alco serve" in away.stderr
+    owned = alco("grep", "--data", filled.data, "x")
+    assert owned.returncode == 2 and b"--server" in owned.stderr
+
+
 def test_grep_missing_index(filled, alco):
     loud = alco("grep", "--server", filled.url, "aaa", "logs", "nosuch")
     quiet = alco("grep", "--server", filled.url, "-s", "aaa", "logs", "nosuch")

@@ -53,7 +53,11 @@ def run_grep(pattern_args, lines=LINES):
     ["--extended-regexp", "a|b"], ["--basic-regexp", "a\\|b"], ["--perl-regexp", "\\d"],
     ["--invert-match", "o"], ["--word-regexp", "word"], ["--line-regexp", "aaa"], ["--max-count=2", "e"],
     ["--only-matching", "re"], ["--quiet", "aaa"], ["--no-filename", "aaa"], ["--text", "aaa"],
-    ["-a", "aaa"], ["--line-buffered", "aaa"], ["--no-messages", "aaa"],
+    ["-a", "aaa"], ["--line-buffered", "aaa"],
+    ["-A1", "aaa"], ["-B1", "took"], ["-C1", "e"], ["-2", "^c"], ["-A", "3", "-m1", "e"], ["-A0", "a"],
+    ["-C1", "-m2", "e"], ["-vC1", "e"], ["-oA1", "re"], ["-cA1", "e"], ["-qA1", "e"], ["-C30", "aaa"],
+    ["--context=1", "--color=always", "aaa"],
+    ["--before-context=2", "aaa"], ["--after-context=2", "aaa"], ["-C1", "nothing like this"], ["--no-messages", "aaa"],
 ])
 def test_grep_is_grep(filled, alco, args):
     # grep does not count an empty match as something to print for -o; ours neither.

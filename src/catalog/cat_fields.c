@@ -59,8 +59,8 @@ static bool is_one_of(al_slice name, const char *const *list, size_t n)
 
 static void first_flags(cat_field *f)
 {
-    static const char *const panels[] = {"levelname", "level",       "host",
-                                         "logger",    "application", "project"};
+    static const char *const panels[] = {"levelname",   "level",   "host", "logger",
+                                         "application", "project", "file"};
     static const char *const pills[] = {"exc_info", "stack_info"};
     f->display = true;
     f->filtered = is_one_of(f->name, panels, AL_COUNT(panels));

@@ -232,7 +232,10 @@ al_code client_run(client *c, const client_call *call, al_buf *ret_body, al_err 
     if (c->was_stopped)
         return al_fail(err, AL_CANCELLED, "stopped");
     if (r != CURLE_OK)
-        return al_fail(err, AL_IO, "%s: %s", c->base, curl_easy_strerror(r));
+        return al_fail(err, AL_IO, "%s: %s%s", c->base, curl_easy_strerror(r),
+                       r == CURLE_COULDNT_CONNECT
+                           ? " (is alco serve running there? --server URL asks another)"
+                           : "");
     if (status >= 200 && status < 300)
         return AL_OK;
     read_problem(c, status, err);

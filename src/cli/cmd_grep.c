@@ -9,8 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/grep_around.h"
 #include "cli/grep_regex.h"
 #include "cli/json_pick.h"
 
@@ -35,11 +37,12 @@ static const char help[] =
     "  -n                  each with its id in front (the line number of a log)\n"
     "  -h -H               without, with the index in front (default: with, if several are read)\n"
     "  -s                  say nothing about an index that is not there\n"
+    "  -A N -B N -C N -N   with N records after, before, around each\n"
     "  --color[=WHEN]      colour matches: always, never, auto\n"
     "  --since T --until T RFC 3339, -15m, -2h, -7d, now\n"
     "  --where QUERY       and only records that this query finds\n"
     "  --json              whole records, one JSON document a line\n" CLIENT_HELP "\n"
-    "grep's long names work too: --ignore-case, --count and so on. Not yet there: -A -B -C.\n"
+    "grep's long names work too: --ignore-case, --count and so on.\n"
     "Exit status 0 found, 1 not found, 2 error.\n";
 
 typedef struct grep {
@@ -51,7 +54,10 @@ typedef struct grep {
     al_buf files; /* of -f */
     bool ignores_case, is_smart, inverts, words, lines, counts, lists, lists_without, is_quiet;
     bool only_matching, numbers, is_json, has_color, is_silent;
-    int with_name; /* -1: by number of indexes */
+    bool was_printed;              /* a group of -A -B -C */
+    char separator;                /* behind name and id: ':', of a record around a hit '-' */
+    int64_t before, after, around; /* -1: not given */
+    int with_name;                 /* -1: by number of indexes */
     uint64_t max;
     const char *since, *until, *where;
     al_slice indexes[INDEXES_MAX];
@@ -110,6 +116,15 @@ static bool set_color(grep *g, const char *when)
     else
         return false;
     return true;
+}
+
+static int take_around(int flag, int64_t *ret)
+{
+    uint64_t n = 0;
+    if (!al_parse_u64(al_cstr(optarg), &n) || n > AROUND_MAX)
+        return cli_usage("grep", "-%c '%s': expected a number up to %d", flag, optarg, AROUND_MAX);
+    *ret = (int64_t)n;
+    return CLI_OK;
 }
 
 static int take_flag(grep *g, int c, bool *had_pattern)
@@ -186,6 +201,15 @@ static int take_flag(grep *g, int c, bool *had_pattern)
     case FLAG_JSON:
         g->is_json = true;
         break;
+    case 'A':
+        return take_around(c, &g->after);
+    case 'B':
+        return take_around(c, &g->before);
+    case 'C':
+        return take_around(c, &g->around);
+    case '0' ... '9':
+        g->around = AL_MIN((g->around < 0 ? 0 : g->around * 10) + c - '0', AROUND_MAX);
+        break;
     case 'm':
         if (!al_parse_u64(al_cstr(optarg), &g->max))
             return cli_usage("grep", "-m '%s': expected a number", optarg);
@@ -235,6 +259,9 @@ static const struct option long_flags[] = {{"basic-regexp", no_argument, NULL, '
                                            {"line-number", no_argument, NULL, 'n'},
                                            {"no-filename", no_argument, NULL, 'h'},
                                            {"with-filename", no_argument, NULL, 'H'},
+                                           {"after-context", required_argument, NULL, 'A'},
+                                           {"before-context", required_argument, NULL, 'B'},
+                                           {"context", required_argument, NULL, 'C'},
                                            {"no-messages", no_argument, NULL, 's'},
                                            {"text", no_argument, NULL, 'a'},
                                            {"binary", no_argument, NULL, 'U'},
@@ -254,7 +281,8 @@ static int parse_flags(int argc, char **argv, grep *g)
     bool had_pattern = false;
     int c = 0;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((c = getopt_long(argc, argv, "GEFPiySvwxclLqonhHsaUm:e:f:", long_flags, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "GEFPiySvwxclLqonhHsaUm:e:f:A:B:C:0123456789", long_flags,
+                            NULL)) != -1) {
         if (c == FLAG_HELP) {
             (void)fputs(help, stdout);
             return -1;
@@ -405,7 +433,7 @@ static void print_colored(const grep *g, const char *color, al_slice text)
 static void print_name(const grep *g)
 {
     print_colored(g, "35", g->index);
-    print_colored(g, "36", AL_LIT(":"));
+    print_colored(g, "36", (al_slice){(const uint8_t *)&g->separator, 1});
 }
 
 static void print_prefix(const grep *g, al_slice id)
@@ -414,7 +442,7 @@ static void print_prefix(const grep *g, al_slice id)
         print_name(g);
     if (g->numbers) {
         print_colored(g, "32", id);
-        print_colored(g, "36", AL_LIT(":"));
+        print_colored(g, "36", (al_slice){(const uint8_t *)&g->separator, 1});
     }
 }
 
@@ -507,6 +535,31 @@ static void print_hit(grep *g, al_slice hit)
         (void)putchar('\n');
 }
 
+static void print_around(void *ctx, al_slice hit, bool is_hit)
+{
+    grep *g = ctx;
+    g->was_printed = true;
+    if (is_hit || g->is_json) {
+        print_hit(g, hit);
+    } else if (!g->only_matching) {
+        al_arena_reset(g->arena);
+        g->separator = '-';
+        print_prefix(g, json_pick_text(hit, "id", g->arena));
+        g->separator = ':';
+        print_text(json_pick_text(hit, "message", g->arena));
+        (void)putchar('\n');
+    }
+}
+
+static void print_gap(void *ctx)
+{
+    grep *g = ctx;
+    if (!g->was_printed || g->is_json)
+        return;
+    print_colored(g, "36", AL_LIT("--"));
+    (void)putchar('\n');
+}
+
 /* Pieces of ndjson -> hits. */
 static bool take_bytes(void *ctx, al_slice bytes)
 {
@@ -554,6 +607,26 @@ static al_code find_any(grep *g, al_err *err)
     return c;
 }
 
+static al_code ask_page(void *ctx, const char *more, al_buf *ret_body, al_err *err)
+{
+    return ask(ctx, "/search", more, NULL, ret_body, err);
+}
+
+static al_code find_around(grep *g, al_err *err)
+{
+    int64_t both = AL_MAX(g->around, 0);
+    around_job job = {.client = g->client,
+                      .index = g->index,
+                      .before = (uint64_t)(g->before >= 0 ? g->before : both),
+                      .after = (uint64_t)(g->after >= 0 ? g->after : both),
+                      .max = g->max,
+                      .ask = ask_page,
+                      .print = print_around,
+                      .gap = print_gap,
+                      .ctx = g};
+    return grep_around(&job, &g->n, err);
+}
+
 static void grep_index(grep *g)
 {
     al_err err = {0};
@@ -566,6 +639,8 @@ static void grep_index(grep *g)
         c = find_any(g, &err);
     else if (g->counts)
         c = count_index(g, &err);
+    else if (g->before >= 0 || g->after >= 0 || g->around >= 0)
+        c = find_around(g, &err);
     else
         c = ask(g, "/search", "&order=asc&limit=0&format=ndjson", take_bytes, NULL, &err);
     if (c && c != AL_CANCELLED) {
@@ -640,7 +715,11 @@ static int run(grep *g, al_arena *names)
 
 int cmd_grep(int argc, char **argv)
 {
-    static grep g = {.with_name = -1}; /* large; there is one */
+    static grep g = {.with_name = -1,
+                     .separator = ':',
+                     .before = -1,
+                     .after = -1,
+                     .around = -1}; /* large; there is one */
     AL_CLEANUP(al_arena_freep) al_arena *names = al_arena_new(4096);
     AL_CLEANUP(al_arena_freep) al_arena *lines = al_arena_new(65536);
     if (!names || !lines) {

@@ -88,7 +88,11 @@ static al_code send_once(import *m, al_buf *answer, al_err *err)
                         .path = m->path,
                         .body = al_buf_slice(&m->chunk),
                         .type = "application/x-ndjson"};
-    return client_run(m->client, &call, answer, err);
+    al_code c = client_run(m->client, &call, answer, err);
+    if (c == AL_NOT_FOUND)
+        return al_fail(err, c, "no index '%s': `alco index create %s` makes it", m->index,
+                       m->index);
+    return c;
 }
 
 /* A 503 is tried again, for as long as the disk is full or the server starts, unless some of the
@@ -267,7 +271,8 @@ static int run(import *m, const client_options *o, char **files, int n)
         cli_say("import: %" PRIu64 " lines are in and durable", m->lines);
         return CLI_FAILED;
     }
-    (void)printf("%" PRIu64 " lines imported into %s\n", m->lines, m->index);
+    (void)printf("%" PRIu64 " line%s imported into %s\n", m->lines, m->lines == 1 ? "" : "s",
+                 m->index);
     return CLI_OK;
 }
 

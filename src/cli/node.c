@@ -23,7 +23,9 @@ static al_code open_store(node *n, const node_options *o, al_err *err)
         .path = o->data, .memory_bytes = o->memory_bytes, .min_free_bytes = o->min_free_bytes};
     al_code c = catalog_open(o->data, &n->cat, err);
     if (c == AL_AGAIN)
-        return al_fail(err, AL_EXISTS, "%s: another alco owns this directory", o->data);
+        return al_fail(err, AL_EXISTS,
+                       "%s: another alco owns this directory (commands ask it with --server URL)",
+                       o->data);
     if (!c)
         c = ingest_new(n->cat, &n->in, err);
     if (!c)

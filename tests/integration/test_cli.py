@@ -55,7 +55,11 @@ def run_grep(pattern_args, lines=LINES):
     ["--extended-regexp", "a|b"], ["--basic-regexp", "a\\|b"], ["--perl-regexp", "\\d"],
     ["--invert-match", "o"], ["--word-regexp", "word"], ["--line-regexp", "aaa"], ["--max-count=2", "e"],
     ["--only-matching", "re"], ["--quiet", "aaa"], ["--no-filename", "aaa"], ["--text", "aaa"],
-    ["-a", "aaa"], ["--line-buffered", "aaa"], ["--no-messages", "aaa"],
+    ["-a", "aaa"], ["--line-buffered", "aaa"],
+    ["-A1", "aaa"], ["-B1", "took"], ["-C1", "e"], ["-2", "^c"], ["-A", "3", "-m1", "e"], ["-A0", "a"],
+    ["-C1", "-m2", "e"], ["-vC1", "e"], ["-oA1", "re"], ["-cA1", "e"], ["-qA1", "e"], ["-C30", "aaa"],
+    ["--context=1", "--color=always", "aaa"],
+    ["--before-context=2", "aaa"], ["--after-context=2", "aaa"], ["-C1", "nothing like this"], ["--no-messages", "aaa"],
 ])
 def test_grep_is_grep(filled, alco, args):
     # grep does not count an empty match as something to print for -o; ours neither.
@@ -118,6 +122,15 @@ def test_grep_colours_names_as_grep(server, alco, tmp_path):
         expected = subprocess.run(["grep", *args], cwd=tmp_path, capture_output=True, check=True,
                                   env={**os.environ, "GREP_COLORS": ""})
         assert alco("grep", "--server", server.url, *args).stdout == expected.stdout, flags
+
+
+def test_what_to_do_is_said(filled, alco, tmp_path):
+    missing = alco("import", "--server", filled.url, "--index", "nosuch", "-", input=b"one\n")
+    assert missing.returncode == 1 and b"alco index create nosuch" in missing.stderr
+    away = alco("grep", "--server", "http://127.0.0.1:1", "x")
+    assert away.returncode == 2 and b"alco serve" in away.stderr
+    owned = alco("grep", "--data", filled.data, "x")
+    assert owned.returncode == 2 and b"--server" in owned.stderr
 
 
 def test_grep_missing_index(filled, alco):

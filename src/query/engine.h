@@ -261,8 +261,8 @@ void engine_stats(engine *e, eng_stats *ret);
 
 /* ---- Built on search, the same for every engine. */
 
-/* The row with this id. AL_NOT_FOUND: there is none. AL_AGAIN, with the reason: it was not found, but
- * not everything could be looked at. */
+/* The row with this id. AL_NOT_FOUND: there is none. AL_AGAIN, with the reason: it was not found,
+ * but not everything could be looked at. */
 AL_CHECK al_code engine_get(engine *e, const char *index, uint64_t id, const eng_budget *b,
                             eng_row_fn *fn, void *ctx, al_err *err);
 /* Adds a reason; the last slot says that there are more. */

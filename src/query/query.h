@@ -57,8 +57,9 @@ typedef struct highlight {
 } highlight;
 enum { HIGHLIGHTS_MAX = 1000 }; /* of one message */
 /* Where the query's positive text and regular expressions stand in the message: sorted; what
- * overlaps is merged, what touches stays apart (grep -o prints each). Returns how many were written (<= max). All regular expressions together may
- * take the steps of one match; places behind them are left out, as they are without memory. */
+ * overlaps is merged, what touches stays apart (grep -o prints each). Returns how many were written
+ * (<= max). All regular expressions together may take the steps of one match; places behind them
+ * are left out, as they are without memory. */
 size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max);
 
 AL_DEFINE_CLEANUP(query, query_unref);

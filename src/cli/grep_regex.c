@@ -11,7 +11,8 @@ typedef struct translation {
     size_t at;
     al_buf *out;
     bool is_basic;
-    bool at_start; /* of the pattern, a group or an alternative */
+    bool at_start;    /* of the pattern, a group or an alternative, or behind its anchor */
+    bool after_caret; /* behind the anchor: another ^ is a letter */
     int depth;
 } translation;
 
@@ -115,17 +116,20 @@ static bool ends_here(const translation *t)
 static bool put_one(translation *t)
 {
     uint8_t c = t->in.ptr[t->at];
+    bool was_caret = t->after_caret;
+    t->after_caret = false;
     if (c == '[')
         return t->at_start = false, put_bracket(t);
     if (c == '\\')
         return put_escape(t);
     bool was_start = t->at_start;
     t->at_start = false;
-    bool is_anchor = c == '^' && (!t->is_basic || was_start);
+    bool is_anchor = c == '^' && (!t->is_basic || (was_start && !was_caret));
     bool is_end = c == '$' && (!t->is_basic || ends_here(t));
     if (c == '.' || (c == '*' && !was_start) || is_anchor || is_end) {
         al_buf_u8(t->out, c);
         t->at_start = is_anchor;
+        t->after_caret = is_anchor;
     } else if (!t->is_basic && is_one_of(c, "(){}|+?") && !(c == ')' && t->depth == 0)) {
         put_operator(t, c);
     } else {

@@ -71,7 +71,7 @@ def test_grep_is_grep(filled, alco, args):
 
 def test_grep_random_patterns_against_grep(filled, alco):
     """Patterns made of pieces of the lines and of operators; what grep refuses is left out."""
-    seed = int(os.environ.get("ALCO_SEED", random.randrange(1 << 32)))
+    seed = int(os.environ.get("ALCO_SEED", 20261122))
     print("seed", seed)
     rng = random.Random(seed)
     pieces = ["a", "b", "re", "refused", "[0-9]", "[a-f]*", ".", ".*", "\\(", "\\)", "(", ")", "*",

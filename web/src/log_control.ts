@@ -29,7 +29,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   readonly helpOpen = signal(false);
   readonly rangeOpen = signal(false);
   readonly sheetOpen = signal(false); /* the panel on a narrow screen */
-  readonly searchFocus = signal(0); /* counts wishes to go to the query box */
+  focusSearch = (): void => {}; /* set by the query box */
   readonly said = signal(''); /* a short word in the status line */
 
   private readonly expanded = new Set<string>();
@@ -318,7 +318,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
       case 'start': return this.toStart();
       case 'end': return this.toEnd();
       case 'follow': return this.follow(true);
-      case 'search': return void this.searchFocus.value++;
+      case 'search': return this.focusSearch();
       case 'next': return void this.nextHit('newer');
       case 'previous': return void this.nextHit('older');
       case 'context': return this.lookAround(null);

@@ -12,11 +12,9 @@ export function SearchBox({ control }: { control: LogControl }) {
   const refused = problem !== null && problem.status === 400 && text.trim() === control.view.value.q
     ? problem : null;
   const readAs = control.reader.report.value?.readAs ?? null;
-  const wish = control.searchFocus.value;
 
-  useEffect(() => {
-    if (wish > 0) input.current!.focus();
-  }, [wish]);
+  /* At once, not after the next paint: whoever presses `/` types on. */
+  control.focusSearch = () => input.current?.focus();
 
   const follow = (): void => {
     mirror.current!.scrollLeft = input.current!.scrollLeft;

@@ -196,8 +196,7 @@ fuzz_one() {
 # bench_all [NAME]: programs and scripts of tests/bench.
 bench_all() {
     n=0
-    for bench in build/release/tests/bench/bench_* tests/bench/bench_*.py; do
-        { [ -f "$bench" ] && [ -x "$bench" ]; } || continue
+    for bench in tests/bench/bench_*.py; do
         name=${bench##*/bench_}
         name=${name%.py}
         [ $# = 0 ] || [ "$1" = "$name" ] || continue

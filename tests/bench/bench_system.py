@@ -2,7 +2,7 @@
 """Measures a whole alco from outside and prints one table: ingest over HTTP, memory, disk beside
 zstd -9 of the same JSON, queries, and a directory of many indexes and days. See tests/bench/README.md.
 
-  system.py ALCO [--rows N] [--file NDJSON] [--indexes 100 --days 30]
+  bench_system.py [ALCO] [--rows N] [--file NDJSON] [--indexes 100 --days 30]
 """
 import argparse
 import json
@@ -128,7 +128,7 @@ def many(binary, indexes, days, folder):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("alco")
+    ap.add_argument("alco", nargs="?", default=os.environ.get("ALCO", "build/alco"))
     ap.add_argument("--rows", type=int, default=1000000)
     ap.add_argument("--file", help="NDJSON to use instead of made records")
     ap.add_argument("--indexes", type=int, default=100)

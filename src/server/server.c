@@ -554,20 +554,10 @@ static void raise_descriptors(void)
     }
 }
 
-/* Nobody new while stopping. Not MHD_quiesce_daemon: in 0.9.75 it and a worker that wakes at the same
- * moment both take the listening socket out of the worker's epoll set, and the second one aborts. */
-static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t address_bytes)
-{
-    const server *s = cls;
-    (void)address;
-    (void)address_bytes;
-    return atomic_load(&s->is_stopping) ? MHD_NO : MHD_YES;
-}
-
 static al_code start_daemon(server *s, int fd, al_err *err)
 {
     s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, on_accept, s,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
         on_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
         (unsigned)SERVER_HTTP_THREADS, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_LIMIT,
@@ -679,7 +669,10 @@ static void wait_for_all(server *s)
         (void)pthread_cond_wait(&s->changed, &s->lock);
 }
 
-/* is_gone and is_closing forbid to suspend (try_suspend_locked), and every request is woken after
+/* Who comes while it stops is told so (is_ready), until the library stops. Not MHD_quiesce_daemon: in
+ * 0.9.75 it and a worker that wakes at the same moment both take the listening socket out of the
+ * worker's epoll set, and the second one aborts.
+ * is_gone and is_closing forbid to suspend (try_suspend_locked), and every request is woken after
  * they are set: so nothing is suspended when the library stops, which it would not survive. */
 void server_drain(server *s, int wait_ms)
 {

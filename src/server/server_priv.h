@@ -61,7 +61,7 @@ struct server {
     } metrics[SERVER_METRICS_MAX];
     size_t n_metrics;
     atomic_bool is_attached;
-    atomic_bool is_stopping; /* no new requests */
+    atomic_bool is_stopping; /* new requests get 503 */
     atomic_bool is_closing;  /* no connection may be suspended any more */
 
     pthread_mutex_t lock;

@@ -5,9 +5,12 @@
 #include "catalog/cat_db.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "catalog/cat_check.h"
@@ -111,6 +114,19 @@ static al_code check_schema(cat_db *db, const cat_index *first, al_err *err)
     return AL_OK;
 }
 
+/* SQLite would make it readable for all; its journal takes the mode of the file. One that is there
+ * is not opened: to close it would drop this process' locks on it. */
+static al_code make_file(const char *path, al_err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd < 0 && errno == EEXIST)
+        return AL_OK;
+    if (fd < 0)
+        return al_fail_errno(err, "%s", path);
+    (void)close(fd);
+    return AL_OK;
+}
+
 al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_err *err)
 {
     char path[4096];
@@ -120,9 +136,9 @@ al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_er
     cat_db *db = al_zalloc(1, sizeof *db);
     if (!db)
         return al_fail(err, AL_NOMEM, "open catalog.db");
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    al_code c = AL_OK;
-    if (sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK)
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    al_code c = make_file(path, err);
+    if (!c && sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK)
         c = fail_sql(db, path, err);
     if (!c)
         c = run(db,

@@ -25,6 +25,7 @@ struct client {
     char socket[128];
     node *node;
     char partial[300];
+    char type[100];
     /* of the call under way */
     const client_call *call;
     al_buf *body;
@@ -130,9 +131,11 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
     client *c = arg;
     al_slice line = {(const uint8_t *)bytes, size * n};
     size_t colon = al_slice_find(line, ':', 0);
+    al_slice value = al_slice_trim(al_slice_sub(line, colon + 1, line.len));
     if (colon == 12 && strncasecmp(bytes, "Alco-Partial", 12) == 0)
-        (void)snprintf(c->partial, sizeof c->partial, "%.*s",
-                       AL_ARG(al_slice_trim(al_slice_sub(line, colon + 1, line.len))));
+        (void)snprintf(c->partial, sizeof c->partial, "%.*s", AL_ARG(value));
+    else if (colon == 12 && strncasecmp(bytes, "Content-Type", 12) == 0)
+        (void)snprintf(c->type, sizeof c->type, "%.*s", AL_ARG(value));
     return line.len;
 }
 
@@ -222,6 +225,7 @@ al_code client_run(client *c, const client_call *call, al_buf *ret_body, al_err 
     c->body = ret_body;
     c->was_stopped = false;
     c->partial[0] = '\0';
+    c->type[0] = '\0';
     al_buf_clear(&c->problem);
     if (ret_body)
         al_buf_clear(ret_body);
@@ -246,4 +250,9 @@ al_code client_run(client *c, const client_call *call, al_buf *ret_body, al_err 
 al_slice client_partial(const client *c)
 {
     return al_cstr(c->partial);
+}
+
+al_slice client_type(const client *c)
+{
+    return al_cstr(c->type);
 }

@@ -45,7 +45,8 @@ typedef struct client_call {
  * NULL and is cleared first. */
 AL_CHECK al_code client_run(client *c, const client_call *call, al_buf *ret_body, al_err *err);
 /* The value of the trailer or header field of the last call, or an empty slice; valid until the
- * next. Only Alco-Partial is kept. */
-al_slice client_partial(const client *c);
+ * next. */
+al_slice client_partial(const client *c); /* Alco-Partial */
+al_slice client_type(const client *c);    /* Content-Type */
 
 AL_DEFINE_CLEANUP(client, client_close);

@@ -43,7 +43,7 @@ static const char help[] =
     "  --where QUERY       and only records that this query finds\n"
     "  --json              whole records, one JSON document a line\n" CLIENT_HELP "\n"
     "grep's long names work too: --ignore-case, --count and so on.\n"
-    "Exit status 0 found, 1 not found, 2 error.\n";
+    "Exit status 0 found, 1 not found, 2 error or an answer that is not complete.\n";
 
 typedef struct grep {
     client_options server;
@@ -68,6 +68,7 @@ typedef struct grep {
     al_slice index;
     al_buf line;
     uint64_t n;
+    al_buf missing; /* "part: why" of an answer that is not complete */
     bool had_error;
     bool was_found;
 } grep;
@@ -560,10 +561,56 @@ static void print_gap(void *ctx)
     (void)putchar('\n');
 }
 
+/* ---- Whose answer, and whether it is all */
+
+static void note_missing(grep *g, al_slice part, al_slice why)
+{
+    if (g->missing.len == 0)
+        al_buf_printf(&g->missing, "%.*s: %.*s", AL_ARG(part), AL_ARG(why));
+}
+
+static void take_reason(void *ctx, al_slice item)
+{
+    grep *g = ctx;
+    al_arena_reset(g->arena);
+    note_missing(g, json_pick_text(item, "part", g->arena), json_pick_text(item, "why", g->arena));
+}
+
+/* A JSON answer. False: it is not one of alco's. */
+static bool check_json(void *ctx, al_slice body)
+{
+    json_token is_partial;
+    if (!json_pick(body, "partial", &is_partial))
+        return false;
+    if (is_partial.type != VAL_TRUE)
+        return is_partial.type == VAL_FALSE;
+    json_pick_items(body, "partial_why", take_reason, ctx);
+    note_missing(ctx, AL_LIT("rows"), AL_LIT("no reason was given"));
+    return true;
+}
+
+static bool is_ndjson(const grep *g)
+{
+    return al_slice_starts(client_type(g->client), AL_LIT("application/x-ndjson"));
+}
+
+/* An answer of lines has its report at its end. */
+static al_code check_lines(grep *g, al_err *err)
+{
+    al_slice partial = client_partial(g->client);
+    if (!is_ndjson(g))
+        return al_fail(err, AL_INVALID, CLI_NOT_ALCO);
+    if (al_slice_starts(partial, AL_LIT("true; ")))
+        al_buf_slice_put(&g->missing, al_slice_sub(partial, 6, partial.len));
+    return AL_OK;
+}
+
 /* Pieces of ndjson -> hits. */
 static bool take_bytes(void *ctx, al_slice bytes)
 {
     grep *g = ctx;
+    if (!is_ndjson(g))
+        return true; /* check_lines() will say it */
     for (size_t at = 0; at < bytes.len;) {
         size_t end = al_slice_find(bytes, '\n', at);
         al_buf_slice_put(&g->line, al_slice_sub(bytes, at, end));
@@ -589,8 +636,9 @@ static al_code count_index(grep *g, al_err *err)
     json_token n;
     al_buf_init(&body, 1 << 20);
     al_code c = ask(g, "/count", "", NULL, &body, err);
-    if (!c && json_pick(al_buf_slice(&body), "count", &n))
-        (void)al_parse_u64(n.raw, &g->n);
+    if (!c && !(check_json(g, al_buf_slice(&body)) && json_pick(al_buf_slice(&body), "count", &n) &&
+                al_parse_u64(n.raw, &g->n)))
+        c = al_fail(err, AL_INVALID, CLI_NOT_ALCO);
     if (g->max && g->n > g->max)
         g->n = g->max;
     al_buf_done(&body);
@@ -602,7 +650,11 @@ static al_code find_any(grep *g, al_err *err)
     al_buf body;
     al_buf_init(&body, HIT_MAX);
     al_code c = ask(g, "/search", "&order=asc&limit=1&format=ndjson", NULL, &body, err);
-    g->n = body.len > 0;
+    if (!c)
+        c = check_lines(g, err);
+    g->n = !c && body.len > 0;
+    if (g->n)
+        al_buf_clear(&g->missing); /* one is enough */
     al_buf_done(&body);
     return c;
 }
@@ -621,10 +673,17 @@ static al_code find_around(grep *g, al_err *err)
                       .after = (uint64_t)(g->after >= 0 ? g->after : both),
                       .max = g->max,
                       .ask = ask_page,
+                      .check = check_json,
                       .print = print_around,
                       .gap = print_gap,
                       .ctx = g};
     return grep_around(&job, &g->n, err);
+}
+
+static al_code find_all(grep *g, al_err *err)
+{
+    al_code c = ask(g, "/search", "&order=asc&limit=0&format=ndjson", take_bytes, NULL, err);
+    return c ? c : check_lines(g, err);
 }
 
 static void grep_index(grep *g)
@@ -633,6 +692,7 @@ static void grep_index(grep *g)
     al_code c = AL_OK;
     g->n = 0;
     al_buf_clear(&g->line);
+    al_buf_clear(&g->missing);
     if (g->max == UINT64_MAX)
         c = AL_OK;
     else if (g->is_quiet || g->lists || g->lists_without)
@@ -642,16 +702,18 @@ static void grep_index(grep *g)
     else if (g->before >= 0 || g->after >= 0 || g->around >= 0)
         c = find_around(g, &err);
     else
-        c = ask(g, "/search", "&order=asc&limit=0&format=ndjson", take_bytes, NULL, &err);
+        c = find_all(g, &err);
     if (c && c != AL_CANCELLED) {
         if (!(g->is_silent && c == AL_NOT_FOUND))
             cli_say("grep: %s", err.msg);
         g->had_error = true;
         return;
     }
-    al_slice partial = client_partial(g->client);
-    if (al_slice_starts(partial, AL_LIT("true")))
-        cli_say("grep: %.*s: the answer is not complete: %.*s", AL_ARG(g->index), AL_ARG(partial));
+    if (g->missing.len) {
+        cli_say("grep: %.*s: the answer is not complete: %.*s", AL_ARG(g->index),
+                AL_ARG(al_buf_slice(&g->missing)));
+        g->had_error = true;
+    }
     if (g->n)
         g->was_found = true;
     if (g->counts && !g->is_quiet && !g->lists && !g->lists_without) {
@@ -659,7 +721,8 @@ static void grep_index(grep *g)
             print_name(g);
         (void)printf("%llu\n", (unsigned long long)g->n);
     }
-    if (!g->is_quiet && ((g->lists && g->n) || (g->lists_without && !g->n))) {
+    bool is_known = g->n || !g->missing.len; /* else some may be where nobody looked */
+    if (!g->is_quiet && ((g->lists && g->n) || (g->lists_without && !g->n && is_known))) {
         print_colored(g, "35", g->index);
         (void)putchar('\n');
     }
@@ -731,6 +794,7 @@ int cmd_grep(int argc, char **argv)
     al_buf_init(&g.files, 1 << 20);
     al_buf_init(&g.query, (size_t)8 * QUERY_MAX);
     al_buf_init(&g.line, HIT_MAX);
+    al_buf_init(&g.missing, 4096);
     int r = parse_flags(argc, argv, &g);
     g.arena = lines;
     if (r == CLI_OK)
@@ -739,5 +803,6 @@ int cmd_grep(int argc, char **argv)
     al_buf_done(&g.files);
     al_buf_done(&g.query);
     al_buf_done(&g.line);
+    al_buf_done(&g.missing);
     return r < 0 ? CLI_OK : r;
 }

@@ -81,6 +81,8 @@ static al_code ask_near(around *a, uint64_t id)
     client_call call = {.path = (const char *)path.ptr};
     al_code c = al_buf_code(&path) ? al_fail(a->err, AL_NOMEM, "context")
                                    : client_run(a->job->client, &call, &a->near, a->err);
+    if (!c && !a->job->check(a->job->ctx, al_buf_slice(&a->near)))
+        c = al_fail(a->err, AL_INVALID, CLI_NOT_ALCO);
     al_buf_done(&path);
     return c;
 }
@@ -117,6 +119,8 @@ static al_code take_pages(around *a)
     do {
         al_buf_u8(&more, '\0');
         a->code = a->job->ask(a->job->ctx, (const char *)more.ptr, &a->page, a->err);
+        if (!a->code && !a->job->check(a->job->ctx, al_buf_slice(&a->page)))
+            a->code = al_fail(a->err, AL_INVALID, CLI_NOT_ALCO);
         if (a->code)
             break;
         json_pick_items(al_buf_slice(&a->page), "hits", take_hit, a);

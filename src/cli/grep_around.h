@@ -14,6 +14,8 @@ typedef struct around_job {
     uint64_t max;           /* hits; 0: all */
     /* Asks /search with these further parameters. */
     al_code (*ask)(void *ctx, const char *more, al_buf *ret_body, al_err *err);
+    /* Sees each answer. False: it is not one of alco's. */
+    bool (*check)(void *ctx, al_slice body);
     void (*print)(void *ctx, al_slice hit, bool is_hit);
     void (*gap)(void *ctx); /* rows were left out, or this is the index' first group */
     void *ctx;

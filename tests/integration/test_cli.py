@@ -155,6 +155,26 @@ def test_grep_looks_into_text_fields(server, alco):
     assert alco("grep", "--server", server.url, "KeyError").stdout == b"boom\n"
 
 
+@pytest.mark.parametrize("flags", [[], ["-c"], ["-q"], ["-l"], ["-L"], ["-C1"], ["-o"]])
+def test_grep_says_what_is_missing(server, alco, flags):
+    """A search that gave up is an error, never "nothing was found"."""
+    server.send("logs", [{"message": "a" * 60 + "!"}])
+    endless = alco("grep", "--server", server.url, *flags, "-P", "(a+)+$", "logs")
+    assert endless.returncode == 2, endless
+    assert b"logs: the answer is not complete: " in endless.stderr
+    assert endless.stdout == (b"0\n" if flags == ["-c"] else b"")
+
+
+def test_grep_with_hits_says_what_is_missing(server, alco):
+    server.send("logs", [{"message": "a" * 60 + "!"}, {"message": "aaa"}])
+    run = lambda *flags: alco("grep", "--server", server.url, *flags, "-P", "(a+)+$", "logs")
+    some = run()
+    assert (some.returncode, some.stdout) == (2, b"aaa\n")
+    assert b"logs: the answer is not complete: " in some.stderr
+    assert run("-q").returncode == 0  # one was found, and no more was asked
+    assert run("-l").stdout == b"logs\n"
+
+
 def test_grep_errors(alco, server):
     assert alco("grep").returncode == 2
     assert alco("grep", "--nonsense", "x").returncode == 2
@@ -360,7 +380,8 @@ def login_page():
 
 
 @pytest.mark.parametrize("args, status", [
-    (["import", "-"], 1), (["grep", "x"], 2), (["index", "list"], 1), (["field", "list", "logs"], 1),
+    (["import", "-"], 1), (["grep", "x"], 2), (["grep", "x", "logs"], 2), (["grep", "-c", "x", "logs"], 2),
+    (["grep", "-l", "x", "logs"], 2), (["grep", "-C1", "x", "logs"], 2), (["index", "list"], 1), (["field", "list", "logs"], 1),
 ])
 def test_another_program_is_not_taken_for_alco(login_page, alco, args, status):
     done = alco(*args[:1], "--server", login_page, *args[1:], input=b"a line\n")

@@ -1,6 +1,7 @@
 """Goal: indexes and fields over HTTP, who may ask, the page, metrics, openapi.json.
 Method: every setting, every refusal; the document is held against the program's answers."""
 import gzip
+import os
 import re
 
 import pytest
@@ -262,3 +263,15 @@ def test_the_catalog_log_is_small_after_a_while(server):
     server.send("logs", [{"message": "x", f"f{i}": i} for i in range(900)])
     path = os.path.join(server.data, "catalog.db-wal")
     wait_for(lambda: not os.path.exists(path) or os.path.getsize(path) == 0, "an empty log")
+
+
+def test_nobody_else_reads_the_data_directory(make_server):
+    before = os.umask(0)
+    try:
+        server = make_server()
+    finally:
+        os.umask(before)
+    server.send("logs", [{"message": "x"}])
+    files = [os.path.join(d, name) for d, _, names in os.walk(server.data) for name in names]
+    assert os.path.join(server.data, "catalog.db") in files
+    assert [f for f in files if os.stat(f).st_mode & 0o027] == []

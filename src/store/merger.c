@@ -41,6 +41,7 @@ typedef struct job {
 typedef struct pressure {
     uint64_t oldest_frame; /* of all tails */
     uint64_t largest_tail; /* bytes */
+    bool keeps_log;        /* an index is set aside: its rows may be nowhere else */
 } pressure;
 
 static pressure look_at_pressure(const store *st)
@@ -48,6 +49,7 @@ static pressure look_at_pressure(const store *st)
     pressure p = {.oldest_frame = UINT64_MAX};
     for (size_t i = 0; i < st->n_indexes; i++) {
         const snapshot *s = st->indexes[i]->snap;
+        p.keeps_log |= st->indexes[i]->is_aside && !st->indexes[i]->is_dropped;
         if (s->n_mems)
             p.oldest_frame = AL_MIN(p.oldest_frame, s->mems[0]->frame);
         p.largest_tail = AL_MAX(p.largest_tail, s->tail_bytes);
@@ -66,7 +68,7 @@ static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t
         return true;
     if (st->tail_bytes > st->tail_bytes_max / 2 && s->tail_bytes == p->largest_tail)
         return true;
-    if (st->log_bytes > LOG_BYTES_PRESSURE && s->mems[0]->frame == p->oldest_frame)
+    if (st->log_bytes > LOG_BYTES_PRESSURE && !p->keeps_log && s->mems[0]->frame == p->oldest_frame)
         return true;
     if (st->idle_ns < 0)
         return false;
@@ -365,6 +367,8 @@ static al_code forget_covered(store *st, al_err *err)
     {
         AL_LOCKED(&st->lock);
         pressure p = look_at_pressure(st);
+        if (p.keeps_log)
+            return AL_OK;
         f.floor = AL_MIN(p.oldest_frame, st->end.frame + 1);
     }
     al_code c = committer_call(st, forget_look, &f, err);

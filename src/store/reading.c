@@ -115,9 +115,15 @@ static void note_quarantined(void *ctx, segment *seg)
 
 void reading_note_missing(reading *rd)
 {
-    for (size_t i = 0; i < rd->pin->n; i++)
-        snapshot_damaged(rd->pin->at[i].snap, rd->scope->from_ns, rd->scope->to_ns,
-                         note_quarantined, rd);
+    for (size_t i = 0; i < rd->pin->n; i++) {
+        const pin_index *p = &rd->pin->at[i];
+        snapshot_damaged(p->snap, rd->scope->from_ns, rd->scope->to_ns, note_quarantined, rd);
+        if (p->is_aside) {
+            char part[64];
+            (void)snprintf(part, sizeof part, "%u/manifest", p->id);
+            note_once(rd, part, "damaged or missing: its index is set aside, none of it is read");
+        }
+    }
 }
 
 void reading_note_gave_up(reading *rd)

@@ -1,9 +1,11 @@
 /* Opening: what is on disk becomes what is in memory.
- * Order: root -> manifests (all of them check out, or nothing is changed) -> what they do not list
- * is deleted -> log: frames that no manifest covers become fresh segments, marks and fields are
- * told again -> a new log file. Invariants: (1) nothing is deleted before every manifest was read;
- * (2) damaged files are set aside, never deleted; (3) a frame is told to the hooks while its log
- * file exists, also when its rows are in segments already. */
+ * Order: root -> manifests -> what they do not list is deleted -> log: frames that no manifest
+ * covers become fresh segments, marks and fields are told again -> a new log file. Invariants: (1)
+ * nothing is deleted before every manifest was read; (2) damaged files are set aside, never
+ * deleted; (3) a frame is told to the hooks while its log file exists, also when its rows are in
+ * segments already; (4) without its manifest nobody knows which segments of an index count and
+ * which frames they cover: the index is set aside, its directory is not touched and the log is kept
+ * (merger.c), until it is dropped or its manifest is back. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +69,7 @@ static al_code open_root(store *st, al_err *err)
 
 /* ---- Manifests */
 
+/* An empty manifest (index_id 0): the index is set aside. */
 static al_code make_index(store *st, const root_entry *e, const manifest *m, al_err *err)
 {
     sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof(void *), 16,
@@ -83,6 +86,7 @@ static al_code make_index(store *st, const root_entry *e, const manifest *m, al_
     memcpy(ix->name, e->name, sizeof ix->name);
     atomic_init(&ix->seg_id_next, m->seg_id_max + 1);
     ix->covered = m->covered;
+    ix->is_aside = m->index_id == 0;
     ix->generation = m->generation;
     ix->may_merge_segs = true;
     ix->last_append_ns = al_mono_ns();
@@ -114,6 +118,11 @@ static al_code open_manifest(store *st, const root_entry *e, al_err *err)
         c = al_fail(err, AL_CORRUPT, "its manifest is missing");
     if (!c && (m.index_id != e->id || memcmp(m.store_id, st->store_id, STORE_ID_BYTES) != 0))
         c = al_fail(err, AL_CORRUPT, "its manifest belongs to another index");
+    if (c == AL_CORRUPT) { /* `alco verify` says why; the other indexes serve */
+        manifest_done(&m);
+        atomic_fetch_add(&st->quarantined, 1);
+        c = AL_OK;
+    }
     if (!c)
         c = make_index(st, e, &m, err);
     manifest_done(&m);
@@ -212,7 +221,8 @@ static al_code sweep_all(store *st, al_err *err)
 {
     al_code c = AL_OK;
     for (size_t i = 0; !c && i < st->n_indexes; i++)
-        c = sweep_index(st, st->indexes[i]->id, st->indexes[i], err);
+        if (!st->indexes[i]->is_aside)
+            c = sweep_index(st, st->indexes[i]->id, st->indexes[i], err);
     dropped d = {.st = st};
     if (!c)
         c = st->io->list(st->io, st->store_dir, note_dropped, &d, err);
@@ -294,8 +304,8 @@ static al_code replay_part(void *ctx, const frame_part_view *p, al_err *err)
     recovery *r = ctx;
     sindex *ix = NULL;
     tail *t = tail_of(r, p->index_id, &ix);
-    if (!t)
-        return AL_OK; /* of an index that was dropped */
+    if (!t || ix->is_aside)
+        return AL_OK; /* dropped; or set aside: its segments may have these rows, too */
     al_code c = AL_OK;
     if (r->seq > ix->covered)
         c = keep_part(r, p, ix, t, err);

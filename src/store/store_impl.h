@@ -32,6 +32,7 @@ struct sindex {
     /* immutable */
     uint32_t id;
     char name[ENG_INDEX_NAME_MAX + 1];
+    bool is_aside; /* its manifest is damaged or missing: not read, not written, kept on disk */
     atomic_uint_least64_t seg_id_next; /* mergers take numbers here */
     /* guarded by store.lock */
     bool is_open; /* engine_index_open was called */

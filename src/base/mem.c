@@ -69,7 +69,7 @@ void *al_grow(void *array, size_t *cap, size_t n_used, size_t size, size_t first
     return moved;
 }
 
-void al_closep(int *fd)
+void al_closep(int *fd) /* NOLINT(readability-non-const-parameter): a cleanup of an int */
 {
     if (*fd >= 0)
         (void)close(*fd); /* nothing was promised about what this descriptor wrote */

@@ -18,8 +18,10 @@ static inline void al_unlockp_(pthread_mutex_t **m)
     (void)pthread_mutex_unlock(*m);
 }
 /* Holds `mutex` until the end of the enclosing scope. One per scope. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): it declares a variable */
 #define AL_LOCKED(mutex)                                                                           \
     __attribute__((unused)) AL_CLEANUP(al_unlockp_) pthread_mutex_t *al_held_ = al_lock_(mutex)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A condition variable on the monotonic clock. */
 void al_cond_init(pthread_cond_t *c);

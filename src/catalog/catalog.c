@@ -64,12 +64,14 @@ static pthread_rwlock_t *lock_for_writing(pthread_rwlock_t *l)
     return l;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): they declare a variable */
 #define READING(cat)                                                                               \
     __attribute__((unused)) AL_CLEANUP(unlockp) pthread_rwlock_t *held_ =                          \
         lock_for_reading(&(cat)->lock)
 #define WRITING(cat)                                                                               \
     __attribute__((unused)) AL_CLEANUP(unlockp) pthread_rwlock_t *held_ =                          \
         lock_for_writing(&(cat)->lock)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static entry *entry_free(entry *e)
 {

@@ -237,7 +237,8 @@ static void push(level_stack *s, bool is_object)
 {
     uint64_t bit = UINT64_C(1) << (s->depth % 64);
     uint64_t *word = &s->bits[s->depth / 64];
-    *word = is_object ? *word | bit : *word & ~bit;
+    uint64_t outer = s->depth % 64 ? *word & (bit - 1) : 0;
+    *word = is_object ? outer | bit : outer;
     s->depth++;
 }
 

@@ -39,7 +39,7 @@ static int64_t take_time(al_rd *r, bool is_wide)
 
 static al_code take_header(al_rd *r, tzif_header *ret, al_err *err)
 {
-    tzif_header h;
+    tzif_header h = {0};
     al_slice magic = al_rd_bytes(r, 4);
     if (!al_slice_eq(magic, AL_LIT("TZif")))
         return al_fail(err, AL_CORRUPT, "does not begin with TZif");
@@ -123,7 +123,7 @@ static al_code take_footer(al_rd *r, rec_zone *z, al_err *err)
 al_code rec_zone_decode_tzif(al_slice file, rec_zone *z, al_err *err)
 {
     al_rd r = al_rd_of(file);
-    tzif_header h;
+    tzif_header h = {0};
     al_code c = take_header(&r, &h, err);
     if (c)
         return c;

@@ -669,8 +669,8 @@ static void wait_for_all(server *s)
         (void)pthread_cond_wait(&s->changed, &s->lock);
 }
 
-/* Who comes while it stops is told so (is_ready), until the library stops. Not MHD_quiesce_daemon: in
- * 0.9.75 it and a worker that wakes at the same moment both take the listening socket out of the
+/* Who comes while it stops is told so (is_ready), until the library stops. Not MHD_quiesce_daemon:
+ * in 0.9.75 it and a worker that wakes at the same moment both take the listening socket out of the
  * worker's epoll set, and the second one aborts.
  * is_gone and is_closing forbid to suspend (try_suspend_locked), and every request is woken after
  * they are set: so nothing is suspended when the library stops, which it would not survive. */

@@ -236,7 +236,7 @@ static void places_come_back(void **state)
     file_places_apply(p, al_buf_slice(&bytes));
 
     assert_int_equal(file_places_dump(p, &dump), AL_OK);
-    p = file_places_free(p);
+    (void)file_places_free(p);
     p = file_places_new();
     file_places_apply(p, al_buf_slice(&dump));
     assert_true(file_places_find(p, AL_LIT("logs"), AL_LIT("/a"), 1, &got));

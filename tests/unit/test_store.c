@@ -134,7 +134,7 @@ static void seq_orders_equal_times(void **state)
     lines l;
     read_all(e, "logs", &l, NULL);
     for (int i = 0; i < 3; i++)
-        assert_true(l.at[i].text.ptr[l.at[i].text.len - 1] == "abc"[i]);
+        assert_int_equal(l.at[i].text.ptr[l.at[i].text.len - 1], "abc"[i]);
     lines_done(&l);
     (void)engine_close(e);
     tmpdir_done(&dir);

@@ -92,7 +92,9 @@ packed packed_get(al_rd *r, uint64_t raw_max)
     d.crc = al_rd_u32(r);
     if (d.raw_bytes > raw_max || d.stored_bytes > d.raw_bytes)
         r->bad = true;
-    return r->bad ? (packed){0} : d;
+    if (r->bad)
+        d = (packed){0};
+    return d;
 }
 
 al_code packed_check(const packed *d, al_slice stored, al_err *err)

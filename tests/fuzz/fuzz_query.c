@@ -2,20 +2,9 @@
  * again from its read_as; it matches a record cut from the same input, or not, without harm;
  * highlights are sorted, apart and inside the message. Up to the first NUL the input is the query,
  * behind it the message; the environment knows every name of one letter. */
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "query/query.h"
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "not so: %s (line %d)\n", #condition, __LINE__);                 \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool is_field(void *ctx, al_slice name)
 {

@@ -49,7 +49,7 @@ matcher *matcher_free(matcher *m);
 /* Does the record match? In *ret_code AL_LIMIT when a regular expression ran into its match limits,
  * AL_NOMEM when there was no memory to decode a nested value, else AL_OK. Where it is not AL_OK the
  * answer is false and the caller reports the result as partial. */
-bool matcher_matches(matcher *m, const record *r, al_code *ret_code);
+AL_CHECK bool matcher_matches(matcher *m, const record *r, al_code *ret_code);
 
 typedef struct highlight {
     uint32_t start;  /* bytes into the message */

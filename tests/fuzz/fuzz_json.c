@@ -170,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
     decode(body, &opt, arena, &first, &notes);
     check_record(&first, text_max);
-    rec_each_path(&first, scratch, seek, &(seeker){&first, other, 0});
+    CHECK(rec_each_path(&first, scratch, seek, &(seeker){&first, other, 0}));
 
     al_buf out;
     al_buf_init(&out, SIZE_MAX);

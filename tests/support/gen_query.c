@@ -117,12 +117,7 @@ static rec_visit pick_value(void *ctx, const value *v, bool is_element)
         return REC_VISIT_MORE;
     al_buf_clear(&p->text);
     p->type = v->type;
-    if (v->type == VAL_NULL)
-        al_buf_str(&p->text, "null");
-    else if (v->type == VAL_TRUE || v->type == VAL_FALSE)
-        al_buf_str(&p->text, v->type == VAL_TRUE ? "true" : "false");
-    else
-        al_buf_slice_put(&p->text, v->text);
+    al_buf_slice_put(&p->text, rec_value_text(v));
     return REC_VISIT_MORE;
 }
 

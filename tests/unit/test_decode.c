@@ -453,7 +453,7 @@ static void batches_grow(void **state)
         assert_text(b->recs[i].message, want);
     }
     while (b->n < b->cap)
-        (void)rec_batch_add(b);
+        assert_non_null(rec_batch_add(b));
     size_t full = b->n;
     al_mem_fail_at(1);
     assert_null(rec_batch_add(b));

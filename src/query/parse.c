@@ -231,10 +231,11 @@ static al_code finish_compare(parser *p, tree_node *leaf)
     };
     leaf->pub.compare = compares[t->op];
     al_code c = keep_either(p, t->value == VALUE_QUOTED, t->body, &leaf->pub.text);
-    double number = 0;
-    if (!c && !rec_number(leaf->pub.text, &number))
-        return expected(p, t->body_at, "a number");
-    return c;
+    if (c)
+        return c;
+    bool is_number = false;
+    (void)rec_number_cmp(leaf->pub.text, leaf->pub.text, &is_number);
+    return is_number ? AL_OK : expected(p, t->body_at, "a number");
 }
 
 static ast_kind kind_of_filter(const token *t)

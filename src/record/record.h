@@ -80,9 +80,6 @@ size_t rec_values_at(const record *r, al_slice path, al_arena *scratch, rec_valu
 typedef rec_visit rec_path_fn(void *ctx, al_slice path, const value *v);
 AL_CHECK bool rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx);
 
-/* Writes a number's value; false for what is no JSON number or too large for a double (*ret is then
- * untouched). Compare by rec_number_cmp, not through doubles: integers beyond 2^53 are rounded. */
-AL_CHECK bool rec_number(al_slice text, double *ret);
 /* Compares two JSON number spellings by value, exactly, whatever their length (1e2 = 100 = 100.0).
  * Returns <0, 0, >0; false in *ret_ok if either is not a finite number. */
 int rec_number_cmp(al_slice a, al_slice b, bool *ret_ok);

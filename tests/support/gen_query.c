@@ -33,9 +33,10 @@ static const char *const numbers[] = {"0",
                                       "250.5",
                                       "1e3",
                                       "-0.0",
+                                      "1e400",
+                                      "-1e-400",
                                       "1180591620717411303424.0",
-                                      "9007199254740992",
-                                      "-1e-400"};
+                                      "9007199254740992"};
 static const char *const compares[] = {">", ">=", "<", "<="};
 
 static bool is_plain(uint8_t c)

@@ -13,7 +13,7 @@ typedef struct doc_page {
     unsigned line_no; /* of the line taken last, from 1 */
 } doc_page;
 
-/* The page doc/NAME; free its text.ptr. */
+/* The page doc/NAME, whose text.ptr is to be freed. */
 static inline doc_page doc_open(const char *name)
 {
     enum { PAGE_BYTES_MAX = 1 << 20 };
@@ -47,6 +47,19 @@ static inline bool doc_line(doc_page *p, al_slice *ret)
 static inline bool doc_block_line(doc_page *p, al_slice *ret)
 {
     return doc_line(p, ret) && !al_slice_eq(*ret, AL_LIT("```"));
+}
+
+/* Runs every block of doc/NAME that `fence` opens; returns how many examples `run` has counted. */
+static inline size_t doc_run(const char *name, const char *fence, size_t (*run)(doc_page *p))
+{
+    doc_page p = doc_open(name);
+    size_t n = 0;
+    al_slice line;
+    while (doc_line(&p, &line))
+        if (al_slice_eq(line, al_cstr(fence)))
+            n += run(&p);
+    free((void *)p.text.ptr);
+    return n;
 }
 
 /* Takes `word` and the white space behind it off the front of s. */

@@ -427,6 +427,15 @@ static void long_names_become_text(void **state)
     assert_true(al_slice_ends(at(&d, "more_fields")->text, AL_LIT("nnn\":1}")));
     assert_true(d.notes & REC_NOTE_FIELDS);
     done(&d);
+    for (int over = 0; over < 2; over++) { /* beside a name that must be changed */
+        al_buf_clear(&b);
+        al_buf_printf(&b, "{\"%.*s\":1,\"ts\":2}", REC_NAME_BYTES_MAX - 2 + over, name);
+        d = decode_with(al_buf_slice(&b), (rec_options){0});
+        assert_field(&d, "ts_x", VAL_NUMBER, "2");
+        assert_int_equal(d.r.n_fields, 2);
+        assert_int_equal(at(&d, "more_fields") != NULL, over);
+        done(&d);
+    }
     al_buf_done(&b);
 }
 

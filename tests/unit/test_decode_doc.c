@@ -159,15 +159,7 @@ static size_t run_block(doc_page *p)
 static void every_example_of_the_page_is_true(void **state)
 {
     (void)state;
-    doc_page p = doc_open("records.md");
-    size_t n = 0;
-    al_slice line;
-    while (doc_line(&p, &line))
-        if (al_slice_eq(line, AL_LIT("```record")))
-            n += run_block(&p);
-    print_message("# %zu examples\n", n);
-    assert_true(n > 30);
-    free((void *)p.text.ptr);
+    assert_true(doc_run("records.md", "```record", run_block) > 30);
 }
 
 int main(void)

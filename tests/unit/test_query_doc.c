@@ -73,15 +73,7 @@ static size_t run_block(doc_page *p)
 static void every_example_of_the_page_is_true(void **state)
 {
     (void)state;
-    doc_page p = doc_open("query.md");
-    size_t n = 0;
-    al_slice line;
-    while (doc_line(&p, &line))
-        if (al_slice_eq(line, AL_LIT("```query")))
-            n += run_block(&p);
-    print_message("# %zu examples\n", n);
-    assert_true(n > 150);
-    free((void *)p.text.ptr);
+    assert_true(doc_run("query.md", "```query", run_block) > 150);
 }
 
 int main(void)

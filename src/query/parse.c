@@ -445,7 +445,8 @@ al_code query_parse(al_slice text, const query_env *env, query **ret, al_err *er
 {
     *ret = NULL;
     if (text.len > QUERY_BYTES_MAX)
-        return al_fail(err, AL_LIMIT, "the query is longer than %d bytes", QUERY_BYTES_MAX);
+        return al_fail(err, AL_LIMIT, "column %zu: the query is longer than %d bytes",
+                       lex_column(text, QUERY_BYTES_MAX), QUERY_BYTES_MAX);
     AL_CLEANUP(query_unrefp) query *q = tree_new();
     parser p = {.q = q, .err = err};
     if (!q || lex_begin(&p.lex, text, env))

@@ -22,8 +22,9 @@ enum {
 };
 
 /* Parses. `text` is copied. On AL_INVALID the message names the column (1-based, counted in
- * characters) where reading stopped and what was expected. An empty text matches everything.
- * `env` may be NULL: no field is known. AL_LIMIT: one of the maxima above. */
+ * characters) where reading stopped and what was expected, on AL_LIMIT (one of the maxima above)
+ * the column and the maximum. An empty text matches everything. `env` may be NULL: no field is
+ * known. */
 AL_CHECK al_code query_parse(al_slice text, const query_env *env, query **ret, al_err *err);
 query *query_ref(query *q);
 query *query_unref(query *q);

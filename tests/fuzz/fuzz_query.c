@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(c == err.code);
     if (c) {
         CHECK(!q);
-        CHECK(c == AL_LIMIT || al_slice_starts(al_cstr(err.msg), AL_LIT("column ")));
+        CHECK(al_slice_starts(al_cstr(err.msg), AL_LIT("column ")));
         return 0;
     }
     check_reads_again(q, &env);

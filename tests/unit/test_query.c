@@ -208,6 +208,8 @@ static al_code parse_repeated(const char *head, const char *part, size_t n, cons
     al_err err = {0};
     al_code c = help_parse(al_buf_slice(&text), "", &q, &err);
     assert_true(c == err.code);
+    if (c)
+        assert_true(al_slice_starts(al_cstr(err.msg), AL_LIT("column ")));
     al_buf_done(&text);
     return c;
 }

@@ -74,8 +74,10 @@ static void check_field(example *e, al_slice wanted, const doc_page *p)
     al_slice name = split_name(&wanted, p);
     al_buf got;
     al_buf_init(&got, 1 << 20);
-    if (e->n_fields == e->r.n_fields)
+    if (e->n_fields == e->r.n_fields) {
         fail_msg("line %u: no such field", p->line_no);
+        return; /* the analyser does not know that fail_msg has left */
+    }
     const field *f = &e->r.fields[e->n_fields++];
     if (!al_slice_eq(f->name, name))
         fail_msg("line %u: the field here is %.*s", p->line_no, AL_ARG(f->name));

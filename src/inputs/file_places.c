@@ -88,7 +88,7 @@ void file_place_put(al_buf *out, al_slice index, al_slice path, const file_place
     al_buf_varint(out, place->print_bytes);
     al_buf_u64(out, place->print);
     al_buf_u8(out, place->is_in_long_line ? FLAG_LONG_LINE : 0);
-    al_buf_varint(out, (uint64_t)(place->time_ns + 1));
+    al_buf_varint(out, (uint64_t)place->time_ns + 1); /* -1 is 0 */
 }
 
 static bool take(al_rd *r, al_slice *ret_index, al_slice *ret_path, file_place *ret)
@@ -104,11 +104,11 @@ static bool take(al_rd *r, al_slice *ret_index, al_slice *ret_path, file_place *
     uint64_t time = al_rd_varint(r);
     if (r->bad || version != VERSION || ret_index->len > INDEX_BYTES_MAX ||
         ret_path->len > FILE_PATH_BYTES_MAX || print_bytes > FILE_PRINT_BYTES ||
-        time > (uint64_t)INT64_MAX)
+        time > (uint64_t)INT64_MAX + 1)
         return false;
     ret->print_bytes = (uint32_t)print_bytes;
     ret->is_in_long_line = (flags & FLAG_LONG_LINE) != 0;
-    ret->time_ns = (int64_t)time - 1;
+    ret->time_ns = time ? (int64_t)(time - 1) : -1;
     return true;
 }
 

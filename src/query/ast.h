@@ -53,6 +53,8 @@ size_t query_fields(const query *q, const al_slice **ret_names, bool *ret_text);
 /* Does one AST_EQUALS/… leaf hold for a single value of its field (not for its absence)? The truth
  * for per-dictionary evaluation. An array is looked into. TEXT and REGEX leaves are taken too.
  * Matcher scratch is used; same thread rule. *ret_code as in query.h. */
-bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v, al_code *ret_code);
+AL_CHECK bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v,
+                                   al_code *ret_code);
 /* Does the AST_TEXT or AST_REGEX leaf hold for this one text? */
-bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text, al_code *ret_code);
+AL_CHECK bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text,
+                                   al_code *ret_code);

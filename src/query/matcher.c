@@ -91,35 +91,15 @@ bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text, al_co
     return stands_in(m, leaf, text, ret_code);
 }
 
-/* False when the value has no text. */
-static bool text_of(const value *v, al_slice *ret)
+/* May text be looked for in it? An array's elements are values of their own. */
+static bool holds_text(const value *v)
 {
-    switch (v->type) {
-    case VAL_NULL:
-    case VAL_ARRAY:
-        return false;
-    case VAL_FALSE:
-        *ret = AL_LIT("false");
-        return true;
-    case VAL_TRUE:
-        *ret = AL_LIT("true");
-        return true;
-    case VAL_NUMBER:
-    case VAL_STRING:
-    case VAL_OBJECT:
-        break;
-    }
-    *ret = v->text;
-    return true;
+    return v->type != VAL_NULL && v->type != VAL_ARRAY;
 }
 
 static bool equals(const ast_node *leaf, const value *v)
 {
-    al_slice text = v->text;
-    if (v->type == VAL_NULL)
-        text = AL_LIT("null");
-    else if (v->type == VAL_TRUE || v->type == VAL_FALSE)
-        (void)text_of(v, &text);
+    al_slice text = rec_value_text(v);
     for (uint32_t i = 0; i < leaf->n_values; i++) {
         if (al_slice_eq(leaf->values[i], text))
             return true;
@@ -164,8 +144,7 @@ static bool holds_for(matcher *m, const ast_node *leaf, const value *v, al_code 
         return equals(leaf, v);
     if (leaf->kind == AST_COMPARE)
         return compares(leaf, v);
-    al_slice text;
-    return text_of(v, &text) && stands_in(m, leaf, text, ret_code);
+    return holds_text(v) && stands_in(m, leaf, rec_value_text(v), ret_code);
 }
 
 /* ---- Fields */

@@ -231,10 +231,11 @@ static al_code finish_compare(parser *p, tree_node *leaf)
     };
     leaf->pub.compare = compares[t->op];
     al_code c = keep_either(p, t->value == VALUE_QUOTED, t->body, &leaf->pub.text);
-    double number = 0;
-    if (!c && !rec_number(leaf->pub.text, &number))
-        return expected(p, t->body_at, "a number");
-    return c;
+    if (c)
+        return c;
+    bool is_number = false;
+    (void)rec_number_cmp(leaf->pub.text, leaf->pub.text, &is_number);
+    return is_number ? AL_OK : expected(p, t->body_at, "a number");
 }
 
 static ast_kind kind_of_filter(const token *t)
@@ -444,7 +445,8 @@ al_code query_parse(al_slice text, const query_env *env, query **ret, al_err *er
 {
     *ret = NULL;
     if (text.len > QUERY_BYTES_MAX)
-        return al_fail(err, AL_LIMIT, "the query is longer than %d bytes", QUERY_BYTES_MAX);
+        return al_fail(err, AL_LIMIT, "column %zu: the query is longer than %d bytes",
+                       lex_column(text, QUERY_BYTES_MAX), QUERY_BYTES_MAX);
     AL_CLEANUP(query_unrefp) query *q = tree_new();
     parser p = {.q = q, .err = err};
     if (!q || lex_begin(&p.lex, text, env))

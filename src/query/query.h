@@ -22,8 +22,9 @@ enum {
 };
 
 /* Parses. `text` is copied. On AL_INVALID the message names the column (1-based, counted in
- * characters) where reading stopped and what was expected. An empty text matches everything.
- * `env` may be NULL: no field is known. AL_LIMIT: one of the maxima above. */
+ * characters) where reading stopped and what was expected, on AL_LIMIT (one of the maxima above)
+ * the column and the maximum. An empty text matches everything. `env` may be NULL: no field is
+ * known. */
 AL_CHECK al_code query_parse(al_slice text, const query_env *env, query **ret, al_err *err);
 query *query_ref(query *q);
 query *query_unref(query *q);
@@ -49,7 +50,7 @@ matcher *matcher_free(matcher *m);
 /* Does the record match? In *ret_code AL_LIMIT when a regular expression ran into its match limits,
  * AL_NOMEM when there was no memory to decode a nested value, else AL_OK. Where it is not AL_OK the
  * answer is false and the caller reports the result as partial. */
-bool matcher_matches(matcher *m, const record *r, al_code *ret_code);
+AL_CHECK bool matcher_matches(matcher *m, const record *r, al_code *ret_code);
 
 typedef struct highlight {
     uint32_t start;  /* bytes into the message */

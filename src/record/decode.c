@@ -172,17 +172,6 @@ static value value_of(decoder *d, const json_token *t)
     }
 }
 
-static al_slice constant_text(val_type type)
-{
-    return type == VAL_NULL ? AL_LIT("null") : type == VAL_TRUE ? AL_LIT("true") : AL_LIT("false");
-}
-
-/* The JSON text of any value but a string, whose text it is itself. */
-static al_slice plain_text(const value *v)
-{
-    return v->type <= VAL_TRUE ? constant_text(v->type) : v->text;
-}
-
 static void put_quoted(al_buf *out, al_slice text)
 {
     size_t at = out->len;
@@ -200,7 +189,7 @@ static void put_member(al_buf *out, const field *f)
     if (f->val.type == VAL_STRING)
         put_quoted(out, f->val.text);
     else
-        al_buf_slice_put(out, plain_text(&f->val));
+        al_buf_slice_put(out, rec_value_text(&f->val));
 }
 
 /* ---- Entries */
@@ -371,7 +360,7 @@ static void settle_message(decoder *d, record *r)
     if (!e)
         return;
     e->is_gone = true;
-    r->message = limit_text(d, plain_text(&e->f.val));
+    r->message = limit_text(d, rec_value_text(&e->f.val));
 }
 
 static void settle_seq(decoder *d, record *r)

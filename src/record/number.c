@@ -2,12 +2,7 @@
  * A spelling is taken apart into sign, significant digits and the exponent of the first of them;
  * nothing is converted, so that 70-bit integers and 400-digit fractions compare exactly, and an
  * exponent of a thousand digits costs a thousand steps. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "record/json.h"
-
-enum { DOUBLE_DIGITS_MAX = 800 }; /* 767 digits decide any double; one more stands for the rest */
 
 /* value = sign * d1.d2d3... * 10^(exponent + shift) */
 typedef struct decimal {
@@ -118,65 +113,4 @@ int rec_number_cmp(al_slice a, al_slice b, bool *ret_ok)
     if (c == 0)
         c = cmp_digits(x, y);
     return x.sign < 0 ? -c : c;
-}
-
-/* Up to 15 digits without point or exponent: most numbers of a log. */
-static bool parse_small(al_slice s, double *ret)
-{
-    int64_t v = 0;
-    bool is_negative = s.len && s.ptr[0] == '-';
-    size_t from = is_negative ? 1 : 0;
-    if (s.len - from > 15 || s.len == from || (s.ptr[from] == '0' && s.len - from > 1))
-        return false;
-    for (size_t i = from; i < s.len; i++) {
-        if (s.ptr[i] < '0' || s.ptr[i] > '9')
-            return false;
-        v = v * 10 + (s.ptr[i] - '0');
-    }
-    *ret = is_negative ? -(double)v : (double)v;
-    return true;
-}
-
-/* The written exponent plus `shift`, or a value beyond every double. */
-static int64_t whole_exponent(const decimal *d)
-{
-    int64_t e = 0;
-    for (size_t i = 0; i < d->exponent.len && e < 1000000000; i++)
-        e = e * 10 + (d->exponent.ptr[i] - '0');
-    return (d->is_exponent_negative ? -e : e) + d->shift;
-}
-
-bool rec_number(al_slice text, double *ret)
-{
-    decimal d;
-    if (parse_small(text, ret))
-        return true;
-    if (!parse_decimal(text, &d))
-        return false;
-    int64_t exponent = whole_exponent(&d);
-    if (d.sign == 0 || exponent < -400) {
-        *ret = text.ptr[0] == '-' ? -0.0 : 0.0;
-        return true;
-    }
-    if (exponent > 400)
-        return false;
-    /* An integer and an exponent: no decimal point, which strtod reads by locale. */
-    char spelled[DOUBLE_DIGITS_MAX + 32];
-    size_t n = 0;
-    uint8_t digit = 0;
-    spelled[n++] = d.sign < 0 ? '-' : '+';
-    while (n < DOUBLE_DIGITS_MAX && take_digit(&d, &digit))
-        spelled[n++] = (char)digit;
-    bool has_rest = false;
-    while (n == DOUBLE_DIGITS_MAX && take_digit(&d, &digit))
-        has_rest |= digit != '0';
-    if (has_rest)
-        spelled[n++] = '1';
-    exponent -= (int64_t)n - 2;
-    (void)snprintf(spelled + n, sizeof spelled - n, "e%d", (int)exponent);
-    double v = strtod(spelled, NULL);
-    if (v - v != 0)
-        return false; /* too large for a double */
-    *ret = v;
-    return true;
 }

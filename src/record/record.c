@@ -1,4 +1,4 @@
-/* Batches of records. See record.h for the contract. */
+/* Values as text, and batches of records. See record.h for the contract. */
 #include "record/record.h"
 
 #include <stdlib.h>
@@ -6,6 +6,24 @@
 #include "base/mem.h"
 
 enum { ARENA_BLOCK_BYTES = 64 * 1024, BATCH_FIRST = 64, BATCH_RECORDS_MAX = 1 << 24 };
+
+al_slice rec_value_text(const value *v)
+{
+    switch (v->type) {
+    case VAL_NULL:
+        return AL_LIT("null");
+    case VAL_FALSE:
+        return AL_LIT("false");
+    case VAL_TRUE:
+        return AL_LIT("true");
+    case VAL_NUMBER:
+    case VAL_STRING:
+    case VAL_ARRAY:
+    case VAL_OBJECT:
+        break;
+    }
+    return v->text;
+}
 
 rec_batch *rec_batch_new(int64_t arrival_ns)
 {

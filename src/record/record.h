@@ -28,6 +28,10 @@ typedef struct value {
     al_slice text; /* empty for VAL_NULL, VAL_FALSE, VAL_TRUE */
 } value;
 
+/* Any value as text: a string its bytes, a number its spelling, null, true and false the words, an
+ * array or object its compact JSON. Lives as long as the value's own text. */
+al_slice rec_value_text(const value *v);
+
 typedef struct field {
     al_slice name; /* top-level key; decoded bytes, any bytes, unique within a record */
     value val;
@@ -74,11 +78,8 @@ size_t rec_values_at(const record *r, al_slice path, al_arena *scratch, rec_valu
  * more than once; one longer than REC_NAME_BYTES_MAX is not visited. Resets `scratch` when called.
  * False when there was no memory to decode a nested name or string: the visits ended there. */
 typedef rec_visit rec_path_fn(void *ctx, al_slice path, const value *v);
-bool rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx);
+AL_CHECK bool rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx);
 
-/* Writes a number's value; false for what is no JSON number or too large for a double (*ret is then
- * untouched). Compare by rec_number_cmp, not through doubles: integers beyond 2^53 are rounded. */
-bool rec_number(al_slice text, double *ret);
 /* Compares two JSON number spellings by value, exactly, whatever their length (1e2 = 100 = 100.0).
  * Returns <0, 0, >0; false in *ret_ok if either is not a finite number. */
 int rec_number_cmp(al_slice a, al_slice b, bool *ret_ok);
@@ -95,10 +96,10 @@ typedef struct rec_batch {
 } rec_batch;
 
 /* NULL without memory. */
-rec_batch *rec_batch_new(int64_t arrival_ns);
+AL_CHECK rec_batch *rec_batch_new(int64_t arrival_ns);
 rec_batch *rec_batch_free(rec_batch *b);
 /* Room for one more record (zeroed) at the end; NULL without memory, or beyond 2^24 of them.
  * Earlier pointers may move. */
-record *rec_batch_add(rec_batch *b);
+AL_CHECK record *rec_batch_add(rec_batch *b);
 
 AL_DEFINE_CLEANUP(rec_batch, rec_batch_free);

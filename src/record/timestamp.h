@@ -8,7 +8,7 @@
  * or a number in the one unit of s, ms, us, ns that puts it in the years 2000..2100. An explicit
  * offset is honoured; Z or none is read in `zone` (NULL = UTC). False when it is none of these or
  * outside 1970..2262; *ret_ns is then untouched. */
-bool rec_time_parse(al_slice text, const rec_zone *zone, int64_t *ret_ns);
+AL_CHECK bool rec_time_parse(al_slice text, const rec_zone *zone, int64_t *ret_ns);
 /* As rec_time_parse in UTC, plus "now", "-15m", "-2h", "-7d" ("s m h d w") relative to now_ns (at
  * the earliest 1970): what `from` and `to` of the API take. AL_INVALID names the value and what was
  * expected. */

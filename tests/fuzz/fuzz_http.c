@@ -2,19 +2,16 @@
  * JSON, and the lines of uploads in every encoding. Properties: nothing is read behind the input; a
  * token that is taken comes back the same; a body in two pieces gives the lines of the body in one;
  * lines hold no line feed and are bounded; a value decoded has no more bytes than its text. */
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "server/cursor.h"
 #include "server/guard.h"
 #include "server/lines.h"
+#include "server/req_json.h"
 #include "server/routes.h"
 #include "server/url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void check_target(al_slice text, al_arena *arena)
 {
@@ -28,7 +25,7 @@ static void check_target(al_slice text, al_arena *arena)
         (void)route_find(AL_LIT("GET"), &t, &r, args, allow);
         if (url_parse_form(t.query, arena, &p, &err) == AL_OK)
             for (size_t i = 0; i < p.n; i++)
-                assert(p.items[i].name.len + p.items[i].value.len <= t.query.len);
+                CHECK(p.items[i].name.len + p.items[i].value.len <= t.query.len);
     }
 }
 
@@ -41,7 +38,7 @@ static void check_cursor(al_slice text)
         return;
     al_buf_init(&b, 1000);
     cursor_format(&c, &b);
-    assert(al_slice_eq(al_buf_slice(&b), text));
+    CHECK(al_slice_eq(al_buf_slice(&b), text));
     al_buf_done(&b);
 }
 
@@ -56,7 +53,7 @@ static void check_guard(al_slice text)
     if (guard_check(&r, NULL, 0) == GUARD_OK) {
         al_slice name;
         al_slice port;
-        assert(!r.host.ptr || guard_split_host(r.host, &name, &port));
+        CHECK(!r.host.ptr || guard_split_host(r.host, &name, &port));
     }
 }
 
@@ -77,8 +74,8 @@ static al_code split(al_slice encoding, al_slice body, size_t piece, al_buf *out
             if (c)
                 return c;
             if (has) {
-                assert(line.len > 0 && line.len <= LINES_LINE_BYTES_MAX);
-                assert(al_slice_find(line, '\n', 0) == line.len);
+                CHECK(line.len > 0 && line.len <= LINES_LINE_BYTES_MAX);
+                CHECK(al_slice_find(line, '\n', 0) == line.len);
                 al_buf_slice_put(out, line);
                 al_buf_u8(out, '\n');
             }
@@ -99,12 +96,56 @@ static void check_lines(al_slice encoding, al_slice body, size_t piece)
     al_code a = split(encoding, body, body.len ? body.len : 1, &whole);
     al_code b = split(encoding, body, piece, &parts);
     if (whole.len < 32 << 20) {
-        assert(a == b);
+        CHECK(a == b);
         if (a == AL_OK)
-            assert(al_slice_eq(al_buf_slice(&whole), al_buf_slice(&parts)));
+            CHECK(al_slice_eq(al_buf_slice(&whole), al_buf_slice(&parts)));
     }
     al_buf_done(&whole);
     al_buf_done(&parts);
+}
+
+/* ---- Settings */
+
+typedef struct taker {
+    al_arena *arena;
+    size_t bytes; /* of the body */
+} taker;
+
+/* Takes the member as the type that its name asks for: t text, b boolean, u number, l list. */
+static al_code take_member(void *ctx, al_slice name, json_reader *value, al_err *err)
+{
+    taker *t = ctx;
+    al_slice text = {0};
+    al_slice *texts = NULL;
+    size_t n = 0;
+    uint64_t number = 0;
+    bool flag = false;
+    al_code c = AL_OK;
+    CHECK(name.len <= t->bytes);
+    switch (name.len ? name.ptr[0] : 't') {
+    case 'b':
+        return json_take_bool(value, name, &flag, err);
+    case 'u':
+        return json_take_u64(value, name, &number, err);
+    case 'l':
+        c = json_take_texts(value, name, t->arena, 3, &texts, &n, err);
+        CHECK(n <= 3);
+        for (size_t i = 0; i < n; i++)
+            CHECK(texts[i].len <= t->bytes);
+        return c;
+    default:
+        c = json_take_text(value, name, t->arena, &text, err);
+        CHECK(text.len <= t->bytes);
+        return c;
+    }
+}
+
+static void check_settings(al_slice body, al_arena *arena)
+{
+    taker t = {arena, body.len};
+    al_err err = {0};
+    al_code c = json_each_member(body, arena, take_member, &t, &err);
+    CHECK(c == AL_OK || (c == AL_INVALID && err.msg[0]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -115,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     al_arena *arena = al_arena_new(4096);
     static const al_slice encodings[] = {
         {(const uint8_t *)"", 0}, {(const uint8_t *)"gzip", 4}, {(const uint8_t *)"zstd", 4}};
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 0:
         check_target(text, arena);
         break;
@@ -125,8 +166,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     case 2:
         check_guard(text);
         break;
+    case 6:
+        check_settings(text, arena);
+        break;
     default:
-        check_lines(encodings[data[0] % 6 - 3], text, (size_t)data[1] + 1);
+        check_lines(encodings[data[0] % 7 - 3], text, (size_t)data[1] + 1);
         break;
     }
     (void)al_arena_free(arena);

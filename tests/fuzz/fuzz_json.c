@@ -4,9 +4,7 @@
  * held what JSON cannot say; the decoder reads nothing behind its input; every path that
  * rec_each_path names is found by rec_values_at; numbers equal themselves. The first byte chooses
  * the ceiling of texts. */
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/buf.h"
 #include "record/decode.h"
@@ -15,32 +13,28 @@
 #include "record/timestamp.h"
 #include "record/utf8.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
 enum { ARRIVAL = 42, TEXT_MAX_SHORT = 128, PATHS_MAX = 64 };
 
 static void check_value(const value *v)
 {
     json_token t;
     json_reader r = json_read(v->text);
-    double number = 0;
     bool is_ok = false;
     switch (v->type) {
     case VAL_NULL:
     case VAL_FALSE:
     case VAL_TRUE:
-        assert(v->text.len == 0);
+        CHECK(v->text.len == 0);
         break;
     case VAL_NUMBER:
     case VAL_ARRAY:
     case VAL_OBJECT:
-        assert(json_value(&r, &t) && json_end(&r));
-        assert(t.type == v->type);
-        assert(!(t.flags & (JSON_SPACED | JSON_DEEP)));
+        CHECK(json_value(&r, &t) && json_end(&r));
+        CHECK(t.type == v->type);
+        CHECK(!(t.flags & (JSON_SPACED | JSON_DEEP)));
         if (v->type == VAL_NUMBER) {
-            (void)rec_number(v->text, &number);
-            assert(rec_number_cmp(v->text, v->text, &is_ok) == 0);
-            assert(is_ok == !(t.flags & JSON_CONSTANT));
+            CHECK(rec_number_cmp(v->text, v->text, &is_ok) == 0);
+            CHECK(is_ok == !(t.flags & JSON_CONSTANT));
         }
         break;
     case VAL_STRING:
@@ -50,16 +44,16 @@ static void check_value(const value *v)
 
 static void check_record(const record *r, size_t text_max)
 {
-    assert(r->time_ns >= 0);
-    assert(r->message.len <= text_max);
-    assert(r->n_fields <= REC_FIELDS_MAX);
+    CHECK(r->time_ns >= 0);
+    CHECK(r->message.len <= text_max);
+    CHECK(r->n_fields <= REC_FIELDS_MAX);
     for (uint32_t i = 0; i < r->n_fields; i++) {
         const field *f = &r->fields[i];
-        assert(f->name.len <= REC_NAME_BYTES_MAX);
-        assert(f->val.text.len <= text_max);
+        CHECK(f->name.len <= REC_NAME_BYTES_MAX);
+        CHECK(f->val.text.len <= text_max);
         check_value(&f->val);
         for (uint32_t k = 0; k < i && i < 100; k++)
-            assert(!al_slice_eq(f->name, r->fields[k].name));
+            CHECK(!al_slice_eq(f->name, r->fields[k].name));
     }
 }
 
@@ -82,8 +76,8 @@ static rec_visit seek(void *ctx, al_slice path, const value *v)
     seeker *s = ctx;
     size_t n = 0;
     check_value(v);
-    assert(rec_values_at(s->r, path, s->scratch, count, &n) == n);
-    assert(n > 0);
+    CHECK(rec_values_at(s->r, path, s->scratch, count, &n) == n);
+    CHECK(n > 0);
     return ++s->n_paths < PATHS_MAX ? REC_VISIT_MORE : REC_VISIT_STOP;
 }
 
@@ -103,8 +97,8 @@ static void write_document(const record *r, al_buf *out)
         out->len = at - 1;
         al_buf_u8(out, '}');
     }
-    assert(al_buf_code(out) == AL_OK);
-    assert(utf8_is_valid(al_buf_slice(out)));
+    CHECK(al_buf_code(out) == AL_OK);
+    CHECK(utf8_is_valid(al_buf_slice(out)));
 }
 
 static bool has_constant(const value *v)
@@ -129,30 +123,28 @@ static bool is_exact(const record *r, unsigned notes)
 
 static void check_equal(const record *a, const record *b)
 {
-    assert(a->seq == b->seq);
-    assert(al_slice_eq(a->message, b->message));
-    assert(a->n_fields == b->n_fields);
+    CHECK(a->seq == b->seq);
+    CHECK(al_slice_eq(a->message, b->message));
+    CHECK(a->n_fields == b->n_fields);
     for (uint32_t i = 0; i < a->n_fields; i++) {
         const value *x = &a->fields[i].val;
         const value *y = &b->fields[i].val;
-        assert(al_slice_eq(a->fields[i].name, b->fields[i].name));
-        assert(x->type == y->type);
-        assert(al_slice_eq(x->text, y->text));
+        CHECK(al_slice_eq(a->fields[i].name, b->fields[i].name));
+        CHECK(x->type == y->type);
+        CHECK(al_slice_eq(x->text, y->text));
     }
 }
 
 static void decode(al_slice body, const rec_options *opt, al_arena *arena, record *ret,
                    unsigned *ret_notes)
 {
-    /* A copy without a byte to spare, for address sanitizer. */
     uint8_t *copy = al_arena_alloc(arena, body.len + 1, 1);
-    uint8_t *tight = malloc(body.len ? body.len : 1);
+    uint8_t *tight = fuzz_copy(body);
     record tight_record;
-    assert(copy && tight);
+    CHECK(copy);
     memcpy(copy, body.ptr, body.len);
-    memcpy(tight, body.ptr, body.len);
-    assert(rec_decode((al_slice){tight, body.len}, opt, arena, &tight_record, ret_notes) == AL_OK);
-    assert(rec_decode((al_slice){copy, body.len}, opt, arena, ret, ret_notes) == AL_OK);
+    CHECK(rec_decode((al_slice){tight, body.len}, opt, arena, &tight_record, ret_notes) == AL_OK);
+    CHECK(rec_decode((al_slice){copy, body.len}, opt, arena, ret, ret_notes) == AL_OK);
     check_equal(ret, &tight_record);
     free(tight);
 }
@@ -172,24 +164,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     record again;
     unsigned notes = 0;
     unsigned notes_again = 0;
-    assert(arena && scratch && other);
+    CHECK(arena && scratch && other);
 
     decode(body, &opt, arena, &first, &notes);
     check_record(&first, text_max);
-    rec_each_path(&first, scratch, seek, &(seeker){&first, other, 0});
+    CHECK(rec_each_path(&first, scratch, seek, &(seeker){&first, other, 0}));
 
     al_buf out;
     al_buf_init(&out, SIZE_MAX);
     if (is_exact(&first, notes)) {
         write_document(&first, &out);
         decode(al_buf_slice(&out), &opt, arena, &again, &notes_again);
-        assert(notes_again == 0);
-        assert(first.time_ns == again.time_ns);
+        CHECK(notes_again == 0);
+        CHECK(first.time_ns == again.time_ns);
         check_equal(&first, &again);
     } else {
         json_put_fields(&out, first.fields, first.n_fields);
         decode(al_buf_slice(&out), &opt, arena, &again, &notes_again);
-        assert(!(notes_again & (REC_NOTE_BAD_UTF8 | REC_NOTE_PARSE_ERROR)));
+        CHECK(!(notes_again & (REC_NOTE_BAD_UTF8 | REC_NOTE_PARSE_ERROR)));
         check_record(&again, text_max);
     }
     al_buf_done(&out);

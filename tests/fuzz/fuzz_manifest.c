@@ -1,29 +1,10 @@
 /* Root and manifest: any bytes are read or refused; what was read is written back the same and read
  * again. Each input is tried raw and with both checksums repaired. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/crc32c.h"
-#include "base/mem.h"
 #include "store/format.h"
 #include "store/manifest.h"
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "not so: %s (line %d)\n", #condition, __LINE__);                 \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void put_u32(uint8_t *to, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(v >> (8 * i));
-}
 
 static void check_root(al_slice bytes)
 {
@@ -68,20 +49,17 @@ static void repair(uint8_t *bytes, size_t n, uint32_t magic)
 {
     if (n < FMT_HEADER_BYTES + 4)
         return;
-    put_u32(bytes, magic);
+    fuzz_put_u32(bytes, magic);
     bytes[4] = FMT_VERSION;
     bytes[5] = 0;
     memset(bytes + 12, 0, 4); /* no flags of later versions */
-    put_u32(bytes + FMT_HEADER_BYTES - 4, al_crc32c(0, bytes, FMT_HEADER_BYTES - 4));
-    put_u32(bytes + n - 4, al_crc32c(0, bytes, n - 4));
+    fuzz_put_u32(bytes + FMT_HEADER_BYTES - 4, al_crc32c(0, bytes, FMT_HEADER_BYTES - 4));
+    fuzz_put_u32(bytes + n - 4, al_crc32c(0, bytes, n - 4));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t *copy = al_alloc(size, 1); /* of exactly its size */
-    CHECK(copy);
-    if (size)
-        memcpy(copy, data, size);
+    uint8_t *copy = fuzz_copy((al_slice){data, size});
     check_root((al_slice){copy, size});
     check_manifest((al_slice){copy, size});
     repair(copy, size, FMT_MAGIC_ROOT);

@@ -1,21 +1,10 @@
 /* Query language: any bytes are parsed or refused with a column; what was read is read the same
  * again from its read_as; it matches a record cut from the same input, or not, without harm;
- * highlights are sorted, apart and inside the message. Up to the first NUL the input is the query,
- * behind it the message; the environment knows every name of one letter. */
-#include <stdio.h>
-#include <stdlib.h>
+ * highlights are sorted, do not overlap and lie inside the message. Up to the first NUL the input
+ * is the query, behind it the message; the environment knows every name of one letter. */
+#include "fuzz.h"
 
 #include "query/query.h"
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "not so: %s (line %d)\n", #condition, __LINE__);                 \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool is_field(void *ctx, al_slice name)
 {
@@ -64,7 +53,7 @@ static void check_matches(query *q, al_slice message)
     size_t end = 0;
     for (size_t i = 0; i < n; i++) {
         CHECK(found[i].length > 0);
-        CHECK(i == 0 || found[i].start > end);
+        CHECK(found[i].start >= end);
         end = (size_t)found[i].start + found[i].length;
         CHECK(end <= message.len);
     }
@@ -84,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(c == err.code);
     if (c) {
         CHECK(!q);
-        CHECK(c == AL_LIMIT || al_slice_starts(al_cstr(err.msg), AL_LIT("column ")));
+        CHECK(al_slice_starts(al_cstr(err.msg), AL_LIT("column ")));
         return 0;
     }
     check_reads_again(q, &env);

@@ -1,32 +1,13 @@
 /* Segment: block, directory, footer and positions take any bytes without harm, and what decodes is
  * in order: ids ascend, times are not above ids, every field's value is one of its column. Each
  * input is tried raw and with checksums repaired. The first byte says what the rest is. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/crc32c.h"
-#include "base/mem.h"
 #include "store/block.h"
 #include "store/format.h"
 #include "store/positions.h"
 #include "store/seg_env.h"
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "not so: %s (line %d)\n", #condition, __LINE__);                 \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void put_u32(uint8_t *to, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(v >> (8 * i));
-}
 
 /* ---- Blocks */
 
@@ -71,13 +52,13 @@ static void repair_block(uint8_t *bytes, size_t n)
 {
     if (n < FMT_BLOCK_FIXED_BYTES + 5)
         return;
-    put_u32(bytes, FMT_MAGIC_BLOCK);
+    fuzz_put_u32(bytes, FMT_MAGIC_BLOCK);
     al_rd r = al_rd_of((al_slice){bytes + 4, 4});
     uint32_t header = al_rd_u32(&r);
     if (header < FMT_BLOCK_FIXED_BYTES + 5 || header > n)
         header = FMT_BLOCK_FIXED_BYTES + 5;
-    put_u32(bytes + 4, header);
-    put_u32(bytes + 8, (uint32_t)n);
+    fuzz_put_u32(bytes + 4, header);
+    fuzz_put_u32(bytes + 8, (uint32_t)n);
     r = al_rd_of((al_slice){bytes + FMT_BLOCK_FIXED_BYTES, header - FMT_BLOCK_FIXED_BYTES - 4});
     al_rd data = al_rd_of((al_slice){bytes + header, n - header});
     uint64_t n_columns = al_rd_varint(&r);
@@ -89,9 +70,9 @@ static void repair_block(uint8_t *bytes, size_t n)
         al_slice crc = al_rd_bytes(&r, 4);
         if (r.bad || data.bad)
             break;
-        put_u32(bytes + (crc.ptr - bytes), al_crc32c(0, stored.ptr, stored.len));
+        fuzz_put_u32(bytes + (crc.ptr - bytes), al_crc32c(0, stored.ptr, stored.len));
     }
-    put_u32(bytes + header - 4, al_crc32c(0, bytes, header - 4));
+    fuzz_put_u32(bytes + header - 4, al_crc32c(0, bytes, header - 4));
 }
 
 /* ---- Directory and footer: the last bytes of the input are the footer */
@@ -165,10 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
-    uint8_t *copy = al_alloc(size - 1, 1); /* of exactly its size */
-    CHECK(copy);
-    if (size > 1)
-        memcpy(copy, data + 1, size - 1);
+    uint8_t *copy = fuzz_copy((al_slice){data + 1, size - 1});
     al_slice bytes = {copy, size - 1};
     switch (data[0] % 3) {
     case 0:

@@ -2,15 +2,11 @@
  * Properties: a time that was read is in range and comes back from rec_time_format; the changes of
  * a zone that was accepted rise and its offsets are bounded; a local time moves by no more than
  * those. The first byte is the length of the text. */
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/clock.h"
 #include "record/timestamp.h"
 #include "record/timezone_priv.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { OFFSET_S_MAX = 26 * 3600 };
 
@@ -19,33 +15,33 @@ static void check_time(al_slice text, const rec_zone *zone)
     int64_t ns = -1;
     int64_t again = -1;
     if (!rec_time_parse(text, zone, &ns)) {
-        assert(ns == -1);
+        CHECK(ns == -1);
         return;
     }
-    assert(ns >= 0);
+    CHECK(ns >= 0);
     al_buf b;
     al_buf_init(&b, 64);
     rec_time_format(&b, ns);
-    assert(rec_time_parse(al_buf_slice(&b), NULL, &again));
-    assert(again == ns);
-    assert(rec_day_of(ns) == ns / AL_NS_PER_DAY);
+    CHECK(rec_time_parse(al_buf_slice(&b), NULL, &again));
+    CHECK(again == ns);
+    CHECK(rec_day_of(ns) == ns / AL_NS_PER_DAY);
     al_buf_done(&b);
     al_err err;
     if (!zone)
-        assert(rec_time_parse_range(text, 0, &again, &err) == AL_OK && again == ns);
+        CHECK(rec_time_parse_range(text, 0, &again, &err) == AL_OK && again == ns);
 }
 
 static void check_zone(const rec_zone *z, al_slice text)
 {
     for (size_t i = 0; i < z->n_changes; i++) {
-        assert(i == 0 || z->changes[i].at_s > z->changes[i - 1].at_s);
-        assert(z->changes[i].offset_s <= z->offset_max_s);
-        assert(z->changes[i].offset_s >= -OFFSET_S_MAX);
+        CHECK(i == 0 || z->changes[i].at_s > z->changes[i - 1].at_s);
+        CHECK(z->changes[i].offset_s <= z->offset_max_s);
+        CHECK(z->changes[i].offset_s >= -OFFSET_S_MAX);
     }
     for (int64_t local = -5000000000; local < 9300000000; local += 123456789) {
         int64_t utc = rec_zone_to_utc(z, local);
-        assert(local - utc <= z->offset_max_s);
-        assert(local - utc >= -OFFSET_S_MAX);
+        CHECK(local - utc <= z->offset_max_s);
+        CHECK(local - utc >= -OFFSET_S_MAX);
     }
     check_time(text, z);
 }
@@ -55,11 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (n == 0)
         return 0;
     size_t n_text = data[0] < n - 1 ? data[0] : n - 1;
-    uint8_t *text = malloc(n_text + 1);
-    uint8_t *file = malloc(n);
-    assert(text && file);
-    memcpy(text, data + 1, n_text);
-    memcpy(file, data + 1 + n_text, n - 1 - n_text);
+    uint8_t *text = fuzz_copy((al_slice){data + 1, n_text});
+    uint8_t *file = fuzz_copy((al_slice){data + 1 + n_text, n - 1 - n_text});
     al_slice t = {text, n_text};
     al_slice f = {file, n - 1 - n_text};
     al_err err;
@@ -68,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     (void)rec_time_parse_range(t, INT64_MAX, &ns, &err); /* any answer */
     for (int is_rule = 0; is_rule < 2; is_rule++) {
         rec_zone *z = calloc(1, sizeof *z);
-        assert(z);
+        CHECK(z);
         al_code c = is_rule ? rec_zone_add_rule(z, f, &err) : rec_zone_decode_tzif(f, z, &err);
         if (c == AL_OK) {
             rec_zone_note_bounds(z);

@@ -2,10 +2,9 @@
  * sequence; what was replayed once is replayed the same again, and a store can go on behind it.
  * Each input is tried raw and with the checksums of its frames repaired (else almost every change
  * would end at a checksum). The block decoder takes what frames hold. */
+#include "fuzz.h"
+
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
@@ -15,16 +14,6 @@
 #include "store/file_header.h"
 #include "store/format.h"
 #include "store/wal.h"
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "not so: %s (line %d)\n", #condition, __LINE__);                 \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t store_id[STORE_ID_BYTES];
 
@@ -212,9 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     file_header_encode(&h, &b);
     al_buf_put(&b, data, size);
     CHECK(al_buf_code(&b) == AL_OK);
-    uint8_t *file = al_alloc(b.len, 1); /* of exactly its size: asan sees one byte too many */
-    CHECK(file);
-    memcpy(file, b.ptr, b.len);
+    uint8_t *file = fuzz_copy(al_buf_slice(&b));
     check_log((al_slice){file, b.len});
     repair(file, b.len);
     check_log((al_slice){file, b.len});

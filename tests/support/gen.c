@@ -48,6 +48,8 @@ static const char *const words[] = {
     "a.b",
     "x=1",
     "(none)",
+    "\xc5\xbfon",     /* long s, which folds to s */
+    "5 \xe2\x84\xaa", /* the Kelvin sign, which folds to k */
 };
 static const char *const hosts[] = {"web-1", "web-2", "db-1", "Cache-7"};
 static const char *const loggers[] = {"app.auth", "app.pay", "django.request", "celery"};
@@ -76,13 +78,17 @@ static const char *const numbers[] = {
     "-Infinity",
     "9007199254740993",
     "12345678901234567890",
+    "1180591620717411303424", /* 2^70, and one more */
+    "1180591620717411303425",
+    "-1e-400",
 };
 
 #define PICK(r, list) ((list)[rng_below((r), AL_COUNT(list))])
 
 const char *const gen_paths[] = {
-    "host",       "logger",   "levelname", "status", "duration", "user", "tags",  "ctx.id",
-    "ctx.deep.k", "ctx.list", "ctx",       "a.b",    "exc_info", "odd",  "mixed", "never",
+    "host",       "logger",   "levelname", "status", "duration", "user", "tags",    "ctx.id",
+    "ctx.deep.k", "ctx.list", "ctx",       "a.b",    "exc_info", "odd",  "mixed",   "never",
+    "ctx.a b",    "ctx.",     "ctx.\n",    "a.b.id", "na me\"",  "",     "message", "stack_info",
 };
 
 size_t gen_paths_count(void)
@@ -196,13 +202,13 @@ static void put_message(gen_stream *g, al_buf *out)
 
 /* ---- Values */
 
-/* A JSON string of plain text, and sometimes with what must be escaped. */
+/* A JSON string of plain text, a number in quotes, and sometimes what must be escaped. */
 static void put_json_string(rng *r, al_buf *out)
 {
     al_buf_u8(out, '"');
-    al_buf_str(out, PICK(r, words));
+    al_buf_str(out, rng_chance(r, 20) ? PICK(r, numbers) : PICK(r, words));
     if (rng_chance(r, 10))
-        al_buf_str(out, " \\\"q\\\" \\\\ \\n");
+        al_buf_str(out, " \\\"q\\\" \\\\ \\n\\u0001");
     al_buf_u8(out, '"');
 }
 
@@ -221,13 +227,14 @@ static void put_json_array(rng *r, al_buf *out, unsigned depth)
 
 static void put_json_object(rng *r, al_buf *out, unsigned depth)
 {
-    static const char *const keys[] = {"id", "deep", "k", "list", "a b", "b"};
+    static const char *const keys[] = {"id", "deep", "k", "list", "a b", "b", "deep.k", "\\n", ""};
     bool used[AL_COUNT(keys)] = {false};
     bool is_first = true;
+    bool may_double = rng_chance(r, 10);
     al_buf_u8(out, '{');
     for (size_t n = (size_t)rng_below(r, 4); n; n--) {
         size_t k = (size_t)rng_below(r, AL_COUNT(keys));
-        if (used[k])
+        if (used[k] && !may_double)
             continue;
         used[k] = true;
         al_buf_printf(out, "%s\"%s\":", is_first ? "" : ",", keys[k]);

@@ -211,8 +211,8 @@ static void each_value(const record *r, al_slice path, rec_value_fn *fn, void *c
     const value message = {.type = VAL_STRING, .text = r->message};
     if (al_slice_eq(path, AL_LIT("message")))
         (void)fn(ctx, &message, false);
-    else
-        (void)rec_values_at(r, path, scratch, fn, ctx);
+    else if (rec_values_at(r, path, scratch, fn, ctx) == REC_NOMEM)
+        abort();
     (void)al_arena_free(scratch);
 }
 

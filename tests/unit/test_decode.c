@@ -59,8 +59,10 @@ static const value *at(const decoded *d, const char *name)
 static void assert_field(const decoded *d, const char *name, val_type type, const char *text)
 {
     const value *v = at(d, name);
-    if (!v)
+    if (!v) {
         fail_msg("no field '%s'", name);
+        return; /* the analyser does not know that fail_msg has left */
+    }
     assert_int_equal(v->type, type);
     assert_text(v->text, text);
 }
@@ -190,6 +192,15 @@ static void of_doubled_keys_the_last_counts(void **state)
     done(&d);
 }
 
+static void a_byte_order_mark_is_passed_over(void **state)
+{
+    (void)state;
+    decoded d = decode("\xef\xbb\xbf{\"message\":\"x\"}");
+    assert_text(d.r.message, "x");
+    assert_int_equal(d.r.n_fields, 0);
+    done(&d);
+}
+
 static void what_is_no_object_is_kept_raw(void **state)
 {
     (void)state;
@@ -290,6 +301,61 @@ static void long_text_is_cut_at_a_character_with_a_marker(void **state)
     al_buf_done(&b);
 }
 
+/* Without a ceiling of the index's own: 1 MiB, of the message and of each value. */
+static void the_ceiling_is_a_mebibyte(void **state)
+{
+    (void)state;
+    al_buf b;
+    al_buf_init(&b, SIZE_MAX);
+    for (size_t over = 0; over < 2; over++) {
+        al_buf_clear(&b);
+        for (const char *const *head =
+                 (const char *const[]){"{\"message\":\"", "\",\"s\":\"", NULL};
+             *head; head++) {
+            al_buf_str(&b, *head);
+            uint8_t *text = al_buf_extend(&b, REC_MESSAGE_BYTES_MAX + over);
+            assert_non_null(text);
+            memset(text, 'a', REC_MESSAGE_BYTES_MAX + over);
+        }
+        al_buf_str(&b, "\"}");
+        decoded d = decode_with(al_buf_slice(&b), (rec_options){0});
+        assert_int_equal(!!(d.notes & REC_NOTE_TRUNCATED), over);
+        assert_int_equal(d.r.message.len, REC_MESSAGE_BYTES_MAX);
+        assert_true(al_slice_eq(d.r.message, at(&d, "s")->text));
+        assert_int_equal(al_slice_ends(d.r.message, AL_LIT(" ...[cut, 1048577 bytes in all]")),
+                         over);
+        done(&d);
+    }
+    al_buf_done(&b);
+}
+
+/* The array on level 65 becomes a string, and is counted. */
+static void deep_nesting_becomes_text(void **state)
+{
+    (void)state;
+    al_buf b;
+    al_buf_init(&b, SIZE_MAX);
+    for (int depth = REC_DEPTH_MAX; depth <= REC_DEPTH_MAX + 1; depth++) {
+        al_buf_clear(&b);
+        al_buf_str(&b, "{\"d\":");
+        for (int i = 0; i < depth; i++)
+            al_buf_u8(&b, '[');
+        for (int i = 0; i < depth; i++)
+            al_buf_u8(&b, ']');
+        al_buf_str(&b, "}");
+        decoded d = decode_with(al_buf_slice(&b), (rec_options){0});
+        bool is_deep = depth > REC_DEPTH_MAX;
+        assert_int_equal(!!(d.notes & REC_NOTE_DEPTH), is_deep);
+        assert_int_equal(at(&d, "d")->type, VAL_ARRAY);
+        al_slice innermost = is_deep ? AL_LIT("[\"[]\"]]") : AL_LIT("[[]]]");
+        assert_true(al_slice_starts(
+            al_slice_sub(at(&d, "d")->text, REC_DEPTH_MAX - (is_deep ? 1 : 2), SIZE_MAX),
+            innermost));
+        done(&d);
+    }
+    al_buf_done(&b);
+}
+
 static void put_names(al_buf *b, unsigned n)
 {
     al_buf_clear(b);
@@ -316,6 +382,22 @@ static void too_many_fields_become_text(void **state)
     assert_field(&d, "f998", VAL_NUMBER, "998");
     assert_field(&d, "more_fields", VAL_STRING, "{\"f999\":999,\"f1000\":1000,\"ts\":\"\\n\"}");
     assert_true(d.notes & REC_NOTE_FIELDS);
+    done(&d);
+    put_names(&b, REC_FIELDS_MAX - 1);
+    al_buf_str(&b, ",\"x\":1,\"more_fields\":2}"); /* one too many, and it takes our name */
+    d = decode_with(al_buf_slice(&b), (rec_options){0});
+    assert_int_equal(d.r.n_fields, REC_FIELDS_MAX);
+    assert_field(&d, "more_fields", VAL_STRING, "{\"x\":1,\"more_fields\":2}");
+    done(&d);
+    al_buf_clear(&b);
+    al_buf_str(&b, "{\"more_fields\":2");
+    for (unsigned i = 0; i < REC_FIELDS_MAX; i++)
+        al_buf_printf(&b, ",\"f%u\":%u", i, i);
+    al_buf_str(&b, "}");
+    d = decode_with(al_buf_slice(&b), (rec_options){0});
+    assert_int_equal(d.r.n_fields, REC_FIELDS_MAX);
+    assert_field(&d, "more_fields", VAL_NUMBER, "2");
+    assert_field(&d, "more_fields_x", VAL_STRING, "{\"f998\":998,\"f999\":999}");
     done(&d);
     put_names(&b, REC_FIELDS_MAX); /* the field `doubled` is one too many */
     al_buf_str(&b, ",\"f0\":true}");
@@ -347,6 +429,15 @@ static void long_names_become_text(void **state)
     assert_true(al_slice_ends(at(&d, "more_fields")->text, AL_LIT("nnn\":1}")));
     assert_true(d.notes & REC_NOTE_FIELDS);
     done(&d);
+    for (int over = 0; over < 2; over++) { /* beside a name that must be changed */
+        al_buf_clear(&b);
+        al_buf_printf(&b, "{\"%.*s\":1,\"ts\":2}", REC_NAME_BYTES_MAX - 2 + over, name);
+        d = decode_with(al_buf_slice(&b), (rec_options){0});
+        assert_field(&d, "ts_x", VAL_NUMBER, "2");
+        assert_int_equal(d.r.n_fields, 2);
+        assert_int_equal(at(&d, "more_fields") != NULL, over);
+        done(&d);
+    }
     al_buf_done(&b);
 }
 
@@ -453,7 +544,7 @@ static void batches_grow(void **state)
         assert_text(b->recs[i].message, want);
     }
     while (b->n < b->cap)
-        (void)rec_batch_add(b);
+        assert_non_null(rec_batch_add(b));
     size_t full = b->n;
     al_mem_fail_at(1);
     assert_null(rec_batch_add(b));
@@ -472,10 +563,13 @@ int main(void)
         cmocka_unit_test(reserved_names_step_aside),
         cmocka_unit_test(a_message_may_be_anything),
         cmocka_unit_test(of_doubled_keys_the_last_counts),
+        cmocka_unit_test(a_byte_order_mark_is_passed_over),
         cmocka_unit_test(what_is_no_object_is_kept_raw),
         cmocka_unit_test(every_truncation_is_kept_raw),
         cmocka_unit_test(bad_utf8_is_stored_as_it_came),
         cmocka_unit_test(long_text_is_cut_at_a_character_with_a_marker),
+        cmocka_unit_test(the_ceiling_is_a_mebibyte),
+        cmocka_unit_test(deep_nesting_becomes_text),
         cmocka_unit_test(too_many_fields_become_text),
         cmocka_unit_test(long_names_become_text),
         cmocka_unit_test(renamed_names_stay_within_the_maximum),

@@ -228,7 +228,7 @@ static void places_come_back(void **state)
                     .print = UINT64_MAX,
                     .print_bytes = 256,
                     .is_in_long_line = true,
-                    .time_ns = INT64_MAX - 1};
+                    .time_ns = INT64_MAX};
     file_place_put(&bytes, AL_LIT("logs"), AL_LIT("/a"), &a);
     file_place_put(&bytes, AL_LIT("logs"), AL_LIT("/b"), &b);
     a.off = 200;

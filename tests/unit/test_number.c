@@ -2,10 +2,6 @@
  * which every pair is compared both ways; spellings of the same value; what is no number. */
 #include "test.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "record/record.h"
 
 static const char *const rising[] = {
@@ -87,63 +83,11 @@ static void what_is_no_finite_number_is_told(void **state)
                                         "1 ", " 1",  "one",      "1_0",       "--1", "1,5"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         bool is_ok = true;
-        double v = 7;
         assert_int_equal(rec_number_cmp(al_cstr(texts[i]), AL_LIT("1"), &is_ok), 0);
         assert_false(is_ok);
         (void)rec_number_cmp(AL_LIT("1"), al_cstr(texts[i]), &is_ok);
         assert_false(is_ok);
-        if (rec_number(al_cstr(texts[i]), &v))
-            fail_msg("'%s' was read", texts[i]);
-        assert_true(v == 7);
     }
-}
-
-static void doubles_are_the_nearest(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {
-        "0",
-        "-0",
-        "1",
-        "-17",
-        "123456789012345",
-        "1234567890123456",
-        "9007199254740993",
-        "0.1",
-        "1e-9",
-        "1.50e+300",
-        "4.9e-324",
-        "2.4703282292062327e-324",
-        "1.7976931348623157e308",
-        "2.2250738585072011e-308",
-        "179769313486231570000e288",
-        "0.00000000000000000000000000001e40",
-        "1180591620717411303424",
-        "1e-99999999999999999999",
-        "0e99999999999999999999",
-        "123e-2",
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        double v = 7;
-        double want = strtod(texts[i], NULL);
-        if (!rec_number(al_cstr(texts[i]), &v))
-            fail_msg("'%s' was not read", texts[i]);
-        assert_true(v == want);
-        assert_int_equal(!!signbit(v), !!signbit(want));
-    }
-    double v = 7;
-    assert_false(rec_number(AL_LIT("1e309"), &v));
-    assert_false(rec_number(AL_LIT("-1e99999999999999999999999"), &v));
-    assert_true(v == 7);
-    /* Half way between two doubles, decided by the 1,000th digit. */
-    char half[1100] = "9007199254740993.";
-    size_t n = strlen(half);
-    memset(half + n, '0', 1000);
-    assert_true(rec_number((al_slice){(const uint8_t *)half, n + 1000}, &v));
-    assert_true(v == 9007199254740992.0);
-    half[n + 999] = '1';
-    assert_true(rec_number((al_slice){(const uint8_t *)half, n + 1000}, &v));
-    assert_true(v == 9007199254740994.0);
 }
 
 int main(void)
@@ -152,7 +96,6 @@ int main(void)
         cmocka_unit_test(numbers_are_ordered_by_value),
         cmocka_unit_test(spellings_of_one_value_are_equal),
         cmocka_unit_test(what_is_no_finite_number_is_told),
-        cmocka_unit_test(doubles_are_the_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,7 +108,7 @@ static void a_visitor_may_stop(void **state)
         al_buf_clear(&f.seen);
     }
     f.n_left = 2;
-    rec_each_path(&f.r, f.scratch, note_path, &f);
+    assert_true(rec_each_path(&f.r, f.scratch, note_path, &f));
     assert_seen(&f, "l=[1,2,{\"k\":3}] l.k=3");
     done(&f);
 }
@@ -119,7 +119,7 @@ static void paths_lead_to_leaves(void **state)
     fixture f;
     start(&f, "{\"s\":\"x\",\"a\":{\"b\":{\"c\":null,\"d\":[]},\"e\":{},\"\":1},\"o\":{},"
               "\"l\":[1,{\"k\":2,\"m\":{\"n\":[{\"p\":3}]}},[{\"k\":4}],{}],\"q\":[\"{\"]}");
-    rec_each_path(&f.r, f.scratch, note_path, &f);
+    assert_true(rec_each_path(&f.r, f.scratch, note_path, &f));
     assert_seen(&f, "s=\"x\" a.b.c=null a.b.d=[] a.e={} a.=1 o={} "
                     "l=[1,{\"k\":2,\"m\":{\"n\":[{\"p\":3}]}},[{\"k\":4}],{}] l.k=2 "
                     "l.m.n=[{\"p\":3}] l.m.n.p=3 l.k=4 q=[\"{\"]");
@@ -143,7 +143,7 @@ static void every_path_finds_its_value(void **state)
     fixture f;
     start(&f, "{\"a\":{\"b.c\":[{\"\":{\"..\":1}}],\"\\u0001\":{\"\\\"\":2}},\".\":{\".\":[[{\"x\":"
               "3}]]}}");
-    rec_each_path(&f.r, f.scratch, find_again, &f);
+    assert_true(rec_each_path(&f.r, f.scratch, find_again, &f));
     done(&f);
 }
 
@@ -168,7 +168,7 @@ static void the_deepest_values_are_reached(void **state)
     fixture f;
     start(&f, (const char *)body.ptr);
     check(&f, (const char *)path.ptr, 1, "7");
-    rec_each_path(&f.r, f.scratch, note_path, &f);
+    assert_true(rec_each_path(&f.r, f.scratch, note_path, &f));
     assert_true(al_slice_ends(al_buf_slice(&f.seen), AL_LIT(".a=7")));
     done(&f);
     al_buf_done(&body);
@@ -188,7 +188,7 @@ static void damaged_text_ends_the_walk(void **state)
             start(&f, "{}");
             f.r.fields = &one;
             f.r.n_fields = 1;
-            rec_each_path(&f.r, f.scratch, note_path, &f);
+            assert_true(rec_each_path(&f.r, f.scratch, note_path, &f));
             assert_true(rec_values_at(&f.r, AL_LIT("f"), f.scratch, note_value, &f) >= 1);
             assert_true(rec_values_at(&f.r, AL_LIT("f.a"), f.scratch, note_value, &f) <= 2);
             done(&f);

@@ -102,6 +102,30 @@ static void text_ignores_case_in_any_length(void **state)
     assert_false(message_matches("case:yes kelvin", AL_LIT("\u212aelvin")));
 }
 
+/* PCRE2 has tables of its own: /i must know the same pairs as bare text. */
+static void expressions_fold_as_texts_do(void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c < AL_CHAR_BAD; c++) {
+        uint32_t folded = al_fold(c);
+        if (folded == c)
+            continue;
+        uint8_t upper[AL_CHAR_BYTES_MAX];
+        uint8_t lower[AL_CHAR_BYTES_MAX];
+        al_slice u = {upper, al_char_put(c, upper)};
+        al_slice l = {lower, al_char_put(folded, lower)};
+        char text[16];
+        (void)snprintf(text, sizeof text, "/%.*s/i", AL_ARG(u));
+        assert_true(message_matches(text, l));
+        (void)snprintf(text, sizeof text, "/%.*s/i", AL_ARG(l));
+        assert_true(message_matches(text, u));
+    }
+    static const char *const apart[][2] = {
+        {"/i/i", "\u0130"}, {"/\u0130/i", "i"}, {"/\u0131/i", "I"}, {"/ss/i", "\u00df"}};
+    for (size_t i = 0; i < sizeof apart / sizeof apart[0]; i++)
+        assert_false(message_matches(apart[i][0], al_cstr(apart[i][1])));
+}
+
 static void bad_bytes_match_only_themselves(void **state)
 {
     (void)state;
@@ -184,6 +208,8 @@ static al_code parse_repeated(const char *head, const char *part, size_t n, cons
     al_err err = {0};
     al_code c = help_parse(al_buf_slice(&text), "", &q, &err);
     assert_true(c == err.code);
+    if (c)
+        assert_true(al_slice_starts(al_cstr(err.msg), AL_LIT("column ")));
     al_buf_done(&text);
     return c;
 }
@@ -724,6 +750,7 @@ int main(void)
         cmocka_unit_test(folding_follows_unicode),
         cmocka_unit_test(characters_come_back),
         cmocka_unit_test(text_ignores_case_in_any_length),
+        cmocka_unit_test(expressions_fold_as_texts_do),
         cmocka_unit_test(bad_bytes_match_only_themselves),
         cmocka_unit_test(errors_name_the_column_in_characters),
         cmocka_unit_test(limits_are_kept),

@@ -1,34 +1,8 @@
 /* Goal: what doc/query.md tells people is true.
  * Method: every line of its ```query blocks is run; see the top of that page for their form. Each
  * query must also read the same when its read_as is parsed again. */
+#include "doc_page.h"
 #include "query_help.h"
-
-typedef struct page {
-    al_slice text;
-    size_t at;
-    unsigned line_no;
-} page;
-
-static bool next_line(page *p, al_slice *ret)
-{
-    if (p->at >= p->text.len)
-        return false;
-    size_t end = al_slice_find(p->text, '\n', p->at);
-    *ret = al_slice_sub(p->text, p->at, end);
-    p->at = end + 1;
-    p->line_no++;
-    return true;
-}
-
-/* Takes `word` and a space off the front of s. */
-static bool takes(al_slice *s, const char *word)
-{
-    al_slice w = al_cstr(word);
-    if (!al_slice_starts(*s, w))
-        return false;
-    *s = al_slice_trim(al_slice_sub(*s, w.len, s->len));
-    return true;
-}
 
 static void assert_reads_the_same_again(const query *q, const char *fields)
 {
@@ -49,7 +23,7 @@ static void run_example(al_slice text, al_slice wanted, const char *fields, unsi
     AL_CLEANUP(query_unrefp) query *q = NULL;
     al_err err = {0};
     al_code c = help_parse(text, fields, &q, &err);
-    if (takes(&wanted, "fails ")) {
+    if (doc_takes(&wanted, "fails ")) {
         if (c != AL_INVALID || !al_slice_starts(al_cstr(err.msg), wanted))
             fail_msg("line %u: failed with: %s", line_no, c ? err.msg : "nothing");
         return;
@@ -57,15 +31,15 @@ static void run_example(al_slice text, al_slice wanted, const char *fields, unsi
     if (c)
         fail_msg("line %u: %s", line_no, err.msg);
     assert_reads_the_same_again(q, fields);
-    if (takes(&wanted, "reads ")) {
+    if (doc_takes(&wanted, "reads ")) {
         al_buf out = help_read_as(q);
         if (!al_slice_eq(al_buf_slice(&out), wanted))
             fail_msg("line %u: read as %.*s", line_no, AL_ARG(al_buf_slice(&out)));
         al_buf_done(&out);
         return;
     }
-    bool is_match = takes(&wanted, "matches ");
-    if (!is_match && !takes(&wanted, "misses "))
+    bool is_match = doc_takes(&wanted, "matches ");
+    if (!is_match && !doc_takes(&wanted, "misses "))
         fail_msg("line %u: what is wanted?", line_no);
     record r = help_record(arena, wanted);
     al_code code = AL_OK;
@@ -73,13 +47,13 @@ static void run_example(al_slice text, al_slice wanted, const char *fields, unsi
         fail_msg("line %u: wrong for %.*s", line_no, AL_ARG(wanted));
 }
 
-static size_t run_block(page *p)
+static size_t run_block(doc_page *p)
 {
     char fields[256] = "";
     size_t n = 0;
     al_slice line;
-    while (next_line(p, &line) && !al_slice_eq(line, AL_LIT("```"))) {
-        if (takes(&line, "fields: ")) {
+    while (doc_block_line(p, &line)) {
+        if (doc_takes(&line, "fields: ")) {
             assert_true(line.len < sizeof fields);
             memcpy(fields, line.ptr, line.len);
             fields[line.len] = '\0';
@@ -99,22 +73,7 @@ static size_t run_block(page *p)
 static void every_example_of_the_page_is_true(void **state)
 {
     (void)state;
-    const char *root = getenv("ALCO_SOURCE");
-    assert_non_null(root);
-    char path[4096];
-    assert_true(snprintf(path, sizeof path, "%s/doc/query.md", root) < (int)sizeof path);
-    FILE *f = fopen(path, "re");
-    assert_non_null(f);
-    static char text[1 << 20];
-    page p = {.text = {(const uint8_t *)text, fread(text, 1, sizeof text, f)}};
-    (void)fclose(f);
-    size_t n = 0;
-    al_slice line;
-    while (next_line(&p, &line))
-        if (al_slice_eq(line, AL_LIT("```query")))
-            n += run_block(&p);
-    print_message("# %zu examples\n", n);
-    assert_true(n > 150);
+    assert_true(doc_run("query.md", "```query", run_block) > 150);
 }
 
 int main(void)

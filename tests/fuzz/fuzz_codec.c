@@ -1,0 +1,136 @@
+/* Parts of the store's files that fuzz_segment and fuzz_wal reach only behind a checksum or inside
+ * zstd: reference lists, packed parts, file headers, the names of files. Properties: what decodes
+ * is in range; what was decoded is encoded and decoded the same; a name that is one of ours is what
+ * names_format writes. The first byte says what the rest is, the second one how much of it. */
+#include "fuzz.h"
+
+#include "base/crc32c.h"
+#include "store/codec/packed.h"
+#include "store/codec/refs.h"
+#include "store/file_header.h"
+#include "store/format.h"
+#include "store/names.h"
+
+enum { ROWS_MAX = 256, RAW_BYTES_MAX = 1 << 20 };
+
+static void check_refs(al_slice bytes, uint32_t n)
+{
+    uint32_t values[ROWS_MAX];
+    uint32_t again[ROWS_MAX];
+    al_rd r = al_rd_of(bytes);
+    uint32_t n_values = al_rd_u8(&r);
+    refs_decode(&r, n, n_values, values);
+    if (r.bad)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        CHECK(values[i] < n_values);
+    al_buf b;
+    al_buf_init(&b, SIZE_MAX);
+    refs_encode(values, n, &b);
+    al_rd back = al_rd_of(al_buf_slice(&b));
+    refs_decode(&back, n, n_values, again);
+    CHECK(!back.bad && back.left == 0);
+    CHECK(memcmp(values, again, n * sizeof *values) == 0);
+    al_buf_done(&b);
+}
+
+/* Numbers from the input, with the checksum that fits: zstd sees any bytes. */
+static void check_load(packer *p, al_slice bytes)
+{
+    al_err err;
+    al_rd r = al_rd_of(bytes);
+    packed d = packed_get(&r, RAW_BYTES_MAX);
+    if (r.bad)
+        return;
+    CHECK(d.stored_bytes <= d.raw_bytes && d.raw_bytes <= RAW_BYTES_MAX);
+    al_slice stored = al_rd_bytes(&r, d.stored_bytes);
+    if (r.bad)
+        return;
+    uint8_t *raw = malloc(d.raw_bytes ? d.raw_bytes : 1);
+    CHECK(raw);
+    d.crc = al_crc32c(0, stored.ptr, stored.len);
+    CHECK(packed_check(&d, stored, &err) == AL_OK);
+    al_code c = packed_load(p, &d, stored, raw, &err);
+    CHECK(c == AL_OK || c == AL_CORRUPT);
+    free(raw);
+}
+
+static void check_store(packer *p, al_slice raw)
+{
+    al_buf b;
+    al_err err;
+    packed d;
+    al_buf_init(&b, SIZE_MAX);
+    CHECK(packed_store(p, raw, &b, &d) == AL_OK);
+    CHECK(d.raw_bytes == raw.len && d.stored_bytes == b.len && b.len <= raw.len);
+    uint8_t *back = malloc(raw.len ? raw.len : 1);
+    CHECK(back);
+    CHECK(packed_load(p, &d, al_buf_slice(&b), back, &err) == AL_OK);
+    CHECK(raw.len == 0 || memcmp(back, raw.ptr, raw.len) == 0);
+    free(back);
+    al_buf_done(&b);
+}
+
+static void check_header(uint8_t *bytes, size_t n)
+{
+    file_header h;
+    al_err err;
+    al_buf b;
+    if (n < FMT_HEADER_BYTES)
+        return;
+    fuzz_put_u32(bytes, FMT_MAGIC_LOG);
+    fuzz_put_u32(bytes + FMT_HEADER_BYTES - 4, al_crc32c(0, bytes, FMT_HEADER_BYTES - 4));
+    if (file_header_decode((al_slice){bytes, n}, FMT_MAGIC_LOG, &h, &err))
+        return;
+    al_buf_init(&b, SIZE_MAX);
+    file_header_encode(&h, &b);
+    file_header again;
+    CHECK(file_header_decode(al_buf_slice(&b), FMT_MAGIC_LOG, &again, &err) == AL_OK);
+    CHECK(again.file_id == h.file_id && again.index_id == h.index_id);
+    CHECK(again.first_frame == h.first_frame && again.prev_end == h.prev_end);
+    al_buf_done(&b);
+}
+
+static void check_name(al_slice bytes)
+{
+    char name[256];
+    char again[NAME_BYTES];
+    uint64_t number = 0;
+    size_t n = bytes.len < sizeof name ? bytes.len : sizeof name - 1;
+    memcpy(name, bytes.ptr, n);
+    name[n] = 0;
+    name_kind kind = names_parse(name, &number);
+    if (kind != NAME_LOG && kind != NAME_SEG && kind != NAME_POS && kind != NAME_INDEX)
+        return;
+    names_format(again, kind, number);
+    CHECK(strcmp(name, again) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2)
+        return 0;
+    packer *p = packer_new();
+    uint8_t *copy = fuzz_copy((al_slice){data + 2, size - 2});
+    al_slice bytes = {copy, size - 2};
+    CHECK(p);
+    switch (data[0] % 5) {
+    case 0:
+        check_refs(bytes, data[1]);
+        break;
+    case 1:
+        check_load(p, bytes);
+        break;
+    case 2:
+        check_store(p, bytes);
+        break;
+    case 3:
+        check_header(copy, bytes.len);
+        break;
+    default:
+        check_name(bytes);
+    }
+    (void)packer_free(p);
+    free(copy);
+    return 0;
+}

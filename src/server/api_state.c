@@ -33,6 +33,8 @@ void api_openapi(req *r)
 
 /* ---- Metrics */
 
+const double server_duration_s[SERVER_DURATIONS] = {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30};
+
 static void head(al_buf *out, const char *name, const char *type, const char *help)
 {
     al_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);

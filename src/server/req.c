@@ -1,4 +1,4 @@
-/* Requests: life, answers, parameters. The flow through the threads is in server.c.
+/* Requests: life, answers, parameters. The flow through the threads is in flow.c.
  * Rule for `out`: before is_answered it is the worker's; afterwards it is the HTTP thread's, except
  * while is_busy, when the worker that runs stream->more has it again. Streams that push (tails)
  * have no `more` and touch it under the lock. */
@@ -97,6 +97,36 @@ req *req_unref(req *r)
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
     return NULL;
+}
+
+/* ---- Waiting */
+
+static int fd_of(req *r)
+{
+    const union MHD_ConnectionInfo *i =
+        MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return i ? i->connect_fd : -1;
+}
+
+/* False: the request is to be given up instead. */
+bool req_suspend_locked(req *r)
+{
+    assert(!r->is_suspended);
+    if (r->is_gone || atomic_load(&r->srv->is_closing))
+        return false;
+    r->is_suspended = true;
+    MHD_suspend_connection(r->conn);
+    (void)watch_add(r->srv->watch, fd_of(r), r); /* else noticed at the next write */
+    return true;
+}
+
+void req_resume_locked(req *r)
+{
+    if (!r->is_suspended)
+        return;
+    r->is_suspended = false;
+    watch_remove(r->srv->watch, fd_of(r));
+    MHD_resume_connection(r->conn);
 }
 
 /* ---- Answers */

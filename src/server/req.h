@@ -116,7 +116,10 @@ void req_stream(req *r, const req_stream_ops *ops, void *ctx);
 /* The answer is complete (or the stream begun): the connection goes on. Last call on r of whoever
  * works on it, but for its unref. */
 void req_done(req *r);
-/* Wakes the connection; r->lock is held. */
+/* Puts the connection to sleep, and watches whether its client stays. HTTP thread, inside a call of
+ * the library, r->lock held. False: the request is to be given up instead. */
+bool req_suspend_locked(req *r);
+/* Wakes the connection; any thread, r->lock held. */
 void req_resume_locked(req *r);
 
 /* Parameters; each answers with a problem and returns false when the value is bad. */

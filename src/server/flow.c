@@ -1,0 +1,213 @@
+/* A request's way through the threads.
+ *
+ * Shape: two HTTP threads (epoll, inside the library) read heads and bodies and write answers; they
+ * never run a query or wait for a disk. When the body is there they suspend the connection and put
+ * the request to the workers; req_done resumes it, and the library calls us again for the answer.
+ * Invariants:
+ * (1) A connection is suspended, and resumed, under its request's lock; is_suspended says which.
+ * (2) Only on_request and read_stream suspend: on the HTTP thread, as the library demands.
+ * (3) An answer is never queued in the first call for a request (the library then closes the
+ *     connection), except to turn away a body that shall not be taken.
+ * (4) A suspended connection is watched; when its client is gone it is resumed, whatever a worker
+ *     does at the moment, and on_request answers MHD_NO.
+ * Locks: a request's lock, then the watch's. srv->lock is never held together with them. */
+#include "server/flow.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "server/answer.h"
+#include "server/api.h"
+#include "server/head.h"
+#include "server/req_json.h"
+
+static void run_route(task *t)
+{
+    req *r = (req *)((char *)t - offsetof(req, work));
+    r->route->run(r);
+    req_done(r);
+    (void)req_unref(r);
+}
+
+/* The whole request is there: on to the workers. What says how the server is must not wait behind
+ * queries: open routes touch no lock and are answered here, quick ones have a thread of their own.
+ */
+static enum MHD_Result dispatch(req *r)
+{
+    if (r->status || r->asset)
+        return answer_queue(r);
+    if (r->route->body == BODY_PARAMS && !req_read_json_params(r))
+        return answer_queue(r);
+    if (r->route->is_open) {
+        r->route->run(r);
+        return answer_queue(r);
+    }
+    workers *w = r->route->is_quick ? r->srv->quick : r->srv->queries;
+    if (workers_waiting(w) >= SERVER_QUERIES_WAITING_MAX) {
+        req_problem(r, 503, "%d requests are waiting already", SERVER_QUERIES_WAITING_MAX);
+        return answer_queue(r);
+    }
+    AL_LOCKED(&r->lock);
+    if (!req_suspend_locked(r))
+        return MHD_NO;
+    r->phase = REQ_WORK;
+    r->work.run = run_route;
+    workers_put(w, &req_ref(r)->work);
+    return MHD_YES;
+}
+
+static enum MHD_Result take_body(req *r, const char *data, size_t *size)
+{
+    r->body_bytes += *size;
+    if (r->status) {
+        *size = 0; /* answered already: read on, so that the client gets to read the answer */
+        return MHD_YES;
+    }
+    if (r->upload) {
+        AL_LOCKED(&r->lock);
+        if (r->is_gone)
+            return MHD_NO;
+        size_t taken = upload_take_locked(r, data, *size);
+        if (taken < *size && !req_suspend_locked(r))
+            return MHD_NO;
+        r->body_bytes -= *size - taken;
+        *size -= taken;
+        return MHD_YES;
+    }
+    al_buf_put(&r->body, data, *size);
+    if (al_buf_code(&r->body))
+        req_problem(r, 413, "body of more than %d bytes", REQ_BODY_BYTES_MAX);
+    *size = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result end_body(req *r)
+{
+    if (!r->upload || r->status)
+        return dispatch(r);
+    AL_LOCKED(&r->lock);
+    if (!req_suspend_locked(r))
+        return MHD_NO;
+    r->phase = REQ_WORK;
+    upload_end_locked(r);
+    return MHD_YES;
+}
+
+static enum MHD_Result go_on(req *r)
+{
+    {
+        AL_LOCKED(&r->lock);
+        if (r->is_gone)
+            return MHD_NO;
+        if (!r->is_answered) /* woken for nothing */
+            return req_suspend_locked(r) ? MHD_YES : MHD_NO;
+    }
+    return answer_queue(r);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the library's parameters */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **con_cls)
+{
+    req *r = *con_cls;
+    (void)cls;
+    (void)url;
+    (void)version;
+    if (!r)
+        return MHD_NO; /* no memory */
+    switch (r->phase) {
+    case REQ_HEAD:
+        r->conn = conn;
+        r->phase = REQ_BODY;
+        atomic_fetch_add(&r->srv->counts.requests, 1);
+        if (!head_read(r, method) && head_has_long_body(r))
+            return answer_queue(r);
+        return MHD_YES;
+    case REQ_BODY:
+        return *size ? take_body(r, data, size) : end_body(r);
+    case REQ_WORK:
+        return go_on(r);
+    case REQ_QUEUED:
+        *size = 0;
+        return MHD_YES;
+    }
+    return MHD_NO;
+}
+
+/* We read the query string ourselves. The library would make a list of it in the connection's
+ * memory; with some thousand `&` that is full, and it then neither answers nor ends the request.
+ * The target stands in its own writable buffer, and it has not yet looked behind the `?`. */
+static void hide_query(const char *target)
+{
+    char *query = (char *)(uintptr_t)strchr(target, '?');
+    if (query && query[1])
+        query[1] = '\0';
+}
+
+static void *on_target(void *cls, const char *target, struct MHD_Connection *conn)
+{
+    req *r = req_new(cls, target ? target : "");
+    (void)conn;
+    if (target)
+        hide_query(target);
+    return r;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
+                         enum MHD_RequestTerminationCode why)
+{
+    req *r = *con_cls;
+    (void)cls;
+    (void)conn;
+    (void)why;
+    *con_cls = NULL;
+    if (!r)
+        return;
+    atomic_store(&r->cancel, true);
+    {
+        AL_LOCKED(&r->lock);
+        assert(!r->is_suspended);
+        r->is_gone = true;
+        if (r->upload && !r->is_answered)
+            upload_abort_locked(r);
+    }
+    (void)req_unref(r);
+}
+
+void flow_give_up(req *r)
+{
+    atomic_store(&r->cancel, true);
+    {
+        AL_LOCKED(&r->lock);
+        r->is_gone = true;
+        req_resume_locked(r);
+    }
+    (void)req_unref(r);
+}
+
+static void on_keep(void *what)
+{
+    (void)req_ref(what);
+}
+
+static void on_gone(void *what)
+{
+    flow_give_up(what);
+}
+
+const watch_calls flow_watch_calls = {on_keep, on_gone};
+
+al_code flow_start(server *s, int fd, al_err *err)
+{
+    s->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
+        on_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+        (unsigned)SERVER_HTTP_THREADS, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)SERVER_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
+        MHD_OPTION_END);
+    return s->daemon ? AL_OK : al_fail(err, AL_IO, "start the HTTP server on %s", s->address);
+}

@@ -3,27 +3,31 @@
  * knows. */
 #include "server/answer.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "server/assets.h"
 
-static void secure(struct MHD_Response *response)
-{
-    static const char *const headers[][2] = {
-        {"Content-Security-Policy",
-         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-         "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"Referrer-Policy", "no-referrer"},
-        {"Cross-Origin-Resource-Policy", "same-origin"},
-    };
-    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
-        (void)MHD_add_response_header(response, headers[i][0], headers[i][1]);
-}
+enum {
+    LINGER_S = 30, /* for the rest of a body whose answer was sent early */
+    EARLY_BYTES_MAX = 64 * 1024,
+};
+
+static const char *const secure_headers[][2] = {
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+};
+enum { SECURE_HEADERS = sizeof secure_headers / sizeof secure_headers[0] };
 
 static void run_more(task *t)
 {
@@ -125,6 +129,11 @@ static struct MHD_Response *whole_response(req *r)
     return response;
 }
 
+static void count_answer(req *r)
+{
+    atomic_fetch_add(&r->srv->counts.by_class[r->status / 100 % 6], 1);
+}
+
 enum MHD_Result answer_queue(req *r)
 {
     struct MHD_Response *response = NULL;
@@ -137,15 +146,58 @@ enum MHD_Result answer_queue(req *r)
         response = whole_response(r);
     if (!response)
         return MHD_NO;
-    secure(response);
+    for (size_t i = 0; i < SECURE_HEADERS; i++)
+        (void)MHD_add_response_header(response, secure_headers[i][0], secure_headers[i][1]);
     if (r->type)
         (void)MHD_add_response_header(response, "Content-Type", r->type);
     if (!r->asset)
         (void)MHD_add_response_header(response, "Cache-Control", "no-store");
     for (size_t i = 0; i < r->n_headers; i++)
         (void)MHD_add_response_header(response, r->headers[i].name, r->headers[i].value);
-    atomic_fetch_add(&r->srv->counts.by_class[r->status / 100 % 6], 1);
+    count_answer(r);
     enum MHD_Result ok = MHD_queue_response(r->conn, r->status, response);
     MHD_destroy_response(response);
     return ok;
+}
+
+/* ---- Before the body has come */
+
+static void format_answer(const req *r, al_buf *out)
+{
+    al_buf_printf(out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", r->status,
+                  MHD_get_reason_phrase_for(r->status), r->type, r->out.len);
+    for (size_t i = 0; i < SECURE_HEADERS; i++)
+        al_buf_printf(out, "%s: %s\r\n", secure_headers[i][0], secure_headers[i][1]);
+    for (size_t i = 0; i < r->n_headers; i++)
+        if (strcmp(r->headers[i].name, "Connection") != 0)
+            al_buf_printf(out, "%s: %s\r\n", r->headers[i].name, r->headers[i].value);
+    al_buf_str(out, "Cache-Control: no-store\r\nConnection: close\r\n\r\n");
+    al_buf_slice_put(out, al_buf_slice(&r->out));
+}
+
+void answer_early_locked(req *r)
+{
+    al_buf text;
+    assert(!r->is_answered);
+    assert(r->type);
+    r->is_answered = true;
+    r->is_early = true;
+    r->linger_until_ns = al_mono_ns() + LINGER_S * AL_NS_PER_S;
+    if (r->is_gone)
+        return;
+    al_buf_init(&text, EARLY_BYTES_MAX);
+    format_answer(r, &text);
+    /* Nothing is before it in the socket's buffer but "100 Continue": it fits, or nothing will. */
+    ssize_t n =
+        al_buf_code(&text) ? -1 : send(req_fd(r), text.ptr, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    r->is_gone = n < 0 || (size_t)n < text.len;
+    al_buf_done(&text);
+    count_answer(r);
+}
+
+enum MHD_Result answer_linger_locked(req *r, size_t *size)
+{
+    bool is_over = r->is_gone || *size == 0 || al_mono_ns() >= r->linger_until_ns;
+    *size = 0;
+    return is_over ? MHD_NO : MHD_YES;
 }

@@ -7,7 +7,8 @@
  * (1) A connection is suspended, and resumed, under its request's lock; is_suspended says which.
  * (2) Only on_request and read_stream suspend: on the HTTP thread, as the library demands.
  * (3) An answer is never queued in the first call for a request (the library then closes the
- *     connection), except to turn away a body that shall not be taken.
+ *     connection), except to turn away a client that asks before it sends (Expect). While a body
+ *     comes the library takes no answer at all: what has to be said then is sent past it.
  * (4) A suspended connection is watched; when its client is gone it is resumed, whatever a worker
  *     does at the moment, and on_request answers MHD_NO.
  * Locks: a request's lock, then the watch's. srv->lock is never held together with them. */
@@ -59,20 +60,8 @@ static enum MHD_Result dispatch(req *r)
 
 static enum MHD_Result take_body(req *r, const char *data, size_t *size)
 {
-    r->body_bytes += *size;
     if (r->status) {
         *size = 0; /* answered already: read on, so that the client gets to read the answer */
-        return MHD_YES;
-    }
-    if (r->upload) {
-        AL_LOCKED(&r->lock);
-        if (r->is_gone)
-            return MHD_NO;
-        size_t taken = upload_take_locked(r, data, *size);
-        if (taken < *size && !req_suspend_locked(r))
-            return MHD_NO;
-        r->body_bytes -= *size - taken;
-        *size -= taken;
         return MHD_YES;
     }
     al_buf_put(&r->body, data, *size);
@@ -82,15 +71,50 @@ static enum MHD_Result take_body(req *r, const char *data, size_t *size)
     return MHD_YES;
 }
 
-static enum MHD_Result end_body(req *r)
+/* More of an upload, or with *size 0 its end. */
+static enum MHD_Result take_upload(req *r, const char *data, size_t *size)
 {
-    if (!r->upload || r->status)
-        return dispatch(r);
     AL_LOCKED(&r->lock);
+    if (r->is_early)
+        return answer_linger_locked(r, size);
+    if (r->is_gone)
+        return MHD_NO;
+    if (*size) {
+        size_t taken = upload_take_locked(r, data, *size);
+        if (taken < *size && !req_suspend_locked(r))
+            return MHD_NO;
+        *size -= taken;
+        return MHD_YES;
+    }
     if (!req_suspend_locked(r))
         return MHD_NO;
     r->phase = REQ_WORK;
     upload_end_locked(r);
+    return MHD_YES;
+}
+
+static enum MHD_Result go_on_with_body(req *r, const char *data, size_t *size)
+{
+    if (r->upload)
+        return take_upload(r, data, size);
+    {
+        AL_LOCKED(&r->lock);
+        if (r->is_early)
+            return answer_linger_locked(r, size);
+    }
+    return *size ? take_body(r, data, size) : dispatch(r);
+}
+
+/* A problem before the body. A short body is read on and thrown away; of a long one the client
+ * shall know as soon as can be: before it sends (Expect), or while it does. */
+static enum MHD_Result refuse(req *r)
+{
+    if (head_expects(r))
+        return answer_queue(r);
+    if (head_has_long_body(r)) {
+        AL_LOCKED(&r->lock);
+        answer_early_locked(r);
+    }
     return MHD_YES;
 }
 
@@ -122,11 +146,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         r->conn = conn;
         r->phase = REQ_BODY;
         atomic_fetch_add(&r->srv->counts.requests, 1);
-        if (!head_read(r, method) && head_has_long_body(r))
-            return answer_queue(r);
-        return MHD_YES;
+        return head_read(r, method) ? MHD_YES : refuse(r);
     case REQ_BODY:
-        return *size ? take_body(r, data, size) : end_body(r);
+        return go_on_with_body(r, data, size);
     case REQ_WORK:
         return go_on(r);
     case REQ_QUEUED:

@@ -152,12 +152,15 @@ bool head_read(req *r, const char *method)
     return r->route->body != BODY_LINES || upload_begin(r, header_of(r, "Content-Encoding"));
 }
 
+bool head_expects(req *r)
+{
+    return header_of(r, "Expect").ptr;
+}
+
 bool head_has_long_body(req *r)
 {
     uint64_t n = 0;
     al_slice length = header_of(r, "Content-Length");
-    if (header_of(r, "Expect").ptr)
-        return true; /* the client asks before it sends */
     if (!length.ptr)
         return header_of(r, "Transfer-Encoding").ptr;
     return !al_parse_u64(length, &n) || n > REQ_BODY_BYTES_MAX;

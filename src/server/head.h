@@ -6,5 +6,7 @@
 /* Finds the route (or the asset) and the parameters; begins an upload. False: it has answered with
  * a problem. */
 bool head_read(req *r, const char *method);
-/* After head_read said no: does the client send more than we throw away for it? */
+/* Does the client wait for our word before it sends its body? */
+bool head_expects(req *r);
+/* Is the body so long, or without a length, that its client should not have to send it all? */
 bool head_has_long_body(req *r);

@@ -76,11 +76,13 @@ bool req_try_ref(req *r)
     return false;
 }
 
-void req_mark_upload(req *r)
+void req_mark_upload(req *r, bool is_upload)
 {
     AL_LOCKED(&r->srv->lock);
-    r->is_upload = true;
-    r->srv->n_uploads++;
+    r->srv->n_uploads -= r->is_upload;
+    r->srv->n_uploads += is_upload;
+    r->is_upload = is_upload;
+    (void)pthread_cond_broadcast(&r->srv->changed);
 }
 
 req *req_unref(req *r)
@@ -101,7 +103,7 @@ req *req_unref(req *r)
 
 /* ---- Waiting */
 
-static int fd_of(req *r)
+int req_fd(req *r)
 {
     const union MHD_ConnectionInfo *i =
         MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -116,7 +118,7 @@ bool req_suspend_locked(req *r)
         return false;
     r->is_suspended = true;
     MHD_suspend_connection(r->conn);
-    (void)watch_add(r->srv->watch, fd_of(r), r); /* else noticed at the next write */
+    (void)watch_add(r->srv->watch, req_fd(r), r); /* else noticed at the next write */
     return true;
 }
 
@@ -125,7 +127,7 @@ void req_resume_locked(req *r)
     if (!r->is_suspended)
         return;
     r->is_suspended = false;
-    watch_remove(r->srv->watch, fd_of(r));
+    watch_remove(r->srv->watch, req_fd(r));
     MHD_resume_connection(r->conn);
 }
 

@@ -50,7 +50,6 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     /* HTTP thread only */
     struct MHD_Connection *conn;
     req_phase phase;
-    uint64_t body_bytes; /* taken so far */
 
     /* written by the HTTP thread before a worker sees it, then only by whoever works on it */
     al_arena *arena;
@@ -72,8 +71,10 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     bool is_suspended;
     bool is_gone;
     bool is_answered; /* what follows is there */
-    bool is_busy;     /* a worker fills `out` */
-    bool is_end;      /* nothing more comes behind `out` */
+    bool is_early;    /* it was sent before the body was complete */
+    int64_t linger_until_ns;
+    bool is_busy; /* a worker fills `out` */
+    bool is_end;  /* nothing more comes behind `out` */
     bool is_broken;
     size_t out_off; /* of `out`, sent */
 
@@ -99,8 +100,11 @@ req *req_ref(req *r);
 req *req_unref(req *r);
 /* srv->lock held: a reference, unless the last one is just being given back. */
 bool req_try_ref(req *r);
-/* Counts it as an upload, which server_drain waits for. */
-void req_mark_upload(req *r);
+/* Counts it as an upload, which server_drain waits for; or not any more. No lock of r is held. */
+void req_mark_upload(req *r, bool is_upload);
+/* The connection's socket, open while a call of the library runs, or under the lock while
+ * !is_gone. */
+int req_fd(req *r);
 
 /* ---- For handlers (workers) */
 

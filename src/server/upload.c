@@ -13,7 +13,8 @@
  * (1) is_working: a task is queued, running or parked, and holds a reference to the request.
  * (2) Each batch under way holds a reference, and its text, until it is durable: an engine that had
  *     to give it back (disk full) gets it again.
- * (3) The answer is given once, by the worker that finds the end read and nothing under way. */
+ * (3) The answer is given once, by the worker that finds nothing under way, and the end read or
+ *     the upload failed. After a failure what still comes is thrown away. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "server/answer.h"
 #include "server/api.h"
 #include "server/lines.h"
 
@@ -58,8 +60,7 @@ struct upload {
     size_t n_flying;
     piece *failed_pieces; /* to be submitted again */
     uint64_t accepted;
-    uint64_t discarded; /* bytes that came after a failure */
-    al_err err;         /* code AL_OK: none */
+    al_err err; /* code AL_OK: none */
 
     /* the worker's */
     lines *lines;
@@ -200,6 +201,14 @@ static bool park_for_flight(upload *u)
     return true;
 }
 
+static void wake_sender_locked(upload *u)
+{
+    if (!u->http_waits)
+        return;
+    u->http_waits = false;
+    req_resume_locked(u->r);
+}
+
 static void fail(upload *u, al_code code, const al_err *err)
 {
     AL_LOCKED(&u->r->lock);
@@ -208,10 +217,7 @@ static void fail(upload *u, al_code code, const al_err *err)
     if (err)
         u->err = *err;
     u->err.code = code;
-    if (u->http_waits) {
-        u->http_waits = false;
-        req_resume_locked(u->r);
-    }
+    wake_sender_locked(u);
 }
 
 static bool has_failed(upload *u)
@@ -376,14 +382,13 @@ typedef enum next { NEXT_CHUNK, NEXT_LAST, NEXT_FLUSH, NEXT_AGAIN, NEXT_REST, NE
 static next choose_next(upload *u)
 {
     AL_LOCKED(&u->r->lock);
-    bool is_over = u->is_end || u->is_aborted;
     if (u->err.code) {
         al_buf_clear(&u->filling);
-        if (!is_over || u->n_flying) {
-            u->is_working = false;
-            return NEXT_REST;
-        }
-        return u->is_aborted ? NEXT_REST : NEXT_ANSWER;
+        wake_sender_locked(u);
+        if (!u->n_flying && !u->is_aborted && !u->r->is_answered)
+            return NEXT_ANSWER;
+        u->is_working = false;
+        return NEXT_REST;
     }
     if (u->failed_pieces)
         return NEXT_AGAIN;
@@ -392,10 +397,7 @@ static next choose_next(upload *u)
         u->chunk = u->filling;
         u->filling = swap;
         al_buf_clear(&u->filling);
-        if (u->http_waits) {
-            u->http_waits = false;
-            req_resume_locked(u->r);
-        }
+        wake_sender_locked(u);
         return NEXT_CHUNK;
     }
     if (u->is_end && !u->is_last_read)
@@ -424,6 +426,26 @@ static void answer(upload *u)
     if (err.code == AL_IO)
         err.code = AL_AGAIN; /* the lines are whole; another time they may fit */
     req_fail(r, &err);
+}
+
+/* Sends a failure's answer although the body goes on. False: it has just ended. */
+static bool answer_early(upload *u)
+{
+    req *r = u->r;
+    AL_LOCKED(&r->lock);
+    if (u->is_end || u->is_aborted)
+        return false;
+    u->is_working = false;
+    answer_early_locked(r);
+    return true;
+}
+
+static void finish(upload *u)
+{
+    if (answer_early(u))
+        req_mark_upload(u->r, false);
+    else
+        req_done(u->r);
 }
 
 static void drop_pieces(upload *u)
@@ -499,7 +521,7 @@ static bool go(upload *u, bool *ret_is_parked)
         return true;
     case NEXT_ANSWER:
         answer(u);
-        req_done(u->r);
+        finish(u);
         return false;
     case NEXT_REST:
         return false;
@@ -557,22 +579,20 @@ bool upload_begin(req *r, al_slice encoding)
         return false;
     }
     r->upload = u;
-    req_mark_upload(r);
+    req_mark_upload(r, true);
     return true;
 }
 
 size_t upload_take_locked(req *r, const char *bytes, size_t n)
 {
     upload *u = r->upload;
-    if (u->err.code) { /* the answer comes behind the body; a body without end gets none */
-        u->discarded += n;
-        r->is_gone = u->discarded > REQ_BODY_BYTES_MAX;
-        return n;
-    }
+    if (u->err.code)
+        return n; /* the answer is on its way */
     size_t taken = AL_MIN(n, FILLING_BYTES_MAX - u->filling.len);
     al_buf_put(&u->filling, bytes, taken);
     if (al_buf_code(&u->filling)) {
         u->err = (al_err){.code = AL_NOMEM};
+        schedule_locked(u);
         return n;
     }
     u->http_waits = taken < n;

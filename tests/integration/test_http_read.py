@@ -307,6 +307,49 @@ def test_values(filled):
     assert filled.api("logs", "values", field="req.id", limit=2)["other"] == 60
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("same", ["user", "req.id", "tags", "message", "user,req.id", "nothere", "req", ""])
+def test_context_of_rows_that_share_a_field_or_its_lack(server, same, compacted):
+    """Against a plain filter of what was sent. A null is a value; no record has it by lacking it."""
+    lack = object()
+
+    def value(r, path):
+        for name in path.split("."):
+            r = r.get(name, lack) if isinstance(r, dict) else lack
+        return r
+
+    def equal(a, b):  # as `=`: numbers and texts by what they spell, an array also by an element
+        if a is lack or b is lack:
+            return a is b
+        text = [x if isinstance(x, str) else json.dumps(x, separators=(",", ":")) for x in (a, b)]
+        return text[0] == text[1] or (isinstance(b, list) and any(equal(a, e) for e in b))
+
+    def shares(row, other):
+        return all(equal(value(row, p), value(other, p)) for p in same.split(",") if p)
+
+    rng = random.Random(3)
+    sent = []
+    for i in range(120):
+        r = record(i)
+        r["message"] = f"m{i % 4}"
+        for name, values in {"user": ["ann", "bob", None, ""], "tags": [["a", "b"], ["b"], [], "b"],
+                             "req": [{"id": 1}, {"id": "1"}, {"other": 1}, {}]}.items():
+            if rng.random() < 0.6:
+                r[name] = rng.choice(values)
+        sent.append(r)
+    server.send("logs", sent)
+    if compacted:
+        assert server.request("POST", "/api/v1/indexes/logs/compact").status == 204
+    hits = server.api("logs", "search", limit=1000, order="asc")["hits"]
+    place = {h["id"]: i for i, h in enumerate(hits)}
+    for i in range(0, 120, 7):
+        found = server.api("logs", "context", id=hits[i]["id"], same=same, before=200, after=200)
+        assert [place[h["id"]] for h in found["before"]] == \
+            [k for k in range(i) if shares(sent[i], sent[k])], sent[i]
+        assert [place[h["id"]] for h in found["after"]] == \
+            [k for k in range(i + 1, 120) if shares(sent[i], sent[k])], sent[i]
+
+
 def test_context(filled):
     hit = filled.api("logs", "search", q="line 00050")["hits"][0]
     answer = filled.api("logs", "context", id=hit["id"], before=3, after=2)

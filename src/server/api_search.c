@@ -9,7 +9,7 @@
  * against the order from the first row: the farthest of `limit` rows is where the page begins, and
  * it ends before the row it was asked from, whatever was inserted meanwhile. Cursors carry the
  * range, so relative times do not move under the reader.
- * A page has SERVER_QUERY_TIMEOUT_S for all its slices; a stream (limit=0) lasts as long as its
+ * A page has the time of one query for all its slices; a stream (limit=0) lasts as long as its
  * client listens, but no slice looks longer than SLICE_S, so that many exports share the workers.
  */
 #include <inttypes.h>

@@ -15,8 +15,10 @@
 #include "server/flow.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 #include "server/answer.h"
 #include "server/api.h"
@@ -26,7 +28,12 @@
 static void run_route(task *t)
 {
     req *r = (req *)((char *)t - offsetof(req, work));
-    r->route->run(r);
+    if (r->pool == r->srv->queries && al_mono_ns() >= r->due_ns) {
+        atomic_fetch_add(&r->srv->counts.refused_late, 1);
+        req_problem(r, 503, "no worker was free for %" PRIu32 " s", r->srv->limits.query_ms / 1000);
+    } else {
+        r->route->run(r);
+    }
     req_done(r);
     (void)req_unref(r);
 }
@@ -36,6 +43,7 @@ static void run_route(task *t)
  */
 static enum MHD_Result dispatch(req *r)
 {
+    conn_due(req_conn_of(r->conn), CONN_NO_BOUND);
     if (r->status || r->asset)
         return answer_queue(r);
     if (r->route->body == BODY_PARAMS && !req_read_json_params(r))
@@ -45,17 +53,20 @@ static enum MHD_Result dispatch(req *r)
         return answer_queue(r);
     }
     workers *w = r->route->is_quick ? r->srv->quick : r->srv->queries;
-    if (workers_waiting(w) >= SERVER_QUERIES_WAITING_MAX) {
-        req_problem(r, 503, "%d requests are waiting already", SERVER_QUERIES_WAITING_MAX);
-        return answer_queue(r);
+    {
+        AL_LOCKED(&r->lock);
+        r->work.run = run_route;
+        r->pool = w;
+        r->due_ns = al_mono_ns() + r->srv->limits.query_ms * AL_NS_PER_MS;
+        if (workers_try_put(w, &req_ref(r)->work, r->srv->limits.queries_waiting)) {
+            r->phase = REQ_WORK;
+            return req_suspend_locked(r) ? MHD_YES : MHD_NO;
+        }
     }
-    AL_LOCKED(&r->lock);
-    if (!req_suspend_locked(r))
-        return MHD_NO;
-    r->phase = REQ_WORK;
-    r->work.run = run_route;
-    workers_put(w, &req_ref(r)->work);
-    return MHD_YES;
+    (void)req_unref(r); /* the task's */
+    atomic_fetch_add(&r->srv->counts.refused_full, 1);
+    req_problem(r, 503, "%" PRIu32 " requests are waiting already", r->srv->limits.queries_waiting);
+    return answer_queue(r);
 }
 
 static enum MHD_Result take_body(req *r, const char *data, size_t *size)
@@ -146,7 +157,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         r->conn = conn;
         r->phase = REQ_BODY;
         atomic_fetch_add(&r->srv->counts.requests, 1);
-        return head_read(r, method) ? MHD_YES : refuse(r);
+        if (!head_read(r, method))
+            return refuse(r);
+        /* An upload may go on for as long as its client likes; another body is due. */
+        conn_due(req_conn_of(conn), r->upload ? CONN_NO_BOUND : (int64_t)r->srv->limits.request_ms);
+        return MHD_YES;
     case REQ_BODY:
         return go_on_with_body(r, data, size);
     case REQ_WORK:
@@ -170,8 +185,9 @@ static void hide_query(const char *target)
 
 static void *on_target(void *cls, const char *target, struct MHD_Connection *conn)
 {
-    req *r = req_new(cls, target ? target : "");
-    (void)conn;
+    server *s = cls;
+    req *r = req_new(s, target ? target : "");
+    conn_due(req_conn_of(conn), s->limits.request_ms);
     if (target)
         hide_query(target);
     return r;
@@ -182,9 +198,9 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
 {
     req *r = *con_cls;
     (void)cls;
-    (void)conn;
     (void)why;
     *con_cls = NULL;
+    conn_due(req_conn_of(conn), SERVER_IDLE_S * 1000);
     if (!r)
         return;
     atomic_store(&r->cancel, true);
@@ -200,13 +216,40 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
 
 void flow_give_up(req *r)
 {
+    workers *pool = NULL;
     atomic_store(&r->cancel, true);
     {
         AL_LOCKED(&r->lock);
-        r->is_gone = true;
+        r->is_gone = true; /* nothing is put to a pool any more */
+        pool = r->pool;
         req_resume_locked(r);
     }
+    if (pool && workers_drop(pool, &r->work)) {
+        atomic_fetch_add(&r->srv->counts.cancelled, 1);
+        (void)req_unref(r); /* the task's */
+    }
     (void)req_unref(r);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    server *s = cls;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        conns_remove(s->conns, *socket_context);
+        *socket_context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *i =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *socket_context = i ? conns_add(s->conns, i->connect_fd) : NULL;
+    conn_due(*socket_context, s->limits.request_ms);
+}
+
+static void on_tick(void *ctx)
+{
+    server *s = ctx;
+    atomic_fetch_add(&s->counts.slow_clients, conns_sweep(s->conns));
 }
 
 static void on_keep(void *what)
@@ -219,7 +262,7 @@ static void on_gone(void *what)
     flow_give_up(what);
 }
 
-const watch_calls flow_watch_calls = {on_keep, on_gone};
+const watch_calls flow_watch_calls = {on_tick, on_keep, on_gone};
 
 al_code flow_start(server *s, int fd, al_err *err)
 {
@@ -227,9 +270,10 @@ al_code flow_start(server *s, int fd, al_err *err)
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
         on_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
         (unsigned)SERVER_HTTP_THREADS, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)SERVER_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
-        MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        s, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->limits.connections_per_address,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_BYTES,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_END);
     return s->daemon ? AL_OK : al_fail(err, AL_IO, "start the HTTP server on %s", s->address);
 }

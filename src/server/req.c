@@ -103,6 +103,13 @@ req *req_unref(req *r)
 
 /* ---- Waiting */
 
+conn *req_conn_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *i =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return i ? i->socket_context : NULL;
+}
+
 int req_fd(req *r)
 {
     const union MHD_ConnectionInfo *i =

@@ -41,6 +41,7 @@ typedef struct req_stream_ops {
 struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who may touch it */
     _Atomic unsigned refs;
     uint64_t begun_ns; /* al_mono_ns */
+    int64_t due_ns;    /* when its query must end; set when the whole request is there */
     server *srv;
     req *newer; /* guarded by srv->lock: all requests */
     req *older;
@@ -63,6 +64,7 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     al_buf body;
     struct upload *upload; /* of POST logs */
     task work;
+    workers *pool; /* that `work` was last put to, but of an upload; guarded by lock */
 
     atomic_bool cancel; /* the client went away, or we stop */
 
@@ -105,6 +107,8 @@ void req_mark_upload(req *r, bool is_upload);
 /* The connection's socket, open while a call of the library runs, or under the lock while
  * !is_gone. */
 int req_fd(req *r);
+/* Our entry of one of the library's connections, as req_fd. May be NULL. */
+conn *req_conn_of(struct MHD_Connection *mhd);
 
 /* ---- For handlers (workers) */
 

@@ -35,6 +35,18 @@ static void raise_descriptors(void)
     }
 }
 
+static server_limits limits_of(const server_limits *asked)
+{
+    server_limits l = *asked;
+    l.query_ms = l.query_ms ? l.query_ms : 30000;
+    l.queries_waiting = l.queries_waiting ? l.queries_waiting : 1024;
+    l.request_ms = l.request_ms ? l.request_ms : 30000;
+    /* All that come through a proxy on this machine have one address. */
+    l.connections_per_address =
+        l.connections_per_address ? l.connections_per_address : SERVER_CONNECTIONS_MAX / 2;
+    return l;
+}
+
 al_code server_start(const server_options *o, server **ret, al_err *err)
 {
     server *s = al_zalloc(1, sizeof *s);
@@ -45,6 +57,7 @@ al_code server_start(const server_options *o, server **ret, al_err *err)
     s->page_size = o->page_size ? o->page_size : 100;
     s->version = o->version;
     s->begun_ns = al_now_ns();
+    s->limits = limits_of(&o->limits);
     raise_descriptors();
     AL_CLEANUP(al_closep) int fd = -1;
     al_code c = copy_hosts(s, o) ? AL_OK : al_fail(err, AL_NOMEM, "start the HTTP server");
@@ -59,7 +72,9 @@ al_code server_start(const server_options *o, server **ret, al_err *err)
     if (!c)
         c = workers_new(SERVER_INGEST_THREADS, "ingest", &s->ingesters, err);
     if (!c)
-        c = watch_new(&flow_watch_calls, &s->watch, err);
+        c = conns_new(&s->conns, err);
+    if (!c)
+        c = watch_new(&flow_watch_calls, s, &s->watch, err);
     if (!c)
         c = flow_start(s, fd, err);
     if (c) {
@@ -167,6 +182,7 @@ server *server_free(server *s)
     (void)workers_free(s->quick);
     (void)workers_free(s->ingesters);
     (void)watch_free(s->watch);
+    (void)conns_free(s->conns);
     if (s->unix_path[0])
         (void)unlink(s->unix_path);
     (void)pthread_cond_destroy(&s->changed);

@@ -91,8 +91,9 @@ def test_what_was_stored_before_the_failure_is_told(server):
     assert server.api("logs", "count")["count"] == 5000
 
 
-def test_a_sender_that_never_stops_is_left(server):
+def test_a_sender_that_never_stops_is_left(make_server):
     """It reads nothing and sends on; in the end its connection is closed, not its bytes kept."""
+    server = make_server("--request-timeout", "1")
     before = server.metric("process_resident_memory_bytes")
     sent = 0
     with server.raw() as s:

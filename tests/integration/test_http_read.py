@@ -221,6 +221,39 @@ def test_the_trailer_says_whether_it_is_whole(filled):
     assert answer.endswith(b"0\r\nAlco-Partial: false\r\n\r\n")
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv", "text"])
+def test_a_stream_that_breaks_ends_without_its_last_chunk(server, form):
+    """Its index is dropped while a slow reader has only some of it: no end, no trailer, no half
+    status; what is lacking cannot pass for the whole."""
+    server.create("web")
+    for _ in range(6):
+        server.send("web", [{"message": f"{i} {'x' * 10000}"} for i in range(500)])
+    with server.raw() as s:
+        s.sendall(f"GET /api/v1/indexes/web/search?format={form}&limit=0 HTTP/1.1\r\n"
+                  "Host: localhost\r\n\r\n".encode())
+        got = s.recv(4096)
+        assert got.startswith(b"HTTP/1.1 200") and b"Trailer: Alco-Partial" in got
+        assert server.request("DELETE", "/api/v1/indexes/web").status == 204
+        while chunk := s.recv(1 << 20):
+            got = got[-100:] + chunk
+    assert not got.endswith(b"\r\n0\r\n\r\n") and b"Alco-Partial:" not in got
+    assert server.api("logs", "count")["count"] == 0
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "text"])
+def test_a_stream_that_is_not_whole_says_so_in_its_trailer(make_server, form):
+    """A page out of time: an end, a good last chunk, and a trailer that tells why."""
+    server = make_server("--query-timeout", "1")
+    server.send("logs", [{"message": "a" * 2000 + str(i)} for i in range(500)])
+    with server.raw() as s:
+        s.sendall(f"GET /api/v1/indexes/logs/search?format={form}&limit=100&q=/(a%2B)%2B%5Bb-z%5D/ "
+                  "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = s.makefile("rb").read()
+    end = answer[answer.rindex(b"0\r\nAlco-Partial: "):]
+    assert end.startswith(b"0\r\nAlco-Partial: true; ") and end.endswith(b"\r\n\r\n")
+    assert end.count(b"\r\n") == 3
+
+
 def test_csv_and_text(server):
     import csv
     import io

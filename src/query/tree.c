@@ -270,24 +270,6 @@ al_code query_and(query *a, query *b, query **ret)
     return c;
 }
 
-static al_slice word_of(const value *v)
-{
-    switch (v->type) {
-    case VAL_NULL:
-        return AL_LIT("null");
-    case VAL_FALSE:
-        return AL_LIT("false");
-    case VAL_TRUE:
-        return AL_LIT("true");
-    case VAL_NUMBER:
-    case VAL_STRING:
-    case VAL_ARRAY:
-    case VAL_OBJECT:
-        break;
-    }
-    return v->text;
-}
-
 al_code query_field_equals(al_slice name, const value *v, query **ret)
 {
     *ret = NULL;
@@ -303,7 +285,7 @@ al_code query_field_equals(al_slice name, const value *v, query **ret)
     leaf->pub.name = al_arena_copy(q->arena, name);
     if (!values || !leaf->pub.name.ptr)
         return AL_NOMEM;
-    values[0] = al_arena_copy(q->arena, word_of(v));
+    values[0] = al_arena_copy(q->arena, rec_value_word(v));
     if (!values[0].ptr)
         return AL_NOMEM;
     leaf->pub.values = values;

@@ -36,3 +36,21 @@ record *rec_batch_add(rec_batch *b)
     b->recs[b->n] = (record){0};
     return &b->recs[b->n++];
 }
+
+al_slice rec_value_word(const value *v)
+{
+    switch (v->type) {
+    case VAL_NULL:
+        return AL_LIT("null");
+    case VAL_FALSE:
+        return AL_LIT("false");
+    case VAL_TRUE:
+        return AL_LIT("true");
+    case VAL_NUMBER:
+    case VAL_STRING:
+    case VAL_ARRAY:
+    case VAL_OBJECT:
+        break;
+    }
+    return v->text;
+}

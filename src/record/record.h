@@ -28,6 +28,9 @@ typedef struct value {
     al_slice text; /* empty for VAL_NULL, VAL_FALSE, VAL_TRUE */
 } value;
 
+/* Its text, or the word null, true or false. */
+al_slice rec_value_word(const value *v);
+
 typedef struct field {
     al_slice name; /* top-level key; decoded bytes, any bytes, unique within a record */
     value val;

@@ -188,8 +188,7 @@ static void run(around *a)
     if (!c)
         c = search_side(a, false, &err);
     if (c) {
-        err.code = c;
-        req_fail(r, &err);
+        req_fail(r, c, &err);
         return;
     }
     req_answer(r, 200, "application/json");

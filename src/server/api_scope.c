@@ -67,7 +67,7 @@ static bool read_query(req *r, api_scope *s)
     (void)req_text(r, "q", &text);
     al_code c = query_parse(text, &env, &s->q, &err);
     if (c)
-        req_fail(r, &err);
+        req_fail(r, c, &err);
     return c == AL_OK;
 }
 

@@ -85,8 +85,9 @@ static bool find_route(req *r, const char *method)
 {
     al_err err = {0};
     char allowed[64];
-    if (url_parse_target(r->raw_target, r->arena, &r->target, &err)) {
-        req_fail(r, &err);
+    al_code c = url_parse_target(r->raw_target, r->arena, &r->target, &err);
+    if (c) {
+        req_fail(r, c, &err);
         return false;
     }
     r->is_get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
@@ -109,8 +110,9 @@ static bool find_route(req *r, const char *method)
 static bool read_params(req *r)
 {
     al_err err = {0};
-    if (url_parse_form(r->target.query, r->arena, &r->params, &err)) {
-        req_fail(r, &err);
+    al_code c = url_parse_form(r->target.query, r->arena, &r->params, &err);
+    if (c) {
+        req_fail(r, c, &err);
         return false;
     }
     for (size_t i = 0; i < r->params.n; i++) {

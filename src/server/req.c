@@ -236,14 +236,15 @@ static unsigned status_of(al_code code)
     return 500;
 }
 
-void req_fail(req *r, const al_err *err)
+void req_fail(req *r, al_code code, const al_err *err)
 {
     const char *text = err->msg;
-    if (err->code == AL_CANCELLED)
+    assert(code != AL_OK);
+    if (code == AL_CANCELLED)
         atomic_fetch_add(&r->srv->counts.cancelled, 1);
     if (!text[0])
-        text = err->code == AL_NOT_FOUND ? "not found" : "not now: full, low on disk or stopping";
-    put_problem(r, status_of(err->code), al_cstr(text));
+        text = code == AL_NOT_FOUND ? "not found" : "not now: full, low on disk or stopping";
+    put_problem(r, status_of(code), al_cstr(text));
 }
 
 void req_stream(req *r, const req_stream_ops *ops, void *ctx)

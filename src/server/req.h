@@ -117,8 +117,8 @@ void req_answer(req *r, unsigned status, const char *type);
 void req_header(req *r, const char *name, al_slice value);
 /* A problem+json answer; what was appended before is thrown away. */
 void req_problem(req *r, unsigned status, const char *fmt, ...) AL_PRINTF(3, 4);
-/* As req_problem by the code of `err`. */
-void req_fail(req *r, const al_err *err);
+/* As req_problem, for what a call returned and said; not AL_OK. */
+void req_fail(req *r, al_code code, const al_err *err);
 /* Goes on after r->out with a stream. Takes ctx. */
 void req_stream(req *r, const req_stream_ops *ops, void *ctx);
 /* The answer is complete (or the stream begun): the connection goes on. Last call on r of whoever

@@ -423,9 +423,8 @@ static void answer(upload *u)
     size_t n = strlen(err.msg);
     (void)snprintf(err.msg + n, sizeof err.msg - n, "%s%" PRIu64 " lines were stored",
                    n ? "; " : "", u->accepted);
-    if (err.code == AL_IO)
-        err.code = AL_AGAIN; /* the lines are whole; another time they may fit */
-    req_fail(r, &err);
+    /* AL_IO: the lines are whole; another time they may fit. */
+    req_fail(r, err.code == AL_IO ? AL_AGAIN : err.code, &err);
 }
 
 /* Sends a failure's answer although the body goes on. False: it has just ended. */
@@ -575,7 +574,7 @@ bool upload_begin(req *r, al_slice encoding)
         if (c == AL_INVALID)
             req_problem(r, 415, "%s", err.msg);
         else
-            req_fail(r, &err);
+            req_fail(r, c, &err);
         return false;
     }
     r->upload = u;

@@ -568,7 +568,7 @@ bool upload_begin(req *r, al_slice encoding)
         catalog_index_get(r->srv->cat, u->index, r->arena, &idx, &err))
         c = al_fail(&err, AL_NOT_FOUND, "no index '%.*s'", AL_ARG(name));
     if (!c)
-        c = lines_new(encoding, &u->lines, &err);
+        c = lines_new(encoding, &r->cancel, &u->lines, &err);
     if (c) {
         (void)upload_free(u);
         if (c == AL_INVALID)

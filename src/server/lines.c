@@ -180,6 +180,15 @@ static al_slice without_cr(al_slice line)
     return line;
 }
 
+/* Empty lines at the front, of which a compressed body may have millions. */
+static void skip_empty(lines *l)
+{
+    size_t n = 0;
+    while (n < l->text.len && l->text.ptr[n] == '\n')
+        n++;
+    l->text = al_slice_sub(l->text, n, l->text.len);
+}
+
 al_code lines_next(lines *l, al_slice *ret, bool *ret_has, bool *ret_is_cut, al_err *err)
 {
     forget_carried(l);
@@ -187,6 +196,10 @@ al_code lines_next(lines *l, al_slice *ret, bool *ret_has, bool *ret_is_cut, al_
         al_code c = refill(l, ret_has, err);
         if (c || !*ret_has)
             return c;
+        if (l->carry.len == 0)
+            skip_empty(l);
+        if (l->text.len == 0)
+            continue;
         size_t end = al_slice_find(l->text, '\n', 0);
         al_slice line = al_slice_sub(l->text, 0, end);
         bool is_whole = end < l->text.len;

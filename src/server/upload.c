@@ -2,9 +2,10 @@
  *
  * Shape: the HTTP thread puts bytes into `filling`; a worker of the ingest pool takes them as a
  * chunk, undoes compression, splits lines, decodes them into a batch and submits it; the engine
- * reports it durable. One upload is worked on by one worker at a time, with up to FLIGHT_MAX
- * batches under way. A batch goes off when it is full or when no more bytes wait, so a slow
- * sender's lines become visible at once and a fast sender's batches grow by themselves.
+ * reports it durable. One upload is worked on by one worker at a time, chunk by chunk in turn with
+ * the others, with up to FLIGHT_MAX batches under way. A batch goes off when it is full or when no
+ * more bytes wait, so a slow sender's lines become visible at once and a fast sender's batches grow
+ * by themselves.
  * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. Memory of
  * all uploads together is bounded: beyond HELD_BYTES_MAX each hands on what it has and reads no
  * further until batches are durable. An upload that finds no room (memory, queue full, disk low) is
@@ -506,7 +507,9 @@ static bool go(upload *u, bool *ret_is_parked)
     case NEXT_CHUNK:
         lines_feed(u->lines, al_buf_slice(&u->chunk));
         u->has_unread = true;
-        return true;
+        *ret_is_parked = true;                       /* behind the others that wait for a worker */
+        workers_put(u->r->srv->ingesters, &u->work); /* another may have it by now */
+        return false;
     case NEXT_LAST:
         c = read_last(u, &err);
         if (c)

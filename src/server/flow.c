@@ -200,7 +200,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
     (void)cls;
     (void)why;
     *con_cls = NULL;
-    conn_due(req_conn_of(conn), SERVER_IDLE_S * 1000);
+    conn_due(req_conn_of(conn), (int64_t)SERVER_IDLE_S * 1000);
     if (!r)
         return;
     atomic_store(&r->cancel, true);

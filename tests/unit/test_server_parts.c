@@ -500,7 +500,7 @@ static void what_is_past_due_is_shut_once(void **state)
     assert_int_equal(conns_count(all), 3);
     assert_int_equal(conns_sweep(all), 0); /* nothing is owed yet */
     conn_due(each[0], 0);
-    conn_due(each[1], 3600 * 1000);
+    conn_due(each[1], 3600000);
     conn_due(each[2], 0);
     conn_due(each[2], CONN_NO_BOUND);
     assert_int_equal(conns_sweep(all), 1);

@@ -37,6 +37,12 @@ static const char help[] =
     "                      several times\n"
     "  --min-free BYTES    input stops when less of the disk is free (1GiB)\n"
     "  --memory BYTES      budget of the store (256MiB)\n"
+    "  --query-timeout SECONDS\n"
+    "                      what a query may take, waiting for others included (30)\n"
+    "  --queries-waiting N how many requests may wait for a worker; one more gets 503 (1024)\n"
+    "  --request-timeout SECONDS\n"
+    "                      what a client may take to send a request that is no upload (30)\n"
+    "  --connections-per-address N (8192)\n"
     "  --check-config      check the flags, start nothing\n"
     "  --config FILE       not in this version: settings are flags\n"
     "\n"
@@ -69,6 +75,19 @@ static bool parse_bytes(const char *text, uint64_t *ret)
     return al_parse_bytes(al_cstr(text), ret);
 }
 
+/* optarg, times `unit`. */
+static bool parse_number(const char *flag, uint64_t max, uint32_t unit, uint32_t *ret)
+{
+    uint64_t n = 0;
+    if (!al_parse_u64(al_cstr(optarg), &n) || n == 0 || n > max) {
+        (void)cli_usage("serve", "--%s '%s': expected a number from 1 to %" PRIu64, flag, optarg,
+                        max);
+        return false;
+    }
+    *ret = (uint32_t)n * unit;
+    return true;
+}
+
 static bool add_follow(serve *s, const char *text)
 {
     al_err err = {0};
@@ -89,6 +108,10 @@ static int parse_flags(int argc, char **argv, serve *s)
                                           {"min-free", required_argument, NULL, 'f'},
                                           {"management", required_argument, NULL, 'g'},
                                           {"memory", required_argument, NULL, 'm'},
+                                          {"query-timeout", required_argument, NULL, 'q'},
+                                          {"queries-waiting", required_argument, NULL, 'w'},
+                                          {"request-timeout", required_argument, NULL, 'r'},
+                                          {"connections-per-address", required_argument, NULL, 'n'},
                                           {"check-config", no_argument, NULL, 'k'},
                                           {"config", required_argument, NULL, 'c'},
                                           {"follow", required_argument, NULL, 'F'},
@@ -125,6 +148,23 @@ static int parse_flags(int argc, char **argv, serve *s)
         case 'm':
             if (!parse_bytes(optarg, &s->options.memory_bytes))
                 return cli_usage("serve", "--memory '%s': expected bytes, as 512MiB", optarg);
+            break;
+        case 'q':
+            if (!parse_number("query-timeout", 3600, 1000, &s->options.limits.query_ms))
+                return CLI_USAGE;
+            break;
+        case 'w':
+            if (!parse_number("queries-waiting", 1000000, 1, &s->options.limits.queries_waiting))
+                return CLI_USAGE;
+            break;
+        case 'r':
+            if (!parse_number("request-timeout", 3600, 1000, &s->options.limits.request_ms))
+                return CLI_USAGE;
+            break;
+        case 'n':
+            if (!parse_number("connections-per-address", 1000000, 1,
+                              &s->options.limits.connections_per_address))
+                return CLI_USAGE;
             break;
         case 'k':
             s->only_checks = true;

@@ -35,6 +35,8 @@ query *query_all(void);
 AL_CHECK al_code query_and(query *a, query *b, query **ret);
 /* `field = text`, text compared exactly as in the language; built without parsing. */
 AL_CHECK al_code query_field_equals(al_slice name, const value *v, query **ret);
+/* `field!=*`: records without the field. */
+AL_CHECK al_code query_field_missing(al_slice name, query **ret);
 /* How it was read: the same query with every decision spelled out; nothing for a query that matches
  * everything. Parses to the same tree (unless longer than QUERY_BYTES_MAX). */
 void query_read_as(const query *q, al_buf *out);

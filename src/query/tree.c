@@ -296,3 +296,27 @@ al_code query_field_equals(al_slice name, const value *v, query **ret)
         *ret = AL_TAKE(q);
     return c;
 }
+
+al_code query_field_missing(al_slice name, query **ret)
+{
+    *ret = NULL;
+    AL_CLEANUP(query_unrefp) query *q = tree_new();
+    tree_node *leaf = NULL;
+    tree_node *root = NULL;
+    if (!q)
+        return AL_NOMEM;
+    al_code c = tree_add(q, AST_EXISTS, &leaf, NULL);
+    if (c)
+        return c;
+    assert(leaf);
+    leaf->pub.name = al_arena_copy(q->arena, name);
+    if (!leaf->pub.name.ptr)
+        return AL_NOMEM;
+    leaf->quotes_name = true; /* no parser has seen which names are known */
+    c = tree_negate(q, leaf, &root, NULL);
+    if (!c)
+        c = tree_finish(q, &root->pub, NULL);
+    if (!c)
+        *ret = AL_TAKE(q);
+    return c;
+}

@@ -48,6 +48,11 @@ void hit_put_text(al_buf *out, const hit_style *s, const eng_row *row);
 /* Reads the parameter `fields`. Answers and returns false on a bad value. */
 bool hit_read_fields(req *r, hit_style *ret);
 
+/* ---- api_index.c
+ * The index named in the path, as a C string in the arena, and its settings. Answers and returns
+ * NULL when there is none. */
+const char *api_index_name(req *r, cat_index *ret);
+
 /* ---- Handlers. */
 void api_search(req *r);
 void api_count(req *r);

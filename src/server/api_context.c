@@ -1,5 +1,5 @@
 /* context: the rows around one, whatever they say, oldest first; `same` keeps those that share
- * values with it (same host, same request). Two searches, one each way. */
+ * values with it (same host, same request), or the lack of one. Two searches, one each way. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -36,27 +36,51 @@ typedef struct wanted {
     al_code code;
 } wanted;
 
+/* Unless making `more` failed. */
+static void add_filter(wanted *w, query *more)
+{
+    AL_CLEANUP(query_unrefp) query *old = w->filter;
+    if (w->code)
+        return;
+    w->filter = NULL;
+    w->code = query_and(old, more, &w->filter);
+}
+
 static rec_visit take_value(void *ctx, const value *v, bool is_element)
 {
     wanted *w = ctx;
     AL_CLEANUP(query_unrefp) query *equals = NULL;
-    AL_CLEANUP(query_unrefp) query *old = w->filter;
-    (void)is_element;
-    w->filter = NULL;
+    (void)is_element; /* an array comes first itself */
     w->code = query_field_equals(w->same[0], v, &equals);
-    if (!w->code)
-        w->code = query_and(old, equals, &w->filter);
+    add_filter(w, equals);
     return REC_VISIT_STOP;
 }
 
-/* The row itself: writes it, and turns its values of `same` into a filter. A field it lacks filters
- * nothing. */
+static void share(wanted *w, const record *rec)
+{
+    AL_CLEANUP(query_unrefp) query *missing = NULL;
+    if (al_slice_eq(w->same[0], AL_LIT("message"))) { /* which is no field */
+        value message = {.type = VAL_STRING, .text = rec->message};
+        (void)take_value(w, &message, false);
+        return;
+    }
+    size_t n = rec_values_at(rec, w->same[0], w->scratch, take_value, w);
+    if (n == REC_NOMEM)
+        w->code = AL_NOMEM;
+    if (n)
+        return;
+    w->code = query_field_missing(w->same[0], &missing);
+    add_filter(w, missing);
+}
+
+/* The row itself: writes it, and turns what it has of `same` into a filter. Rows share a field that
+ * none of them has. */
 static eng_flow take_wanted(void *ctx, const eng_row *row)
 {
     wanted *w = ctx;
     (void)take_row(&w->hit, row);
     for (; w->n_same && !w->code; w->same++, w->n_same--)
-        (void)rec_values_at(row->rec, w->same[0], w->scratch, take_value, w);
+        share(w, row->rec);
     return ENG_STOP;
 }
 
@@ -164,8 +188,7 @@ static void run(around *a)
     if (!c)
         c = search_side(a, false, &err);
     if (c) {
-        err.code = c;
-        req_fail(r, &err);
+        req_fail(r, c, &err);
         return;
     }
     req_answer(r, 200, "application/json");

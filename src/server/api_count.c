@@ -10,12 +10,6 @@
 
 enum { STEPS_WANTED = 240, VALUES_DEFAULT = 100, VALUES_MAX = 10000 };
 
-static void fail_with(req *r, al_code code, al_err *err)
-{
-    err->code = code;
-    req_fail(r, err);
-}
-
 void api_count(req *r)
 {
     al_err err = {0};
@@ -26,7 +20,7 @@ void api_count(req *r)
         return;
     al_code c = engine_count(r->srv->eng, &s->eng, &s->budget, &n, &answer, &err);
     if (c) {
-        fail_with(r, c, &err);
+        req_fail(r, c, &err);
     } else {
         api_scope_note(s, &answer);
         req_answer(r, 200, "application/json");
@@ -91,7 +85,7 @@ static bool clip_to_records(req *r, const api_scope *s, int64_t *from_ns, int64_
         al_err err = {0};
         al_code c = engine_index_stats(r->srv->eng, s->names[i], &stats, &err);
         if (c) {
-            fail_with(r, c, &err);
+            req_fail(r, c, &err);
             return false;
         }
         if (stats.first_ns >= 0) {
@@ -130,24 +124,6 @@ static bool read_step(req *r, const api_scope *s, int64_t *ret)
     return true;
 }
 
-static al_slice text_of(const value *v)
-{
-    switch (v->type) {
-    case VAL_NULL:
-        return AL_LIT("null");
-    case VAL_FALSE:
-        return AL_LIT("false");
-    case VAL_TRUE:
-        return AL_LIT("true");
-    case VAL_NUMBER:
-    case VAL_STRING:
-    case VAL_ARRAY:
-    case VAL_OBJECT:
-        break;
-    }
-    return v->text;
-}
-
 /* The counts of one bucket by the text of the value: a number and a text may look the same, a name
  * may stand once only. */
 static void put_by(al_buf *out, const eng_histogram *h, const eng_bucket *b)
@@ -155,11 +131,11 @@ static void put_by(al_buf *out, const eng_histogram *h, const eng_bucket *b)
     bool is_first = true;
     al_buf_str(out, ",\"by\":{");
     for (size_t i = 0; i < h->n_values; i++) {
-        al_slice text = text_of(&h->values[i]);
+        al_slice text = rec_value_text(&h->values[i]);
         uint64_t n = b->by[i];
         bool is_known = false;
         for (size_t k = 0; k < h->n_values; k++) {
-            if (k != i && al_slice_eq(text_of(&h->values[k]), text)) {
+            if (k != i && al_slice_eq(rec_value_text(&h->values[k]), text)) {
                 is_known = is_known || k < i;
                 n += b->by[k];
             }
@@ -212,7 +188,7 @@ void api_histogram(req *r)
             req_problem(r, 400, "interval: needs more than %d buckets; take a longer one",
                         ENG_HISTOGRAM_BUCKETS_MAX);
         } else if (c) {
-            fail_with(r, c, &err);
+            req_fail(r, c, &err);
         } else {
             api_scope_note(s, &answer);
             put_histogram(r, s, &h, step_ns, by.len > 0);
@@ -257,7 +233,7 @@ void api_values(req *r)
     al_code c =
         engine_values(r->srv->eng, &s->eng, field, limit, &s->budget, r->arena, &v, &answer, &err);
     if (c) {
-        fail_with(r, c, &err);
+        req_fail(r, c, &err);
     } else {
         api_scope_note(s, &answer);
         put_values(r, s, &v);

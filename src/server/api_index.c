@@ -1,4 +1,4 @@
-/* Indexes and their fields: list, create, change, drop, compact. */
+/* Indexes: list, create, change, drop, compact. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,14 +10,7 @@
 
 enum { TEXT_FIELDS_MAX = 64, RECENT_S = 300, RECENT_TIMEOUT_S = 2 };
 
-static void fail_with(req *r, al_code code, al_err *err)
-{
-    err->code = code;
-    req_fail(r, err);
-}
-
-/* The name in the path, as a C string; answers and returns NULL when there is no such index. */
-static const char *read_name(req *r, cat_index *ret)
+const char *api_index_name(req *r, cat_index *ret)
 {
     al_err err = {0};
     const char *name = (const char *)r->path_args[0].ptr;
@@ -26,7 +19,7 @@ static const char *read_name(req *r, cat_index *ret)
         if (!c)
             return name;
         if (c != AL_NOT_FOUND) {
-            fail_with(r, c, &err);
+            req_fail(r, c, &err);
             return NULL;
         }
     }
@@ -107,7 +100,7 @@ static void answer_index(req *r, const char *name, unsigned status)
     al_err err = {0};
     al_code c = catalog_index_get(r->srv->cat, name, r->arena, &idx, &err);
     if (c) {
-        fail_with(r, c, &err);
+        req_fail(r, c, &err);
         return;
     }
     req_answer(r, status, "application/json");
@@ -122,7 +115,7 @@ void api_indexes(req *r)
     al_err err = {0};
     al_code c = catalog_indexes(r->srv->cat, r->arena, &all, &n, &err);
     if (c) {
-        fail_with(r, c, &err);
+        req_fail(r, c, &err);
         return;
     }
     req_answer(r, 200, "application/json");
@@ -138,7 +131,7 @@ void api_indexes(req *r)
 void api_index_get(req *r)
 {
     cat_index idx;
-    const char *name = read_name(r, &idx);
+    const char *name = api_index_name(r, &idx);
     if (name)
         answer_index(r, name, 200);
 }
@@ -262,7 +255,7 @@ void api_index_create(req *r)
     al_err err = {0};
     al_code c = create(&s, &err);
     if (c) {
-        fail_with(r, c, &err);
+        req_fail(r, c, &err);
         return;
     }
     answer_index(r, s.idx.name, 201);
@@ -277,7 +270,7 @@ void api_index_change(req *r)
 {
     settings s = {.r = r};
     al_err err = {0};
-    const char *name = read_name(r, &s.idx);
+    const char *name = api_index_name(r, &s.idx);
     if (!name)
         return;
     al_code c = json_each_member(al_buf_slice(&r->body), r->arena, take_setting, &s, &err);
@@ -286,7 +279,7 @@ void api_index_change(req *r)
     if (!c)
         c = ingest_index_change(r->srv->in, &s.idx, &err);
     if (c)
-        fail_with(r, c, &err);
+        req_fail(r, c, &err);
     else
         answer_index(r, name, 200);
 }
@@ -295,12 +288,12 @@ void api_index_drop(req *r)
 {
     cat_index idx;
     al_err err = {0};
-    const char *name = read_name(r, &idx);
+    const char *name = api_index_name(r, &idx);
     if (!name)
         return;
     al_code c = ingest_index_drop(r->srv->in, name, &err);
     if (c)
-        fail_with(r, c, &err);
+        req_fail(r, c, &err);
     else
         req_answer(r, 204, NULL);
 }
@@ -309,99 +302,12 @@ void api_index_compact(req *r)
 {
     cat_index idx;
     al_err err = {0};
-    const char *name = read_name(r, &idx);
+    const char *name = api_index_name(r, &idx);
     if (!name)
         return;
     al_code c = engine_compact(r->srv->eng, name, &r->cancel, &err);
     if (c)
-        fail_with(r, c, &err);
+        req_fail(r, c, &err);
     else
         req_answer(r, 204, NULL);
-}
-
-/* ---- Fields */
-
-static void put_field(al_buf *out, const cat_field *f)
-{
-    al_buf_str(out, "{\"name\":");
-    json_put_string(out, f->name);
-    al_buf_printf(out,
-                  ",\"filtered\":%s,\"display\":%s,\"excluded\":%s,\"context\":%s,\"indexed\":%s}",
-                  f->filtered ? "true" : "false", f->display ? "true" : "false",
-                  f->excluded ? "true" : "false", f->context ? "true" : "false",
-                  f->indexed ? "true" : "false");
-}
-
-void api_fields(req *r)
-{
-    cat_index idx;
-    cat_field *all = NULL;
-    size_t n = 0;
-    al_err err = {0};
-    const char *name = read_name(r, &idx);
-    if (!name)
-        return;
-    al_code c = catalog_fields(r->srv->cat, name, r->arena, &all, &n, &err);
-    if (c) {
-        fail_with(r, c, &err);
-        return;
-    }
-    req_answer(r, 200, "application/json");
-    al_buf_str(&r->out, "{\"fields\":[");
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            al_buf_str(&r->out, ",\n");
-        put_field(&r->out, &all[i]);
-    }
-    al_buf_str(&r->out, "]}\n");
-}
-
-static al_code take_flag(void *ctx, al_slice name, json_reader *v, al_err *err)
-{
-    cat_field *f = ctx;
-    struct {
-        const char *name;
-        bool *to;
-    } flags[] = {{"filtered", &f->filtered},
-                 {"display", &f->display},
-                 {"excluded", &f->excluded},
-                 {"context", &f->context},
-                 {"indexed", &f->indexed}};
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if (is_named(name, flags[i].name))
-            return json_take_bool(v, name, flags[i].to, err);
-    return al_fail(err, AL_INVALID,
-                   "unknown flag '%.*s': expected filtered, display, excluded, context or indexed",
-                   AL_ARG(name));
-}
-
-void api_field_set(req *r)
-{
-    cat_index idx;
-    cat_field *all = NULL;
-    cat_field *f = NULL;
-    size_t n = 0;
-    al_err err = {0};
-    const char *name = read_name(r, &idx);
-    if (!name)
-        return;
-    al_code c = catalog_fields(r->srv->cat, name, r->arena, &all, &n, &err);
-    for (size_t i = 0; !c && i < n && !f; i++)
-        if (al_slice_eq(all[i].name, r->path_args[1]))
-            f = &all[i];
-    if (!c && !f) {
-        req_problem(r, 404, "index '%s' has no field '%.*s'", name, AL_ARG(r->path_args[1]));
-        return;
-    }
-    if (!c)
-        c = json_each_member(al_buf_slice(&r->body), r->arena, take_flag, f, &err);
-    if (!c)
-        c = ingest_field_set(r->srv->in, name, f, &err);
-    if (c) {
-        fail_with(r, c, &err);
-        return;
-    }
-    req_answer(r, 200, "application/json");
-    put_field(&r->out, f);
-    al_buf_u8(&r->out, '\n');
 }

@@ -67,7 +67,7 @@ static bool read_query(req *r, api_scope *s)
     (void)req_text(r, "q", &text);
     al_code c = query_parse(text, &env, &s->q, &err);
     if (c)
-        req_fail(r, &err);
+        req_fail(r, c, &err);
     return c == AL_OK;
 }
 
@@ -80,8 +80,7 @@ api_scope *api_scope_read(req *r)
     }
     memset(s, 0, sizeof *s);
     s->arena = r->arena;
-    s->budget = (eng_budget){.deadline_ns = al_mono_ns() + SERVER_QUERY_TIMEOUT_S * AL_NS_PER_S,
-                             .cancel = &r->cancel};
+    s->budget = (eng_budget){.deadline_ns = r->due_ns, .cancel = &r->cancel};
     if (!read_names(r, s) || !req_range(r, &s->eng.from_ns, &s->eng.to_ns) || !read_query(r, s))
         return NULL;
     s->eng.indexes = s->names;

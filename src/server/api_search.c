@@ -9,7 +9,7 @@
  * against the order from the first row: the farthest of `limit` rows is where the page begins, and
  * it ends before the row it was asked from, whatever was inserted meanwhile. Cursors carry the
  * range, so relative times do not move under the reader.
- * A page has SERVER_QUERY_TIMEOUT_S for all its slices; a stream (limit=0) lasts as long as its
+ * A page has the time of one query for all its slices; a stream (limit=0) lasts as long as its
  * client listens, but no slice looks longer than SLICE_S, so that many exports share the workers.
  */
 #include <inttypes.h>
@@ -392,8 +392,9 @@ static bool read_cursor(req *r, page *p)
     al_err err = {0};
     if (!req_text(r, "cursor", &token) || token.len == 0)
         return true;
-    if (cursor_parse(token, &p->cur, &err)) {
-        req_fail(r, &err);
+    al_code c = cursor_parse(token, &p->cur, &err);
+    if (c) {
+        req_fail(r, c, &err);
         return false;
     }
     if (req_text(r, "order", &order) && p->cur.is_descending != p->is_descending) {
@@ -496,8 +497,7 @@ void api_search(req *r)
         c = next_piece(p, &err);
     }
     if (c) {
-        err.code = c;
-        req_fail(r, &err);
+        req_fail(r, c, &err);
         return;
     }
     r->is_end = p->is_end;

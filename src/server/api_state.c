@@ -33,6 +33,8 @@ void api_openapi(req *r)
 
 /* ---- Metrics */
 
+const double server_duration_s[SERVER_DURATIONS] = {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30};
+
 static void head(al_buf *out, const char *name, const char *type, const char *help)
 {
     al_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -99,6 +101,15 @@ static void put_http(al_buf *out, server *s)
            atomic_load(&n->cancelled));
     number(out, "alco_queries_waiting", "gauge", "Queries waiting for a worker.",
            workers_waiting(s->queries));
+    head(out, "alco_queries_refused_total", "counter",
+         "Queries answered 503 for want of a worker.");
+    al_buf_printf(out,
+                  "alco_queries_refused_total{why=\"full\"} %" PRIu64
+                  "\nalco_queries_refused_total{why=\"late\"} %" PRIu64 "\n",
+                  atomic_load(&n->refused_full), atomic_load(&n->refused_late));
+    number(out, "alco_connections", "gauge", "Open connections.", conns_count(s->conns));
+    number(out, "alco_slow_clients_total", "counter", "Connections closed as too slow.",
+           atomic_load(&n->slow_clients));
     number(out, "alco_tail_clients", "gauge", "Clients that follow.", tails_count(s->tails));
 }
 

@@ -17,6 +17,7 @@ enum { WINDOW_BYTES = 128 * 1024, ZSTD_WINDOW_LOG_MAX = 23 /* 8 MiB, as RFC 8878
 typedef enum coding { IDENTITY, GZIP, ZSTD } coding;
 
 struct lines {
+    const atomic_bool *cancel;
     coding coding;
     z_stream gzip;
     ZSTD_DStream *zstd;
@@ -54,11 +55,12 @@ static al_code open_coding(lines *l, al_slice encoding, al_err *err)
     return l->window ? AL_OK : al_fail(err, AL_NOMEM, "upload");
 }
 
-al_code lines_new(al_slice encoding, lines **ret, al_err *err)
+al_code lines_new(al_slice encoding, const atomic_bool *cancel, lines **ret, al_err *err)
 {
     AL_CLEANUP(lines_freep) lines *l = al_zalloc(1, sizeof *l);
     if (!l)
         return al_fail(err, AL_NOMEM, "upload");
+    l->cancel = cancel;
     al_buf_init(&l->carry, LINES_LINE_BYTES_MAX);
     al_code c = open_coding(l, encoding, err);
     if (!c)
@@ -120,8 +122,10 @@ static al_code zstd_some(lines *l, al_err *err)
         return al_fail(err, AL_INVALID, "body is not zstd: %s", ZSTD_getErrorName(r));
     l->input = al_slice_sub(l->input, in.pos, l->input.len);
     l->text = (al_slice){l->window, out.pos};
+    /* 0: the frame is at its end, and all of it was given out. Asked once more it would begin
+     * another. */
     l->is_inside = r != 0;
-    l->has_output = out.pos == WINDOW_BYTES;
+    l->has_output = r != 0 && out.pos == WINDOW_BYTES;
     return AL_OK;
 }
 
@@ -137,6 +141,8 @@ static al_code refill(lines *l, bool *ret_has, al_err *err)
             l->input = (al_slice){0};
             continue;
         }
+        if (l->cancel && atomic_load(l->cancel))
+            return al_fail(err, AL_CANCELLED, "upload");
         al_code c = l->coding == GZIP ? inflate_some(l, err) : zstd_some(l, err);
         if (c)
             return c;
@@ -174,6 +180,15 @@ static al_slice without_cr(al_slice line)
     return line;
 }
 
+/* Empty lines at the front, of which a compressed body may have millions. */
+static void skip_empty(lines *l)
+{
+    size_t n = 0;
+    while (n < l->text.len && l->text.ptr[n] == '\n')
+        n++;
+    l->text = al_slice_sub(l->text, n, l->text.len);
+}
+
 al_code lines_next(lines *l, al_slice *ret, bool *ret_has, bool *ret_is_cut, al_err *err)
 {
     forget_carried(l);
@@ -181,6 +196,10 @@ al_code lines_next(lines *l, al_slice *ret, bool *ret_has, bool *ret_is_cut, al_
         al_code c = refill(l, ret_has, err);
         if (c || !*ret_has)
             return c;
+        if (l->carry.len == 0)
+            skip_empty(l);
+        if (l->text.len == 0)
+            continue;
         size_t end = al_slice_find(l->text, '\n', 0);
         al_slice line = al_slice_sub(l->text, 0, end);
         bool is_whole = end < l->text.len;

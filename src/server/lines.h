@@ -2,6 +2,7 @@
 /* lines.h: the body of an upload, piece by piece -> its lines. Undoes gzip and zstd on the way.
  * Memory is bounded whatever comes: a piece, LINES_LINE_BYTES_MAX of one line, the decompressor.
  * One thread at a time. */
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/cleanup.h"
@@ -12,8 +13,9 @@ enum { LINES_LINE_BYTES_MAX = 8 << 20 };
 
 typedef struct lines lines;
 
-/* `encoding`: of the header Content-Encoding; empty is identity. AL_INVALID: unknown. */
-AL_CHECK al_code lines_new(al_slice encoding, lines **ret, al_err *err);
+/* `encoding`: of the header Content-Encoding; empty is identity. AL_INVALID: unknown. `cancel` ends
+ * lines_next with AL_CANCELLED: few bytes may stand for many without one line. May be NULL. */
+AL_CHECK al_code lines_new(al_slice encoding, const atomic_bool *cancel, lines **ret, al_err *err);
 lines *lines_free(lines *l);
 /* The next piece of the body; borrowed until lines_next has found no more line. */
 void lines_feed(lines *l, al_slice piece);

@@ -1,4 +1,4 @@
-/* Requests: life, answers, parameters. The flow through the threads is in server.c.
+/* Requests: life, answers, parameters. The flow through the threads is in flow.c.
  * Rule for `out`: before is_answered it is the worker's; afterwards it is the HTTP thread's, except
  * while is_busy, when the worker that runs stream->more has it again. Streams that push (tails)
  * have no `more` and touch it under the lock. */
@@ -76,11 +76,13 @@ bool req_try_ref(req *r)
     return false;
 }
 
-void req_mark_upload(req *r)
+void req_mark_upload(req *r, bool is_upload)
 {
     AL_LOCKED(&r->srv->lock);
-    r->is_upload = true;
-    r->srv->n_uploads++;
+    r->srv->n_uploads -= r->is_upload;
+    r->srv->n_uploads += is_upload;
+    r->is_upload = is_upload;
+    (void)pthread_cond_broadcast(&r->srv->changed);
 }
 
 req *req_unref(req *r)
@@ -97,6 +99,43 @@ req *req_unref(req *r)
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
     return NULL;
+}
+
+/* ---- Waiting */
+
+conn *req_conn_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *i =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return i ? i->socket_context : NULL;
+}
+
+int req_fd(req *r)
+{
+    const union MHD_ConnectionInfo *i =
+        MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return i ? i->connect_fd : -1;
+}
+
+/* False: the request is to be given up instead. */
+bool req_suspend_locked(req *r)
+{
+    assert(!r->is_suspended);
+    if (r->is_gone || atomic_load(&r->srv->is_closing))
+        return false;
+    r->is_suspended = true;
+    MHD_suspend_connection(r->conn);
+    (void)watch_add(r->srv->watch, req_fd(r), r); /* else noticed at the next write */
+    return true;
+}
+
+void req_resume_locked(req *r)
+{
+    if (!r->is_suspended)
+        return;
+    r->is_suspended = false;
+    watch_remove(r->srv->watch, req_fd(r));
+    MHD_resume_connection(r->conn);
 }
 
 /* ---- Answers */
@@ -197,14 +236,15 @@ static unsigned status_of(al_code code)
     return 500;
 }
 
-void req_fail(req *r, const al_err *err)
+void req_fail(req *r, al_code code, const al_err *err)
 {
     const char *text = err->msg;
-    if (err->code == AL_CANCELLED)
+    assert(code != AL_OK);
+    if (code == AL_CANCELLED)
         atomic_fetch_add(&r->srv->counts.cancelled, 1);
     if (!text[0])
-        text = err->code == AL_NOT_FOUND ? "not found" : "not now: full, low on disk or stopping";
-    put_problem(r, status_of(err->code), al_cstr(text));
+        text = code == AL_NOT_FOUND ? "not found" : "not now: full, low on disk or stopping";
+    put_problem(r, status_of(code), al_cstr(text));
 }
 
 void req_stream(req *r, const req_stream_ops *ops, void *ctx)

@@ -41,6 +41,7 @@ typedef struct req_stream_ops {
 struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who may touch it */
     _Atomic unsigned refs;
     uint64_t begun_ns; /* al_mono_ns */
+    int64_t due_ns;    /* when its query must end; set when the whole request is there */
     server *srv;
     req *newer; /* guarded by srv->lock: all requests */
     req *older;
@@ -50,7 +51,6 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     /* HTTP thread only */
     struct MHD_Connection *conn;
     req_phase phase;
-    uint64_t body_bytes; /* taken so far */
 
     /* written by the HTTP thread before a worker sees it, then only by whoever works on it */
     al_arena *arena;
@@ -64,6 +64,7 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     al_buf body;
     struct upload *upload; /* of POST logs */
     task work;
+    workers *pool; /* that `work` was last put to, but of an upload; guarded by lock */
 
     atomic_bool cancel; /* the client went away, or we stop */
 
@@ -72,8 +73,10 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     bool is_suspended;
     bool is_gone;
     bool is_answered; /* what follows is there */
-    bool is_busy;     /* a worker fills `out` */
-    bool is_end;      /* nothing more comes behind `out` */
+    bool is_early;    /* it was sent before the body was complete */
+    int64_t linger_until_ns;
+    bool is_busy; /* a worker fills `out` */
+    bool is_end;  /* nothing more comes behind `out` */
     bool is_broken;
     size_t out_off; /* of `out`, sent */
 
@@ -99,8 +102,13 @@ req *req_ref(req *r);
 req *req_unref(req *r);
 /* srv->lock held: a reference, unless the last one is just being given back. */
 bool req_try_ref(req *r);
-/* Counts it as an upload, which server_drain waits for. */
-void req_mark_upload(req *r);
+/* Counts it as an upload, which server_drain waits for; or not any more. No lock of r is held. */
+void req_mark_upload(req *r, bool is_upload);
+/* The connection's socket, open while a call of the library runs, or under the lock while
+ * !is_gone. */
+int req_fd(req *r);
+/* Our entry of one of the library's connections, as req_fd. May be NULL. */
+conn *req_conn_of(struct MHD_Connection *mhd);
 
 /* ---- For handlers (workers) */
 
@@ -109,14 +117,17 @@ void req_answer(req *r, unsigned status, const char *type);
 void req_header(req *r, const char *name, al_slice value);
 /* A problem+json answer; what was appended before is thrown away. */
 void req_problem(req *r, unsigned status, const char *fmt, ...) AL_PRINTF(3, 4);
-/* As req_problem by the code of `err`. */
-void req_fail(req *r, const al_err *err);
+/* As req_problem, for what a call returned and said; not AL_OK. */
+void req_fail(req *r, al_code code, const al_err *err);
 /* Goes on after r->out with a stream. Takes ctx. */
 void req_stream(req *r, const req_stream_ops *ops, void *ctx);
 /* The answer is complete (or the stream begun): the connection goes on. Last call on r of whoever
  * works on it, but for its unref. */
 void req_done(req *r);
-/* Wakes the connection; r->lock is held. */
+/* Puts the connection to sleep, and watches whether its client stays. HTTP thread, inside a call of
+ * the library, r->lock held. False: the request is to be given up instead. */
+bool req_suspend_locked(req *r);
+/* Wakes the connection; any thread, r->lock held. */
 void req_resume_locked(req *r);
 
 /* Parameters; each answers with a problem and returns false when the value is bad. */

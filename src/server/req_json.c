@@ -136,7 +136,7 @@ bool req_read_json_params(req *r)
     else
         c = url_parse_form(body, r->arena, &r->params, &err);
     if (c) {
-        req_fail(r, &err);
+        req_fail(r, c, &err);
         return false;
     }
     for (size_t i = 0; i < r->params.n; i++) {

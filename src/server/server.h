@@ -10,15 +10,21 @@
 
 typedef struct server server;
 
+typedef struct server_limits {        /* 0: the default */
+    uint32_t query_ms;                /* 30 s, of a query from its arrival, waiting included */
+    uint32_t queries_waiting;         /* 1024; one more gets 503 */
+    uint32_t request_ms;              /* 30 s, of a head; of a body that is no upload */
+    uint32_t connections_per_address; /* 8192 */
+} server_limits;
+
 typedef struct server_options {
     const char *listen;       /* "HOST:PORT" (port 0: any free one) or "unix:PATH" */
     const char *const *hosts; /* names under which browsers reach us, beside addresses */
     size_t n_hosts;
     uint32_t page_size; /* limit of a search that names none; 0: 100 */
     const char *version;
+    server_limits limits;
 } server_options;
-
-enum { SERVER_QUERY_TIMEOUT_S = 30 };
 
 /* AL_INVALID: `listen` cannot be read, or is beyond loopback while no user exists (the message says
  * what to do). AL_IO: the system refuses the address. */

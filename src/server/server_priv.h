@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "server/conns.h"
 #include "server/server.h"
 #include "server/watch.h"
 #include "server/workers.h"
@@ -16,7 +17,6 @@ enum {
     SERVER_QUERY_THREADS = 4,
     SERVER_QUICK_THREADS = 1, /* metrics and settings */
     SERVER_INGEST_THREADS = 2,
-    SERVER_QUERIES_WAITING_MAX = 1024, /* beyond it new ones get 503 */
     SERVER_CONNECTIONS_MAX = 16384,
     SERVER_CONNECTION_BYTES = 160 * 1024, /* a head of 64 KiB, parsed; touched only as used */
     SERVER_IDLE_S = 75,
@@ -32,6 +32,9 @@ typedef struct server_counts {
     _Atomic uint64_t query_le[SERVER_DURATIONS]; /* buckets, see server_duration_s */
     _Atomic uint64_t partial;
     _Atomic uint64_t cancelled;
+    _Atomic uint64_t refused_full; /* the queue was */
+    _Atomic uint64_t refused_late; /* waited for all the time they had */
+    _Atomic uint64_t slow_clients; /* connections shut */
 } server_counts;
 extern const double server_duration_s[SERVER_DURATIONS];
 
@@ -44,10 +47,12 @@ struct server {
     size_t n_hosts;
     uint32_t page_size;
     const char *version;
+    server_limits limits; /* none is 0 */
     workers *queries;
     workers *quick; /* routes that never wait behind queries */
     workers *ingesters;
     watch *watch;
+    conns *conns;
     int64_t begun_ns; /* wall clock */
 
     /* written once by server_attach, before is_attached */

@@ -322,8 +322,7 @@ static bool read_place(req *r, follower *f)
     if (id.len == 0) {
         al_code c = engine_tail_end(r->srv->eng, &f->at, &err);
         if (c) {
-            err.code = c;
-            req_fail(r, &err);
+            req_fail(r, c, &err);
         }
         return c == AL_OK;
     }

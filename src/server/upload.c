@@ -2,9 +2,10 @@
  *
  * Shape: the HTTP thread puts bytes into `filling`; a worker of the ingest pool takes them as a
  * chunk, undoes compression, splits lines, decodes them into a batch and submits it; the engine
- * reports it durable. One upload is worked on by one worker at a time, with up to FLIGHT_MAX
- * batches under way. A batch goes off when it is full or when no more bytes wait, so a slow
- * sender's lines become visible at once and a fast sender's batches grow by themselves.
+ * reports it durable. One upload is worked on by one worker at a time, chunk by chunk in turn with
+ * the others, with up to FLIGHT_MAX batches under way. A batch goes off when it is full or when no
+ * more bytes wait, so a slow sender's lines become visible at once and a fast sender's batches grow
+ * by themselves.
  * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. Memory of
  * all uploads together is bounded: beyond HELD_BYTES_MAX each hands on what it has and reads no
  * further until batches are durable. An upload that finds no room (memory, queue full, disk low) is
@@ -13,7 +14,8 @@
  * (1) is_working: a task is queued, running or parked, and holds a reference to the request.
  * (2) Each batch under way holds a reference, and its text, until it is durable: an engine that had
  *     to give it back (disk full) gets it again.
- * (3) The answer is given once, by the worker that finds the end read and nothing under way. */
+ * (3) The answer is given once, by the worker that finds nothing under way, and the end read or
+ *     the upload failed. After a failure what still comes is thrown away. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "server/answer.h"
 #include "server/api.h"
 #include "server/lines.h"
 
@@ -58,8 +61,7 @@ struct upload {
     size_t n_flying;
     piece *failed_pieces; /* to be submitted again */
     uint64_t accepted;
-    uint64_t discarded; /* bytes that came after a failure */
-    al_err err;         /* code AL_OK: none */
+    al_err err; /* code AL_OK: none */
 
     /* the worker's */
     lines *lines;
@@ -200,6 +202,14 @@ static bool park_for_flight(upload *u)
     return true;
 }
 
+static void wake_sender_locked(upload *u)
+{
+    if (!u->http_waits)
+        return;
+    u->http_waits = false;
+    req_resume_locked(u->r);
+}
+
 static void fail(upload *u, al_code code, const al_err *err)
 {
     AL_LOCKED(&u->r->lock);
@@ -208,10 +218,7 @@ static void fail(upload *u, al_code code, const al_err *err)
     if (err)
         u->err = *err;
     u->err.code = code;
-    if (u->http_waits) {
-        u->http_waits = false;
-        req_resume_locked(u->r);
-    }
+    wake_sender_locked(u);
 }
 
 static bool has_failed(upload *u)
@@ -376,14 +383,13 @@ typedef enum next { NEXT_CHUNK, NEXT_LAST, NEXT_FLUSH, NEXT_AGAIN, NEXT_REST, NE
 static next choose_next(upload *u)
 {
     AL_LOCKED(&u->r->lock);
-    bool is_over = u->is_end || u->is_aborted;
     if (u->err.code) {
         al_buf_clear(&u->filling);
-        if (!is_over || u->n_flying) {
-            u->is_working = false;
-            return NEXT_REST;
-        }
-        return u->is_aborted ? NEXT_REST : NEXT_ANSWER;
+        wake_sender_locked(u);
+        if (!u->n_flying && !u->is_aborted && !u->r->is_answered)
+            return NEXT_ANSWER;
+        u->is_working = false;
+        return NEXT_REST;
     }
     if (u->failed_pieces)
         return NEXT_AGAIN;
@@ -392,10 +398,7 @@ static next choose_next(upload *u)
         u->chunk = u->filling;
         u->filling = swap;
         al_buf_clear(&u->filling);
-        if (u->http_waits) {
-            u->http_waits = false;
-            req_resume_locked(u->r);
-        }
+        wake_sender_locked(u);
         return NEXT_CHUNK;
     }
     if (u->is_end && !u->is_last_read)
@@ -421,9 +424,28 @@ static void answer(upload *u)
     size_t n = strlen(err.msg);
     (void)snprintf(err.msg + n, sizeof err.msg - n, "%s%" PRIu64 " lines were stored",
                    n ? "; " : "", u->accepted);
-    if (err.code == AL_IO)
-        err.code = AL_AGAIN; /* the lines are whole; another time they may fit */
-    req_fail(r, &err);
+    /* AL_IO: the lines are whole; another time they may fit. */
+    req_fail(r, err.code == AL_IO ? AL_AGAIN : err.code, &err);
+}
+
+/* Sends a failure's answer although the body goes on. False: it has just ended. */
+static bool answer_early(upload *u)
+{
+    req *r = u->r;
+    AL_LOCKED(&r->lock);
+    if (u->is_end || u->is_aborted)
+        return false;
+    u->is_working = false;
+    answer_early_locked(r);
+    return true;
+}
+
+static void finish(upload *u)
+{
+    if (answer_early(u))
+        req_mark_upload(u->r, false);
+    else
+        req_done(u->r);
 }
 
 static void drop_pieces(upload *u)
@@ -485,7 +507,9 @@ static bool go(upload *u, bool *ret_is_parked)
     case NEXT_CHUNK:
         lines_feed(u->lines, al_buf_slice(&u->chunk));
         u->has_unread = true;
-        return true;
+        *ret_is_parked = true;                       /* behind the others that wait for a worker */
+        workers_put(u->r->srv->ingesters, &u->work); /* another may have it by now */
+        return false;
     case NEXT_LAST:
         c = read_last(u, &err);
         if (c)
@@ -499,7 +523,7 @@ static bool go(upload *u, bool *ret_is_parked)
         return true;
     case NEXT_ANSWER:
         answer(u);
-        req_done(u->r);
+        finish(u);
         return false;
     case NEXT_REST:
         return false;
@@ -547,32 +571,30 @@ bool upload_begin(req *r, al_slice encoding)
         catalog_index_get(r->srv->cat, u->index, r->arena, &idx, &err))
         c = al_fail(&err, AL_NOT_FOUND, "no index '%.*s'", AL_ARG(name));
     if (!c)
-        c = lines_new(encoding, &u->lines, &err);
+        c = lines_new(encoding, &r->cancel, &u->lines, &err);
     if (c) {
         (void)upload_free(u);
         if (c == AL_INVALID)
             req_problem(r, 415, "%s", err.msg);
         else
-            req_fail(r, &err);
+            req_fail(r, c, &err);
         return false;
     }
     r->upload = u;
-    req_mark_upload(r);
+    req_mark_upload(r, true);
     return true;
 }
 
 size_t upload_take_locked(req *r, const char *bytes, size_t n)
 {
     upload *u = r->upload;
-    if (u->err.code) { /* the answer comes behind the body; a body without end gets none */
-        u->discarded += n;
-        r->is_gone = u->discarded > REQ_BODY_BYTES_MAX;
-        return n;
-    }
+    if (u->err.code)
+        return n; /* the answer is on its way */
     size_t taken = AL_MIN(n, FILLING_BYTES_MAX - u->filling.len);
     al_buf_put(&u->filling, bytes, taken);
     if (al_buf_code(&u->filling)) {
         u->err = (al_err){.code = AL_NOMEM};
+        schedule_locked(u);
         return n;
     }
     u->http_waits = taken < n;

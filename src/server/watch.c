@@ -11,10 +11,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
-enum { EVENTS_MAX = 64 };
+enum { EVENTS_MAX = 64, TICK_MS = 1000 };
 
 struct watch {
     int epoll;
@@ -22,6 +23,7 @@ struct watch {
     pthread_t thread;
     bool has_thread;
     watch_calls calls;
+    void *ctx;
     pthread_mutex_t lock;
     /* guarded by lock */
     void **by_fd;
@@ -52,8 +54,13 @@ static void *run(void *arg)
 {
     watch *w = arg;
     struct epoll_event events[EVENTS_MAX];
+    int64_t tick_ns = al_mono_ns();
     while (!is_ending(w)) {
-        int n = epoll_wait(w->epoll, events, EVENTS_MAX, -1);
+        if (al_mono_ns() >= tick_ns) {
+            w->calls.tick(w->ctx);
+            tick_ns = al_mono_ns() + TICK_MS * AL_NS_PER_MS;
+        }
+        int n = epoll_wait(w->epoll, events, EVENTS_MAX, TICK_MS);
         for (int i = 0; i < n; i++) {
             if (events[i].data.fd == w->wake)
                 continue;
@@ -65,13 +72,14 @@ static void *run(void *arg)
     return NULL;
 }
 
-al_code watch_new(const watch_calls *calls, watch **ret, al_err *err)
+al_code watch_new(const watch_calls *calls, void *ctx, watch **ret, al_err *err)
 {
     watch *w = al_zalloc(1, sizeof *w);
     if (!w)
         return al_fail(err, AL_NOMEM, "watch sockets");
     (void)pthread_mutex_init(&w->lock, NULL);
     w->calls = *calls;
+    w->ctx = ctx;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event e = {.events = EPOLLIN, .data = {.fd = w->wake}};

@@ -7,14 +7,16 @@
 
 typedef struct watch watch;
 
-/* `gone` is called on the watch's own thread, with what watch_add was given after `keep` has made a
- * reference of it, and must not block. Each added socket is reported at most once. */
+/* On the watch's own thread: `tick` with the ctx of watch_new, and `gone`, which called with what
+ * watch_add was given after `keep` has made a reference of it, and must not block. Each added
+ * socket is reported at most once. */
 typedef struct watch_calls {
+    void (*tick)(void *ctx); /* about once a second */
     void (*keep)(void *what);
     void (*gone)(void *what); /* gives the reference back */
 } watch_calls;
 
-AL_CHECK al_code watch_new(const watch_calls *calls, watch **ret, al_err *err);
+AL_CHECK al_code watch_new(const watch_calls *calls, void *ctx, watch **ret, al_err *err);
 watch *watch_free(watch *w);
 /* False without memory or when the system refuses: then its going is noticed at the next write. */
 bool watch_add(watch *w, int fd, void *what);

@@ -1,7 +1,8 @@
 /* A pool of threads over one list of tasks. */
 #include "server/workers.h"
 
-#include <stdbool.h>
+#include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -12,12 +13,26 @@ struct workers {
     pthread_cond_t has_tasks;
     /* guarded by lock */
     task *first;
-    task **last;
+    task *last;
     size_t n_waiting;
     bool is_ending;
     size_t n_threads; /* immutable after workers_new */
     pthread_t threads[];
 };
+
+static void leave_locked(workers *w, task *t)
+{
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        w->first = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    else
+        w->last = t->prev;
+    t->is_waiting = false;
+    w->n_waiting--;
+}
 
 static task *take(workers *w)
 {
@@ -28,11 +43,7 @@ static task *take(workers *w)
         (void)pthread_cond_wait(&w->has_tasks, &w->lock);
     }
     task *t = w->first;
-    w->first = t->next;
-    if (!w->first)
-        w->last = &w->first;
-    w->n_waiting--;
-    t->next = NULL;
+    leave_locked(w, t);
     return t;
 }
 
@@ -50,7 +61,6 @@ al_code workers_new(size_t n_threads, const char *name, workers **ret, al_err *e
         return al_fail(err, AL_NOMEM, "start threads %s", name);
     (void)pthread_mutex_init(&w->lock, NULL);
     al_cond_init(&w->has_tasks);
-    w->last = &w->first;
     for (size_t i = 0; i < n_threads; i++) {
         al_code c = al_thread_start(&w->threads[i], name, run, w, err);
         if (c) {
@@ -80,14 +90,37 @@ workers *workers_free(workers *w)
     return NULL;
 }
 
-void workers_put(workers *w, task *t)
+bool workers_try_put(workers *w, task *t, size_t max)
 {
     AL_LOCKED(&w->lock);
+    if (w->n_waiting >= max)
+        return false;
+    assert(!t->is_waiting);
+    t->is_waiting = true;
     t->next = NULL;
-    *w->last = t;
-    w->last = &t->next;
+    t->prev = w->last;
+    if (w->last)
+        w->last->next = t;
+    else
+        w->first = t;
+    w->last = t;
     w->n_waiting++;
     (void)pthread_cond_signal(&w->has_tasks);
+    return true;
+}
+
+void workers_put(workers *w, task *t)
+{
+    (void)workers_try_put(w, t, SIZE_MAX);
+}
+
+bool workers_drop(workers *w, task *t)
+{
+    AL_LOCKED(&w->lock);
+    if (!t->is_waiting)
+        return false;
+    leave_locked(w, t);
+    return true;
 }
 
 size_t workers_waiting(workers *w)

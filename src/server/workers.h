@@ -1,13 +1,16 @@
 #pragma once
 /* workers.h: a pool of threads that run tasks in the order they were put. */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 
 typedef struct task task;
-struct task { /* stands inside what it works on; in one pool once at a time */
-    task *next;
+struct task {   /* stands inside what it works on; in one pool once at a time */
+    task *next; /* the pool's, as prev and is_waiting */
+    task *prev;
+    bool is_waiting;
     void (*run)(task *t); /* may free what the task stands in */
 };
 
@@ -19,6 +22,10 @@ AL_CHECK al_code workers_new(size_t n_threads, const char *name, workers **ret, 
 workers *workers_free(workers *w);
 /* Never blocks. The queue is as long as there are tasks: whoever makes them bounds their number. */
 void workers_put(workers *w, task *t);
+/* The same, but false when `max` tasks wait already. */
+bool workers_try_put(workers *w, task *t, size_t max);
+/* Takes a task out that waits; false: it runs, or has run, or never was in. */
+bool workers_drop(workers *w, task *t);
 /* Tasks that wait. */
 size_t workers_waiting(workers *w);
 

@@ -65,7 +65,7 @@ static al_code split(al_slice encoding, al_slice body, size_t piece, al_buf *out
     bool has = false;
     bool is_cut = false;
     al_err err;
-    if (lines_new(encoding, &l, &err))
+    if (lines_new(encoding, NULL, &l, &err))
         return AL_NOMEM;
     for (size_t at = 0; at < body.len; at += piece) {
         lines_feed(l, al_slice_sub(body, at, at + piece));

@@ -1,6 +1,12 @@
 """Goal: requests made to harm are answered or refused, hold nothing back, and leave nothing behind.
 Method: raw bytes on a socket; after each, the server answers others and still ends when told to
 (the `server` fixture demands exit status 0)."""
+import gzip
+import select
+import socket
+import subprocess
+import threading
+
 import pytest
 
 from conftest import wait_for
@@ -75,3 +81,112 @@ def test_state_does_not_wait_behind_queries(server):
     finally:
         for s in busy:
             s.close()
+
+
+# ---- Many requests, halves of requests, and clients that leave
+
+def test_pipelined_requests_are_answered_in_order(server):
+    """All sent before the first is answered: questions, an upload, a bad one, a question."""
+    body = b'{"message":"piped"}\n'
+    upload = (b"POST " + LOGS + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
+    plain = b"GET /api/v1/indexes/logs/count HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with server.raw() as s:
+        s.sendall(plain + upload + plain + b"GET /no HTTP/1.1\r\nHost: localhost\r\n\r\n" + plain * 100 +
+                  get(b"/health"))
+        answers = s.makefile("rb").read().split(b"HTTP/1.1 ")[1:]
+    assert [a[:3] for a in answers] == [b"200"] * 3 + [b"404"] + [b"200"] * 101
+    assert b'"count":0' in answers[0] and b'"accepted":1' in answers[1] and b'"count":1' in answers[2]
+
+
+def test_heads_without_end(server):
+    for begin in (b"GET /" + b"a" * 300_000, b"GET / HTTP/1.1\r\nX: " + b"a" * 300_000,
+                  b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 50_000, b"\r\n" * 150_000):
+        with server.raw() as s:
+            try:
+                s.sendall(begin)
+                answer = s.recv(4096)
+            except OSError:
+                answer = b""  # closed, perhaps with bytes of ours unread
+            assert answer == b"" or answer.split()[1] in (b"400", b"414", b"431"), answer
+    assert server.get("/health").status == 200
+
+
+CHUNKS = [b"-1\r\n", b"zz\r\n", b"ffffffffffffffffff\r\n", b"7fffffffffffffff\r\n", b"\r\n\r\n", b"5\r\nabcdefgh\r\n",
+          b"5\nabcde\n", b"0x5\r\nabcde\r\n", b"5 \r\nabcde\r\n", b"+5\r\nabcde\r\n", b"1" * 20_000]
+
+
+@pytest.mark.parametrize("chunk", CHUNKS, ids=range(len(CHUNKS)))
+def test_chunks_that_are_none(server, chunk):
+    """Whatever stands there, what follows is never taken for another request, and nothing hangs."""
+    inner = b"DELETE /api/v1/indexes/logs HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with server.raw() as s:
+        s.sendall(post(b"Transfer-Encoding: chunked\r\n", b'f\r\n{"message":"a"}\r\n' + chunk + b"0\r\n\r\n" + inner))
+        wait_for(lambda: select.select([s], [], [], 0)[0] or server.api("logs", "count")["count"], "it is read")
+        s.shutdown(socket.SHUT_WR)  # no more will come
+        try:
+            assert s.makefile("rb").read().count(b"HTTP/1.1") <= 1
+        except ConnectionResetError:
+            pass
+    assert server.get("/api/v1/indexes/logs").status == 200
+    wait_for(lambda: server.metric("alco_connections") == 1, "its connection is closed")
+
+
+def test_clients_that_leave_in_the_middle_of_a_stream(server):
+    """At every point of it; in the end nothing of them is left, and no worker is held."""
+    server.send("logs", [{"message": f"{i} {'x' * 3000}"} for i in range(2000)])
+    for round_ in range(4):
+        leaving = [server.raw() for _ in range(40)]
+        for i, s in enumerate(leaving):
+            form = ("ndjson", "csv", "text")[i % 3]
+            s.sendall(b"GET /api/v1/indexes/logs/search?limit=0&format=%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                      % form.encode())
+        for i, s in enumerate(leaving):
+            for _ in range(i % 5 if round_ % 2 else 0):
+                s.recv(1 << (10 + i % 8))
+            s.close()
+    wait_for(lambda: server.metric("alco_connections") == 1, "all are gone")
+    assert server.metric("alco_queries_waiting") == 0
+    assert server.api("logs", "count")["count"] == 2000
+
+
+# ---- Bombs
+
+def zstd(data):
+    return subprocess.run(["zstd", "-q", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+@pytest.mark.parametrize("encode", [lambda d: gzip.compress(d, 6), zstd], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("piece, records", [(b"\n", 0), (b"\0", 1), (b"\r\n", 0)], ids=["lines", "line", "crlf"])
+def test_a_bomb_takes_time_but_no_memory(server, encode, piece, records):
+    """256 MB from some hundred kilobytes, as empty lines and as one line; several at once, while
+    others write and read."""
+    bomb = encode(piece * ((256 << 20) // len(piece)))
+    assert len(bomb) < 1 << 20
+    before = server.metric("process_resident_memory_bytes")
+    name = "gzip" if bomb[:2] == b"\x1f\x8b" else "zstd"
+    answers = []
+
+    def work():
+        answers.append(server.request("POST", LOGS.decode(), bomb, {"Content-Encoding": name}))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    peak, sent = 0, 0
+    while any(t.is_alive() for t in threads):
+        peak = max(peak, server.metric("process_resident_memory_bytes"))
+        sent += server.send("logs", [{"message": "meanwhile"}])
+    for t in threads:
+        t.join()
+    assert [(a.status, a.json["accepted"]) for a in answers] == [(200, records)] * 4
+    assert peak - before < 256 << 20
+    assert server.api("logs", "count")["count"] == 4 * records + sent
+
+
+def test_a_stop_does_not_wait_for_a_bomb(server):
+    """2 GB of empty lines under way: the server ends as it is told to, whatever is left of them."""
+    bomb = zstd(b"\n" * (64 << 20)) * 32
+    with server.raw() as s:
+        s.sendall(post(b"Content-Encoding: zstd\r\nContent-Length: %d\r\n" % (len(bomb) + 1), bomb))
+        wait_for(lambda: server.metric("alco_connections") == 2, "it is there")
+        server.stop()

@@ -221,6 +221,39 @@ def test_the_trailer_says_whether_it_is_whole(filled):
     assert answer.endswith(b"0\r\nAlco-Partial: false\r\n\r\n")
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv", "text"])
+def test_a_stream_that_breaks_ends_without_its_last_chunk(server, form):
+    """Its index is dropped while a slow reader has only some of it: no end, no trailer, no half
+    status; what is lacking cannot pass for the whole."""
+    server.create("web")
+    for _ in range(6):
+        server.send("web", [{"message": f"{i} {'x' * 10000}"} for i in range(500)])
+    with server.raw() as s:
+        s.sendall(f"GET /api/v1/indexes/web/search?format={form}&limit=0 HTTP/1.1\r\n"
+                  "Host: localhost\r\n\r\n".encode())
+        got = s.recv(4096)
+        assert got.startswith(b"HTTP/1.1 200") and b"Trailer: Alco-Partial" in got
+        assert server.request("DELETE", "/api/v1/indexes/web").status == 204
+        while chunk := s.recv(1 << 20):
+            got = got[-100:] + chunk
+    assert not got.endswith(b"\r\n0\r\n\r\n") and b"Alco-Partial:" not in got
+    assert server.api("logs", "count")["count"] == 0
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "text"])
+def test_a_stream_that_is_not_whole_says_so_in_its_trailer(make_server, form):
+    """A page out of time: an end, a good last chunk, and a trailer that tells why."""
+    server = make_server("--query-timeout", "1")
+    server.send("logs", [{"message": "a" * 2000 + str(i)} for i in range(500)])
+    with server.raw() as s:
+        s.sendall(f"GET /api/v1/indexes/logs/search?format={form}&limit=100&q=/(a%2B)%2B%5Bb-z%5D/ "
+                  "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = s.makefile("rb").read()
+    end = answer[answer.rindex(b"0\r\nAlco-Partial: "):]
+    assert end.startswith(b"0\r\nAlco-Partial: true; ") and end.endswith(b"\r\n\r\n")
+    assert end.count(b"\r\n") == 3
+
+
 def test_csv_and_text(server):
     import csv
     import io
@@ -305,6 +338,49 @@ def test_values(filled):
     numbers = filled.api("logs", "values", field="n", q="n<2")["values"]
     assert numbers == [{"value": 0, "count": 1}, {"value": 1, "count": 1}]
     assert filled.api("logs", "values", field="req.id", limit=2)["other"] == 60
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("same", ["user", "req.id", "tags", "message", "user,req.id", "nothere", "req", ""])
+def test_context_of_rows_that_share_a_field_or_its_lack(server, same, compacted):
+    """Against a plain filter of what was sent. A null is a value; no record has it by lacking it."""
+    lack = object()
+
+    def value(r, path):
+        for name in path.split("."):
+            r = r.get(name, lack) if isinstance(r, dict) else lack
+        return r
+
+    def equal(a, b):  # as `=`: numbers and texts by what they spell, an array also by an element
+        if a is lack or b is lack:
+            return a is b
+        text = [x if isinstance(x, str) else json.dumps(x, separators=(",", ":")) for x in (a, b)]
+        return text[0] == text[1] or (isinstance(b, list) and any(equal(a, e) for e in b))
+
+    def shares(row, other):
+        return all(equal(value(row, p), value(other, p)) for p in same.split(",") if p)
+
+    rng = random.Random(3)
+    sent = []
+    for i in range(120):
+        r = record(i)
+        r["message"] = f"m{i % 4}"
+        for name, values in {"user": ["ann", "bob", None, ""], "tags": [["a", "b"], ["b"], [], "b"],
+                             "req": [{"id": 1}, {"id": "1"}, {"other": 1}, {}]}.items():
+            if rng.random() < 0.6:
+                r[name] = rng.choice(values)
+        sent.append(r)
+    server.send("logs", sent)
+    if compacted:
+        assert server.request("POST", "/api/v1/indexes/logs/compact").status == 204
+    hits = server.api("logs", "search", limit=1000, order="asc")["hits"]
+    place = {h["id"]: i for i, h in enumerate(hits)}
+    for i in range(0, 120, 7):
+        found = server.api("logs", "context", id=hits[i]["id"], same=same, before=200, after=200)
+        assert [place[h["id"]] for h in found["before"]] == \
+            [k for k in range(i) if shares(sent[i], sent[k])], sent[i]
+        assert [place[h["id"]] for h in found["after"]] == \
+            [k for k in range(i + 1, 120) if shares(sent[i], sent[k])], sent[i]
 
 
 def test_context(filled):

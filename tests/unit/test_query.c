@@ -326,11 +326,19 @@ static void queries_combine(void **state)
     assert_reads(
         three, "(case:yes ~\"Foo bar\") AND (\"x\" OR \"y\") AND @\"odd name\"=\"say \\\"hi\\\"\"");
     assert_int_equal(query_root(three)->n_kids, 3);
+    AL_CLEANUP(query_unrefp) query *missing = NULL;
+    assert_int_equal(query_field_missing(AL_LIT("odd name"), &missing), AL_OK);
+    assert_reads(missing, "@\"odd name\"!=*");
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
     record r =
         help_record(arena, AL_LIT("{\"message\":\"Foo bar x\",\"odd name\":\"say \\\"hi\\\"\"}"));
     al_code code = AL_OK;
     assert_true(help_matches(three, &r, &code));
+    assert_false(help_matches(missing, &r, &code));
+    r = help_record(arena, AL_LIT("{\"message\":\"x\",\"odd\":1}"));
+    assert_true(help_matches(missing, &r, &code));
+    r = help_record(arena, AL_LIT("{\"message\":\"x\",\"odd name\":null}"));
+    assert_false(help_matches(missing, &r, &code));
     r = help_record(arena, AL_LIT("{\"message\":\"foo bar x\",\"odd name\":\"say \\\"hi\\\"\"}"));
     assert_false(help_matches(three, &r, &code));
     assert_true(help_matches(all, &r, &code));

@@ -6,19 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "base/arena.h"
+#include "base/thread.h"
 #include "record/json.h"
 #include "record/json_out.h"
 #include "server/assets.h"
+#include "server/conns.h"
 #include "server/cursor.h"
 #include "server/guard.h"
 #include "server/lines.h"
 #include "server/routes.h"
 #include "server/url.h"
 #include "server/utf16.h"
+#include "server/workers.h"
 
 static al_arena *arena;
 
@@ -342,7 +347,7 @@ static al_code split(al_slice encoding, al_slice body, size_t piece, got_lines *
     al_buf_init(&g->text, SIZE_MAX);
     g->n = 0;
     g->n_cut = 0;
-    assert_int_equal(lines_new(encoding, &l, &err), AL_OK);
+    assert_int_equal(lines_new(encoding, NULL, &l, &err), AL_OK);
     for (size_t at = 0; at < body.len; at += piece) {
         al_slice part = al_slice_sub(body, at, at + piece);
         al_slice copy = on_heap(part.ptr, part.len);
@@ -411,7 +416,169 @@ static void a_long_line_is_cut_and_the_next_is_whole(void **state)
     free(bytes);
     AL_CLEANUP(lines_freep) lines *l = NULL;
     al_err err;
-    assert_int_equal(lines_new(AL_LIT("br"), &l, &err), AL_INVALID);
+    assert_int_equal(lines_new(AL_LIT("br"), NULL, &l, &err), AL_INVALID);
+}
+
+/* A decompressor gives out pieces of a size of its own: bodies that end where one does. */
+static void compressed_bodies_of_any_length_have_an_end(void **state)
+{
+    (void)state;
+    enum { BYTES_MAX = 1 << 20, STEP = 1 << 15 };
+    uint8_t *text = malloc(BYTES_MAX + 1);
+    uint8_t *packed = malloc(BYTES_MAX);
+    memset(text, '\n', BYTES_MAX + 1);
+    for (size_t n = STEP; n <= BYTES_MAX; n += STEP) {
+        for (size_t odd = 0; odd < 3; odd++) {
+            got_lines g;
+            size_t len = n + odd - 1;
+            text[len - 1] = 'x';
+            size_t size = ZSTD_compress(packed, BYTES_MAX, text, len, 1);
+            assert_false(ZSTD_isError(size));
+            assert_int_equal(split(AL_LIT("zstd"), (al_slice){packed, size}, 1000, &g), AL_OK);
+            assert_int_equal(g.n, 1);
+            al_buf_done(&g.text);
+            assert_int_equal(split(AL_LIT("zstd"), (al_slice){packed, size - 1}, 1000, &g),
+                             AL_INVALID);
+            al_buf_done(&g.text);
+            z_stream z = {
+                .next_in = text, .avail_in = (uInt)len, .next_out = packed, .avail_out = BYTES_MAX};
+            assert_int_equal(deflateInit2(&z, 1, Z_DEFLATED, 31, 8, 0), Z_OK);
+            assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+            size = BYTES_MAX - z.avail_out;
+            (void)deflateEnd(&z);
+            assert_int_equal(split(AL_LIT("gzip"), (al_slice){packed, size}, 1000, &g), AL_OK);
+            assert_int_equal(g.n, 1);
+            al_buf_done(&g.text);
+            text[len - 1] = '\n';
+        }
+    }
+    free(text);
+    free(packed);
+}
+
+static void lines_end_when_told_to(void **state)
+{
+    (void)state;
+    AL_CLEANUP(lines_freep) lines *l = NULL;
+    atomic_bool cancel = true;
+    uint8_t packed[200];
+    al_slice line;
+    bool has = false;
+    bool is_cut = false;
+    al_err err;
+    size_t n = ZSTD_compress(packed, sizeof packed, "a\n", 2, 1);
+    assert_false(ZSTD_isError(n));
+    assert_int_equal(lines_new(AL_LIT("zstd"), &cancel, &l, &err), AL_OK);
+    lines_feed(l, (al_slice){packed, n});
+    assert_int_equal(lines_next(l, &line, &has, &is_cut, &err), AL_CANCELLED);
+    atomic_store(&cancel, false);
+    assert_int_equal(lines_next(l, &line, &has, &is_cut, &err), AL_OK);
+    assert_true(has);
+}
+
+/* ---- conns and workers */
+
+static bool is_shut(int other_end)
+{
+    char c;
+    return recv(other_end, &c, 1, MSG_DONTWAIT) == 0;
+}
+
+static void what_is_past_due_is_shut_once(void **state)
+{
+    (void)state;
+    conns *all = NULL;
+    conn *each[3];
+    int ends[3][2];
+    al_err err;
+    assert_int_equal(conns_new(&all, &err), AL_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]), 0);
+        each[i] = conns_add(all, ends[i][0]);
+        assert_non_null(each[i]);
+    }
+    assert_int_equal(conns_count(all), 3);
+    assert_int_equal(conns_sweep(all), 0); /* nothing is owed yet */
+    conn_due(each[0], 0);
+    conn_due(each[1], 3600000);
+    conn_due(each[2], 0);
+    conn_due(each[2], CONN_NO_BOUND);
+    assert_int_equal(conns_sweep(all), 1);
+    assert_int_equal(conns_sweep(all), 0);
+    assert_true(is_shut(ends[0][1]));
+    assert_false(is_shut(ends[1][1]) || is_shut(ends[2][1]));
+    conn_due(each[1], 0);
+    conns_remove(all, each[1]); /* in time */
+    assert_int_equal(conns_sweep(all), 0);
+    assert_false(is_shut(ends[1][1]));
+    conns_remove(all, each[0]);
+    conns_remove(all, each[2]);
+    conns_remove(all, NULL);
+    conn_due(NULL, 0);
+    assert_int_equal(conns_count(all), 0);
+    for (size_t i = 0; i < 6; i++)
+        (void)close(ends[i / 2][i % 2]);
+    assert_null(conns_free(all));
+}
+
+typedef struct job {
+    task work;
+    char name;
+    struct job_log *log;
+} job;
+
+struct job_log {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool may_go_on;
+    char done[16];
+};
+
+static void run_job(task *t)
+{
+    job *j = (job *)t; /* its first member */
+    AL_LOCKED(&j->log->lock);
+    j->log->done[strlen(j->log->done)] = j->name;
+    (void)pthread_cond_broadcast(&j->log->changed);
+    while (!j->log->may_go_on)
+        (void)pthread_cond_wait(&j->log->changed, &j->log->lock);
+}
+
+static void waiting_tasks_are_bounded_and_can_leave(void **state)
+{
+    (void)state;
+    struct job_log log = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    job jobs[7];
+    workers *w = NULL;
+    al_err err;
+    for (size_t i = 0; i < 7; i++)
+        jobs[i] = (job){.work = {.run = run_job}, .name = (char)('a' + i), .log = &log};
+    assert_int_equal(workers_new(1, "test", &w, &err), AL_OK);
+    workers_put(w, &jobs[0].work);
+    {
+        AL_LOCKED(&log.lock);
+        while (!log.done[0])
+            (void)pthread_cond_wait(&log.changed, &log.lock);
+    }
+    for (size_t i = 1; i < 6; i++)
+        assert_true(workers_try_put(w, &jobs[i].work, 5));
+    assert_false(workers_try_put(w, &jobs[6].work, 5));
+    assert_int_equal(workers_waiting(w), 5);
+    assert_false(workers_drop(w, &jobs[0].work)); /* runs */
+    assert_false(workers_drop(w, &jobs[6].work)); /* never was in */
+    assert_true(workers_drop(w, &jobs[1].work));  /* the first, */
+    assert_true(workers_drop(w, &jobs[3].work));  /* one in the middle */
+    assert_true(workers_drop(w, &jobs[5].work));  /* and the last */
+    assert_false(workers_drop(w, &jobs[5].work));
+    assert_true(workers_try_put(w, &jobs[6].work, 3));
+    assert_true(workers_try_put(w, &jobs[1].work, 4)); /* again */
+    {
+        AL_LOCKED(&log.lock);
+        log.may_go_on = true;
+        (void)pthread_cond_broadcast(&log.changed);
+    }
+    assert_null(workers_free(w));
+    assert_string_equal(log.done, "acegb");
 }
 
 /* ---- routes and openapi.json */
@@ -565,6 +732,10 @@ int main(void)
         cmocka_unit_test(units_are_those_of_the_text_sent),
         cmocka_unit_test(lines_are_the_same_in_any_pieces),
         cmocka_unit_test(a_long_line_is_cut_and_the_next_is_whole),
+        cmocka_unit_test(compressed_bodies_of_any_length_have_an_end),
+        cmocka_unit_test(lines_end_when_told_to),
+        cmocka_unit_test(what_is_past_due_is_shut_once),
+        cmocka_unit_test(waiting_tasks_are_bounded_and_can_leave),
         cmocka_unit_test(every_route_and_parameter_is_described),
         cmocka_unit_test(routes_are_found),
     };

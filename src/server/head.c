@@ -1,0 +1,169 @@
+/* The head of a request, from its fields to a route with parameters. Order: the address, then who
+ * asks, so that a stranger learns nothing but that it is one. */
+#include "server/head.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "server/api.h"
+#include "server/assets.h"
+#include "server/guard.h"
+
+typedef struct head_scan {
+    guard_request *g;
+} head_scan;
+
+static enum MHD_Result scan_header(void *cls, enum MHD_ValueKind kind, const char *key,
+                                   const char *value)
+{
+    head_scan *s = cls;
+    (void)kind;
+    struct {
+        const char *name;
+        al_slice *to;
+    } wanted[] = {{"Host", &s->g->host},
+                  {"Origin", &s->g->origin},
+                  {"Sec-Fetch-Site", &s->g->fetch_site},
+                  {"Sec-Fetch-Mode", &s->g->fetch_mode},
+                  {"Content-Length", &s->g->content_length},
+                  {"Transfer-Encoding", &s->g->transfer_encoding}};
+    for (size_t i = 0; value && i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (strcasecmp(key, wanted[i].name) != 0)
+            continue;
+        s->g->is_doubled = s->g->is_doubled || wanted[i].to->ptr;
+        *wanted[i].to = al_cstr(value);
+    }
+    if (strcasecmp(key, "Forwarded") == 0 || strncasecmp(key, "X-Forwarded", 11) == 0)
+        s->g->is_forwarded = true;
+    return MHD_YES;
+}
+
+static al_slice header_of(req *r, const char *name)
+{
+    const char *v = MHD_lookup_connection_value(r->conn, MHD_HEADER_KIND, name);
+    return v ? al_cstr(v) : (al_slice){0};
+}
+
+/* Answers and returns false when the request may not be served. */
+static bool pass_guard(req *r)
+{
+    guard_request g = {.is_get = r->is_get};
+    head_scan scan = {&g};
+    const union MHD_ConnectionInfo *i =
+        MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    g.peer = i ? i->client_addr : NULL;
+    (void)MHD_get_connection_values(r->conn, MHD_HEADER_KIND, scan_header, &scan);
+    switch (guard_check(&g, r->srv->hosts, r->srv->n_hosts)) {
+    case GUARD_OK:
+        break;
+    case GUARD_BAD_HOST:
+        req_problem(r, 421,
+                    "Host '%.*s': expected an IP address, localhost or a name listed in hosts",
+                    AL_ARG(g.host));
+        return false;
+    case GUARD_BAD_ORIGIN:
+        req_problem(r, 403, "Origin '%.*s' is not this server", AL_ARG(g.origin));
+        return false;
+    case GUARD_CROSS_SITE:
+        req_problem(r, 403, "requests from pages of other sites are refused");
+        return false;
+    case GUARD_BAD_FRAME:
+        req_problem(r, 400,
+                    "expected one Host, and one Content-Length or Transfer-Encoding: chunked");
+        req_header(r, "Connection", AL_LIT("close"));
+        return false;
+    }
+    if (!r->route || r->route->is_open || guard_is_loopback(&g))
+        return true;
+    req_problem(r, 401,
+                "there are no users yet: only requests from this machine, not forwarded "
+                "by a proxy, are served");
+    return false;
+}
+
+static bool find_route(req *r, const char *method)
+{
+    al_err err = {0};
+    char allowed[64];
+    al_code c = url_parse_target(r->raw_target, r->arena, &r->target, &err);
+    if (c) {
+        req_fail(r, c, &err);
+        return false;
+    }
+    r->is_get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    switch (route_find(al_cstr(method), &r->target, &r->route, r->path_args, allowed)) {
+    case ROUTE_FOUND:
+        return true;
+    case ROUTE_NO_METHOD:
+        req_problem(r, 405, "method %.20s: expected %s", method, allowed);
+        req_header(r, "Allow", al_cstr(allowed));
+        return false;
+    case ROUTE_NO_PATH:
+        break;
+    }
+    if (r->is_get && (r->asset = asset_find(r->target.path)))
+        return true;
+    req_problem(r, 404, "nothing at '%.*s'", AL_ARG(r->target.path));
+    return false;
+}
+
+static bool read_params(req *r)
+{
+    al_err err = {0};
+    al_code c = url_parse_form(r->target.query, r->arena, &r->params, &err);
+    if (c) {
+        req_fail(r, c, &err);
+        return false;
+    }
+    for (size_t i = 0; i < r->params.n; i++) {
+        if (!route_has_param(r->route, r->params.items[i].name)) {
+            req_problem(r, 400, "unknown parameter '%.*s': expected %s%s",
+                        AL_ARG(r->params.items[i].name), r->route->params[0] ? "one of " : "none",
+                        r->route->params);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_ready(req *r)
+{
+    if (r->route->is_open)
+        return true;
+    if (atomic_load(&r->srv->is_stopping)) {
+        req_problem(r, 503, "the server is stopping");
+        return false;
+    }
+    if (!atomic_load(&r->srv->is_attached)) {
+        req_problem(r, 503, "the server is starting: it reads its log");
+        return false;
+    }
+    return true;
+}
+
+bool head_read(req *r, const char *method)
+{
+    bool has_route = find_route(r, method);
+    if (!pass_guard(r) || !has_route)
+        return false;
+    if (r->asset)
+        return true;
+    if (!read_params(r) || !is_ready(r))
+        return false;
+    r->last_event_id = al_arena_copy(r->arena, header_of(r, "Last-Event-ID"));
+    return r->route->body != BODY_LINES || upload_begin(r, header_of(r, "Content-Encoding"));
+}
+
+bool head_expects(req *r)
+{
+    return header_of(r, "Expect").ptr;
+}
+
+bool head_has_long_body(req *r)
+{
+    uint64_t n = 0;
+    al_slice length = header_of(r, "Content-Length");
+    if (!length.ptr)
+        return header_of(r, "Transfer-Encoding").ptr;
+    return !al_parse_u64(length, &n) || n > REQ_BODY_BYTES_MAX;
+}

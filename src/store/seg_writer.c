@@ -1,7 +1,10 @@
 /* Writes segments. Shape: doc/format.md sections 5 and 6.
- * The file gets its final name at once: until a manifest lists it, it is garbage that recovery
- * deletes. Invariants: (1) blocks, directory and footer are written in order, each byte once;
- * (2) finish returns AL_OK only after both files and their names are on disk. */
+ * The file is a .tmp until it is whole and synced: what is called .seg was finished, so that a
+ * manifest made anew (rebuild.c) can tell damage from what was never done. Until a manifest lists
+ * it it is garbage that recovery deletes. Invariants: (1) blocks, directory and footer are written
+ * in order, each byte once; (2) finish returns AL_OK only after both files and their names are on
+ * disk.
+ */
 #include "store/seg_writer.h"
 
 #include <assert.h>
@@ -52,11 +55,17 @@ static al_code write_out(seg_writer *w, al_err *err)
     return c;
 }
 
+static void name_unfinished(const seg_writer *w, char ret[NAME_BYTES])
+{
+    names_format(ret, NAME_SEG, w->o.seg_id);
+    memcpy(ret + strlen(ret), NAME_SUFFIX_TMP, sizeof NAME_SUFFIX_TMP);
+}
+
 static al_code create(seg_writer *w, al_err *err)
 {
     const al_io *io = seg_env_io(w->env);
     char name[NAME_BYTES];
-    names_format(name, NAME_SEG, w->o.seg_id);
+    name_unfinished(w, name);
     al_code c = seg_env_index_dir(w->env, w->o.index_id, false, &w->dir, err);
     if (c)
         return c == AL_NOT_FOUND ? al_fail(err, AL_CORRUPT, "its directory is missing") : c;
@@ -101,6 +110,8 @@ seg_writer *seg_writer_free(seg_writer *w)
         if (!w->is_finished) {
             al_err ignored; /* left-overs are garbage to recovery */
             char name[NAME_BYTES];
+            name_unfinished(w, name);
+            (void)io->unlink(io, w->dir, name, &ignored);
             names_format(name, NAME_SEG, w->o.seg_id);
             (void)io->unlink(io, w->dir, name, &ignored);
             names_format(name, NAME_POS, w->o.seg_id);
@@ -293,6 +304,12 @@ al_code seg_writer_finish(seg_writer *w, seg_summary *sum, al_err *err)
     uint64_t pos_bytes = 0;
     if (!c && w->o.has_positions)
         c = write_positions(w, &pos_bytes, err);
+    char unfinished[NAME_BYTES];
+    char name[NAME_BYTES];
+    name_unfinished(w, unfinished);
+    names_format(name, NAME_SEG, w->o.seg_id);
+    if (!c)
+        c = io->rename(io, w->dir, unfinished, name, err);
     if (!c)
         c = io->sync_dir(io, w->dir, err);
     if (c)

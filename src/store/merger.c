@@ -16,7 +16,6 @@
 #include "store/merge.h"
 #include "store/store_impl.h"
 
-enum { PARTITIONS_MAX = 64 };
 #define RETRY_MIN_NS (1 * AL_NS_PER_S)
 #define RETRY_MAX_NS (60 * AL_NS_PER_S)
 
@@ -41,7 +40,6 @@ typedef struct job {
 typedef struct pressure {
     uint64_t oldest_frame; /* of all tails */
     uint64_t largest_tail; /* bytes */
-    bool keeps_log;        /* an index is set aside: its rows may be nowhere else */
 } pressure;
 
 static pressure look_at_pressure(const store *st)
@@ -49,7 +47,6 @@ static pressure look_at_pressure(const store *st)
     pressure p = {.oldest_frame = UINT64_MAX};
     for (size_t i = 0; i < st->n_indexes; i++) {
         const snapshot *s = st->indexes[i]->snap;
-        p.keeps_log |= st->indexes[i]->is_aside && !st->indexes[i]->is_dropped;
         if (s->n_mems)
             p.oldest_frame = AL_MIN(p.oldest_frame, s->mems[0]->frame);
         p.largest_tail = AL_MAX(p.largest_tail, s->tail_bytes);
@@ -68,7 +65,7 @@ static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t
         return true;
     if (st->tail_bytes > st->tail_bytes_max / 2 && s->tail_bytes == p->largest_tail)
         return true;
-    if (st->log_bytes > LOG_BYTES_PRESSURE && !p->keeps_log && s->mems[0]->frame == p->oldest_frame)
+    if (st->log_bytes > LOG_BYTES_PRESSURE && s->mems[0]->frame == p->oldest_frame)
         return true;
     if (st->idle_ns < 0)
         return false;
@@ -201,6 +198,19 @@ static al_code merge_tail(store *st, job *j, al_err *err)
             return c;
     }
     return AL_OK;
+}
+
+al_code merger_take_oldest(store *st, sindex *ix, snapshot *s, segment *ret_made[PARTITIONS_MAX],
+                           size_t *ret_n_made, size_t *ret_n_mems, al_err *err)
+{
+    job j = {.ix = ix, .snap = s};
+    take_tail(s, &j);
+    al_code c = merge_tail(st, &j, err);
+    for (size_t i = 0; i < j.n_made; i++)
+        ret_made[i] = j.made[i];
+    *ret_n_made = j.n_made;
+    *ret_n_mems = j.n_mems;
+    return c;
 }
 
 /* Does the segment still know its positions? What it does not know counts as unplaced. */
@@ -367,8 +377,6 @@ static al_code forget_covered(store *st, al_err *err)
     {
         AL_LOCKED(&st->lock);
         pressure p = look_at_pressure(st);
-        if (p.keeps_log)
-            return AL_OK;
         f.floor = AL_MIN(p.oldest_frame, st->end.frame + 1);
     }
     al_code c = committer_call(st, forget_look, &f, err);

@@ -131,27 +131,6 @@ al_code publish_segments(store *st, sindex *ix, segment *const *segs, size_t n, 
 
 /* ---- Damage */
 
-/* Is it damage, or did a reader only meet a passing failure? Everything is read once more. */
-static bool is_damaged(store *st, segment *s)
-{
-    al_err ignored;
-    AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
-    al_code c = seg_index_get(s, &ix, &ignored);
-    for (uint32_t i = 0; !c && i < ix->n_blocks; i++) {
-        AL_CLEANUP(blob_unrefp) blob *b = NULL;
-        static const block_want want = {.is_all = true};
-        c = seg_read_block(s, ix, i, &b, &ignored);
-        if (!c)
-            c = block_view_open(st->view, b, &ignored);
-        record r;
-        for (uint32_t row = 0; !c && row < ix->blocks[i].n_rows; row++)
-            c = row < block_view_info(st->view)->n_rows
-                    ? block_view_record(st->view, row, &want, &r, &ignored)
-                    : AL_CORRUPT;
-    }
-    return c == AL_CORRUPT;
-}
-
 /* arg: a segment reference, given over. */
 static al_code set_aside(store *st, void *segment_ref, al_err *err)
 {
@@ -167,7 +146,10 @@ static al_code set_aside(store *st, void *segment_ref, al_err *err)
     size_t at = 0;
     while (old && at < old->n && old->segs[at] != bad)
         at++;
-    if (!old || at == old->n || !is_damaged(st, bad)) /* merged or dropped meanwhile, or fine */
+    if (!old || at == old->n) /* merged or dropped meanwhile */
+        return AL_OK;
+    /* Is it damage, or did a reader only meet a passing failure? */
+    if (seg_check(bad, st->view, err) != AL_CORRUPT)
         return AL_OK;
     seg_summary sum = *seg_summary_of(bad);
     sum.is_quarantined = true;

@@ -36,6 +36,10 @@ void seg_mark_drop(segment *s);
 /* Sets the files aside as *.bad. A missing file is fine. */
 AL_CHECK al_code seg_set_aside(segment *s, al_err *err);
 uint32_t seg_index_id(const segment *s);
+/* What a file says of itself, for a manifest made anew; day, flags, arrival and frames stay 0.
+ * `is_aside`: it is called .seg.bad. AL_CORRUPT, AL_TOO_NEW, AL_NOT_FOUND, AL_IO, AL_NOMEM. */
+AL_CHECK al_code seg_inspect(seg_env *e, uint32_t index_id, uint64_t id, bool is_aside,
+                             seg_summary *ret, al_err *err);
 
 /* Decodes a directory (doc/format.md section 5). AL_CORRUPT, AL_NOMEM. Pure. */
 typedef struct seg_footer {

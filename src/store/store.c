@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,6 +24,21 @@
 #define MEMORY_MIN       (UINT64_C(8) << 20)
 #define MIN_FREE_DEFAULT (UINT64_C(1) << 30)
 #define STORE_DIR        "store"
+
+void store_note(const store *st, const char *index, const char *fmt, ...)
+{
+    char text[400] = "";
+    va_list ap;
+    if (!st->note)
+        return;
+    if (index)
+        (void)snprintf(text, sizeof text, "index %s: ", index);
+    size_t len = strlen(text);
+    va_start(ap, fmt);
+    (void)vsnprintf(text + len, sizeof text - len, fmt, ap);
+    va_end(ap);
+    st->note(st->note_ctx, text);
+}
 
 /* ---- Indexes */
 
@@ -117,6 +134,8 @@ static void add_index_locked(const sindex *ix, eng_index_stats *s)
         const seg_summary *sum = seg_summary_of(snap->segs->segs[i]);
         s->segments++;
         s->bytes += sum->bytes;
+        if (sum->is_quarantined) /* its times may not be known */
+            continue;
         if (s->first_ns < 0 || sum->min_ns < s->first_ns)
             s->first_ns = sum->min_ns;
         if (sum->max_ns > s->last_ns)
@@ -265,6 +284,8 @@ static store *new_store(const store_options *o, const eng_hooks *hooks)
     st->idle_ns = o->idle_ns ? o->idle_ns : TAIL_IDLE_S * AL_NS_PER_S;
     st->now_ns = o->now_ns;
     st->now_ctx = o->now_ctx;
+    st->note = o->note;
+    st->note_ctx = o->note_ctx;
     st->tidied_ns = al_mono_ns();
     (void)pthread_mutex_init(&st->queue_lock, NULL);
     (void)pthread_mutex_init(&st->lock, NULL);

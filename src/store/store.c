@@ -69,6 +69,25 @@ static al_code op_index_drop(engine *e, const char *name, al_err *err)
     return committer_call(store_of(e), publish_index_drop, &change, err);
 }
 
+static al_code op_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err)
+{
+    store *st = store_of(e);
+    size_t n = 0;
+    AL_LOCKED(&st->lock);
+    const char **names = al_arena_alloc(arena, st->n_indexes, sizeof *names);
+    if (!names)
+        return al_fail(err, AL_NOMEM, "names of indexes");
+    for (size_t i = 0; i < st->n_indexes; i++)
+        if (!st->indexes[i]->is_dropped) {
+            names[n] = (const char *)al_arena_copy(arena, al_cstr(st->indexes[i]->name)).ptr;
+            if (!names[n++])
+                return al_fail(err, AL_NOMEM, "names of indexes");
+        }
+    *ret = names;
+    *ret_n = n;
+    return AL_OK;
+}
+
 /* ---- Compact */
 
 static bool is_compact_locked(const sindex *ix)
@@ -260,6 +279,7 @@ static const engine_ops store_engine_ops = {
     .tail_end = store_tail_end,
     .tail = store_tail,
     .compact = op_compact,
+    .indexes = op_indexes,
     .index_stats = op_index_stats,
     .stats = op_stats,
 };

@@ -40,6 +40,8 @@ typedef struct cat_field {
 /* Opens or makes `dir`/catalog.db; a new one has the index `logs`. AL_CORRUPT, AL_TOO_NEW, AL_AGAIN
  * (another process holds it, with a message), AL_IO. */
 AL_CHECK al_code catalog_open(const char *dir, catalog **ret, al_err *err);
+/* Was there none, or an empty one, before this open? */
+bool catalog_is_new(catalog *cat);
 /* Writes what is pending. */
 catalog *catalog_close(catalog *cat);
 

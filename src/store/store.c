@@ -69,6 +69,14 @@ static al_code op_index_drop(engine *e, const char *name, al_err *err)
     return committer_call(store_of(e), publish_index_drop, &change, err);
 }
 
+/* The name in the arena behind the n that are there already. */
+static al_code add_name(al_arena *arena, const char **names, size_t *n, const char *name,
+                        al_err *err)
+{
+    names[*n] = (const char *)al_arena_copy(arena, al_cstr(name)).ptr;
+    return names[(*n)++] ? AL_OK : al_fail(err, AL_NOMEM, "names of indexes");
+}
+
 static al_code op_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err)
 {
     store *st = store_of(e);
@@ -77,12 +85,12 @@ static al_code op_indexes(engine *e, al_arena *arena, const char ***ret, size_t 
     const char **names = al_arena_alloc(arena, st->n_indexes, sizeof *names);
     if (!names)
         return al_fail(err, AL_NOMEM, "names of indexes");
-    for (size_t i = 0; i < st->n_indexes; i++)
-        if (!st->indexes[i]->is_dropped) {
-            names[n] = (const char *)al_arena_copy(arena, al_cstr(st->indexes[i]->name)).ptr;
-            if (!names[n++])
-                return al_fail(err, AL_NOMEM, "names of indexes");
-        }
+    al_code c = AL_OK;
+    for (size_t i = 0; !c && i < st->n_indexes; i++)
+        if (!st->indexes[i]->is_dropped)
+            c = add_name(arena, names, &n, st->indexes[i]->name, err);
+    if (c)
+        return c;
     *ret = names;
     *ret_n = n;
     return AL_OK;
@@ -374,5 +382,31 @@ al_code store_open(const store_options *o, const eng_hooks *hooks, engine **ret,
         return err && c != AL_EXISTS ? al_wrap(err, "open store %.100s", o->path) : c;
     }
     *ret = &st->base;
+    return AL_OK;
+}
+
+al_code store_index_names(const char *path, al_arena *arena, const char ***ret, size_t *ret_n,
+                          al_err *err)
+{
+    const al_io *io = al_io_posix();
+    AL_CLEANUP(al_closep) int data_dir = -1;
+    AL_CLEANUP(al_closep) int store_dir = -1;
+    root r = {0};
+    size_t n = 0;
+    al_code c = al_dir_open(path, false, &data_dir, err);
+    if (!c)
+        c = io->open_dir(io, data_dir, STORE_DIR, false, &store_dir, err);
+    if (!c)
+        c = root_load(io, store_dir, &r, err);
+    const char **names = c ? NULL : al_arena_alloc(arena, r.n, sizeof *names);
+    if (!c && !names)
+        c = al_fail(err, AL_NOMEM, "names of indexes");
+    for (size_t i = 0; !c && i < r.n; i++)
+        c = add_name(arena, names, &n, r.entries[i].name, err);
+    root_done(&r);
+    if (c)
+        return c;
+    *ret = names;
+    *ret_n = n;
     return AL_OK;
 }

@@ -46,3 +46,8 @@ typedef struct store_verified {
 AL_CHECK al_code store_verify(const char *path, const al_io *io,
                               void (*found)(void *ctx, const store_finding *f), void *ctx,
                               store_verified *ret, al_err *err);
+
+/* Names of the indexes that the store in this data directory holds, in the arena; changes nothing.
+ * AL_NOT_FOUND: there is no store. AL_CORRUPT: its root is damaged. */
+AL_CHECK al_code store_index_names(const char *path, al_arena *arena, const char ***ret,
+                                   size_t *ret_n, al_err *err);

@@ -324,6 +324,8 @@ def test_a_lost_catalogue_hides_no_index(server, alco, how):
     os.remove(catalogue)
     if how == "empty":
         open(catalogue, "w").close()
+    told = alco("verify", server.data)
+    assert told.returncode == 0 and told.stdout.count(b"does not know index") == 2, told
     server.start()
     said = [line for line in server.lines if "the catalogue did not know it" in line]
     assert sorted(line.split()[2] for line in said) == ["logs:", "web:"], server.lines
@@ -345,6 +347,8 @@ def test_a_damaged_catalogue_is_refused_and_told(server, alco):
     catalogue = os.path.join(server.data, "catalog.db")
     with open(catalogue, "r+b") as f:
         f.write(b"this is not a database at all" * 10)
+    told = alco("verify", server.data)
+    assert told.returncode == 1 and b"catalog.db: file is not a database" in told.stdout, told
     refused = alco("serve", "--data", server.data, "--listen", "127.0.0.1:0")
     assert refused.returncode == 1
     assert b"catalog.db" in refused.stderr and b"move it" in refused.stderr, refused

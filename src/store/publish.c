@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/format.h"
 #include "store/limits.h"
 #include "store/names.h"
 #include "store/store_impl.h"
@@ -57,8 +58,8 @@ sindex *store_find_locked(store *st, const char *name)
 
 /* ---- Segments */
 
-al_code publish_manifest(store *st, const sindex *ix, segment *const *segs, size_t n,
-                         uint64_t covered, al_err *err)
+static al_code save_manifest(store *st, const sindex *ix, segment *const *segs, size_t n,
+                             uint64_t covered, al_err *err)
 {
     manifest m = {.index_id = ix->id,
                   .generation = ix->generation + 1,
@@ -80,7 +81,7 @@ al_code publish_manifest(store *st, const sindex *ix, segment *const *segs, size
         c = manifest_save(st->io, dir, &m, err);
         st->io->close(st->io, dir);
     }
-    atomic_fetch_add(&st->bytes_written, m.n * sizeof(seg_summary));
+    atomic_fetch_add(&st->bytes_written, m.n * FMT_SUMMARY_BYTES);
     manifest_done(&m);
     return c;
 }
@@ -113,7 +114,7 @@ al_code publish_segments(store *st, sindex *ix, segment *const *segs, size_t n, 
     (void)seg_list_unref(list);
     if (!next)
         return al_fail(err, AL_NOMEM, "publish index %s", ix->name);
-    al_code c = publish_manifest(st, ix, segs, n, covered, err);
+    al_code c = save_manifest(st, ix, segs, n, covered, err);
     ix->generation++; /* also after a failure: it may have reached the disk */
     if (c)
         return c;
@@ -194,7 +195,7 @@ static al_code create_directory(store *st, const sindex *ix, al_err *err)
     if (c)
         return c;
     st->io->close(st->io, dir);
-    c = publish_manifest(st, ix, NULL, 0, ix->covered, err);
+    c = save_manifest(st, ix, NULL, 0, ix->covered, err);
     if (!c)
         c = st->io->sync_dir(st->io, st->store_dir, err);
     return c;

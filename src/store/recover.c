@@ -6,7 +6,6 @@
  * segments already; (4) a manifest that is not there or not sound is made anew (rebuild.c): all
  * frames of its index are looked at, and nothing is opened before the new one is on disk. */
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

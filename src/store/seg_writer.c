@@ -131,11 +131,6 @@ seg_writer *seg_writer_free(seg_writer *w)
     return NULL;
 }
 
-uint64_t seg_writer_rows(const seg_writer *w)
-{
-    return w->n_rows;
-}
-
 /* Keeps `names` sorted; blocks of one segment mostly have the same few. */
 static al_code add_name(seg_writer *w, al_slice name)
 {

@@ -48,7 +48,6 @@ struct sindex {
     /* committer only (after open) */
     uint64_t covered;
     uint64_t generation;
-    uint64_t seg_id_max; /* in the manifest */
 };
 
 /* One append on its way. */
@@ -187,8 +186,6 @@ AL_CHECK al_code publish_segments(store *st, sindex *ix, segment *const *segs, s
                                   size_t n_drop, uint64_t covered, al_err *err);
 /* Only what is visible: a new snapshot for the index. Caller holds `lock`. */
 void publish_snapshot_locked(store *st, sindex *ix, snapshot *next);
-AL_CHECK al_code publish_manifest(store *st, const sindex *ix, segment *const *segs, size_t n,
-                                  uint64_t covered, al_err *err);
 typedef struct index_change { /* arguments of the calls below */
     const eng_index_settings *settings;
     const char *name;

@@ -18,8 +18,6 @@
 #include "store/format.h"
 #include "store/names.h"
 
-enum { DIRECTORY_BYTES_MAX = 256 << 20 };
-
 struct seg_writer {
     seg_env *env;
     seg_writer_options o;
@@ -87,7 +85,7 @@ al_code seg_writer_new(seg_env *env, const seg_writer_options *o, seg_writer **r
     w->o = *o;
     w->dir = -1;
     w->fd = -1;
-    al_buf_init(&w->out, (size_t)BLOCK_BYTES_MAX + DIRECTORY_BYTES_MAX);
+    al_buf_init(&w->out, (size_t)BLOCK_BYTES_MAX + SEG_DIRECTORY_BYTES_MAX);
     pos_builder_init(&w->positions);
     w->builder = block_builder_new();
     w->view = block_view_new();
@@ -232,8 +230,8 @@ static al_code write_positions(seg_writer *w, uint64_t *ret_bytes, al_err *err)
     if (!pack)
         return al_fail(err, AL_NOMEM, "positions");
     al_buf raw, stored;
-    al_buf_init(&raw, DIRECTORY_BYTES_MAX);
-    al_buf_init(&stored, DIRECTORY_BYTES_MAX);
+    al_buf_init(&raw, SEG_POSITIONS_BYTES_MAX);
+    al_buf_init(&stored, SEG_POSITIONS_BYTES_MAX);
     positions_encode(w->positions.runs, w->positions.n, &raw);
     packed part;
     al_code c = al_buf_code(&raw);
@@ -277,14 +275,7 @@ static void summarize(const seg_writer *w, uint64_t pos_bytes, seg_summary *sum)
     sum->n_rows = w->n_rows;
     sum->bytes = w->off + pos_bytes;
     sum->n_names = (uint32_t)w->n_names;
-    sum->min_id = w->blocks[0].min_id;
-    sum->max_id = w->blocks[w->n_blocks - 1].max_id;
-    sum->min_ns = INT64_MAX;
-    sum->max_ns = INT64_MIN;
-    for (size_t i = 0; i < w->n_blocks; i++) {
-        sum->min_ns = AL_MIN(sum->min_ns, w->blocks[i].min_ns);
-        sum->max_ns = AL_MAX(sum->max_ns, w->blocks[i].max_ns);
-    }
+    seg_sum_blocks(w->blocks, w->n_blocks, sum);
 }
 
 al_code seg_writer_finish(seg_writer *w, seg_summary *sum, al_err *err)

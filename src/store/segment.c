@@ -20,8 +20,6 @@
 #include "store/names.h"
 #include "store/seg_env.h"
 
-enum { DIRECTORY_BYTES_MAX = 256 << 20, POSITIONS_BYTES_MAX = 32 << 20 };
-
 struct segment {
     atomic_uint refs;
     atomic_bool is_dropped;
@@ -165,7 +163,7 @@ al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret, 
         crc != al_crc32c(0, bytes.ptr, FMT_FOOTER_BYTES - 4))
         return al_fail(err, AL_CORRUPT, "footer does not check out");
     if (f.file_bytes != file_bytes || f.dir_off < FMT_HEADER_BYTES || f.dir_off > file_bytes ||
-        f.dir_bytes > DIRECTORY_BYTES_MAX ||
+        f.dir_bytes > SEG_DIRECTORY_BYTES_MAX ||
         f.dir_bytes + FMT_FOOTER_BYTES != file_bytes - f.dir_off)
         return al_fail(err, AL_CORRUPT, "footer: lengths do not fit a file of %" PRIu64 " bytes",
                        file_bytes);
@@ -174,6 +172,18 @@ al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret, 
                        f.n_blocks);
     *ret = f;
     return AL_OK;
+}
+
+void seg_sum_blocks(const block_info *blocks, size_t n, seg_summary *ret)
+{
+    ret->min_id = blocks[0].min_id;
+    ret->max_id = blocks[n - 1].max_id;
+    ret->min_ns = INT64_MAX;
+    ret->max_ns = INT64_MIN;
+    for (size_t i = 0; i < n; i++) {
+        ret->min_ns = AL_MIN(ret->min_ns, blocks[i].min_ns);
+        ret->max_ns = AL_MAX(ret->max_ns, blocks[i].max_ns);
+    }
 }
 
 void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *names, size_t n_names,
@@ -430,20 +440,6 @@ static al_code bytes_of_files(const al_io *io, int dir, uint64_t id, uint64_t *r
     return AL_OK;
 }
 
-static void summarize(const seg_footer *f, const seg_index *ix, seg_summary *ret)
-{
-    ret->n_rows = f->n_rows;
-    ret->n_names = ix->n_names;
-    ret->min_id = ix->blocks[0].min_id;
-    ret->max_id = ix->blocks[ix->n_blocks - 1].max_id;
-    ret->min_ns = INT64_MAX;
-    ret->max_ns = INT64_MIN;
-    for (uint32_t i = 0; i < ix->n_blocks; i++) {
-        ret->min_ns = AL_MIN(ret->min_ns, ix->blocks[i].min_ns);
-        ret->max_ns = AL_MAX(ret->max_ns, ix->blocks[i].max_ns);
-    }
-}
-
 al_code seg_inspect(seg_env *e, uint32_t index_id, uint64_t id, bool is_aside, seg_summary *ret,
                     al_err *err)
 {
@@ -470,7 +466,9 @@ al_code seg_inspect(seg_env *e, uint32_t index_id, uint64_t id, bool is_aside, s
     io->close(io, dir);
     if (c)
         return c;
-    summarize(&f, ix, &sum);
+    sum.n_rows = f.n_rows;
+    sum.n_names = ix->n_names;
+    seg_sum_blocks(ix->blocks, ix->n_blocks, &sum);
     *ret = sum;
     return AL_OK;
 }
@@ -568,7 +566,7 @@ static al_code decode_positions(const segment *s, al_slice bytes, positions **re
     if (c)
         return c;
     al_rd r = al_rd_of(al_slice_sub(bytes, FMT_HEADER_BYTES, bytes.len));
-    packed part = packed_get(&r, POSITIONS_BYTES_MAX);
+    packed part = packed_get(&r, SEG_POSITIONS_BYTES_MAX);
     al_slice stored = al_rd_bytes(&r, part.stored_bytes);
     if (r.bad || r.left)
         return al_fail(err, AL_CORRUPT, "positions: lengths do not fit");
@@ -593,7 +591,7 @@ static al_code read_positions(segment *s, positions **ret, al_err *err)
     char name[NAME_BYTES];
     names_format(name, NAME_POS, s->sum.id);
     al_buf b;
-    al_buf_init(&b, POSITIONS_BYTES_MAX + FMT_HEADER_BYTES);
+    al_buf_init(&b, SEG_POSITIONS_BYTES_MAX + FMT_HEADER_BYTES);
     int fd = -1;
     uint64_t bytes = 0;
     c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);

@@ -1,5 +1,5 @@
 /* The merger: one thread that turns the tails of indexes into segments and small segments into
- * larger ones, and gives covered log files back.
+ * larger ones, and has covered log files given back (forget.c).
  * It reads snapshots like any reader, writes files that nothing lists yet, and asks the committer
  * to publish them. Invariants: (1) a tail merge takes whole frames, the oldest of its index; (2)
  * files that were not published are deleted, unless publishing failed: then the manifest on disk
@@ -306,85 +306,6 @@ static al_code run_job(store *st, job *j, al_err *err)
         }
     }
     return c;
-}
-
-/* ---- Giving log files back */
-
-typedef struct forget {
-    uint64_t floor; /* frames before it are in segments, or gone */
-    bool can;
-    bool has_marks;
-} forget;
-
-static void tell_log(store *st)
-{
-    AL_LOCKED(&st->lock);
-    st->log_bytes = wal_bytes(st->wal);
-    st->log_first = wal_first_seq(st->wal);
-}
-
-static al_code forget_look(store *st, void *arg, al_err *err)
-{
-    forget *f = arg;
-    if (f->floor > wal_last_seq(st->wal) && wal_fresh_bytes(st->wal) > LOG_IDLE_BYTES) {
-        al_code c = wal_rotate(st->wal, err);
-        if (c)
-            return c;
-    }
-    f->can = wal_can_forget(st->wal, f->floor, &f->has_marks);
-    return AL_OK;
-}
-
-static al_code write_checkpoint(store *st, al_err *err)
-{
-    al_buf dump;
-    al_buf_init(&dump, FRAME_BYTES_MAX / 2);
-    al_code c = st->hooks.marks_dump ? st->hooks.marks_dump(st->hooks.ctx, &dump) : AL_OK;
-    if (!c)
-        c = al_buf_code(&dump);
-    if (!c) {
-        al_buf_clear(&st->frame);
-        frame_begin(&st->frame, FRAME_CHECKPOINT, store_now(st), 0);
-        frame_marks_begin(&st->frame, dump.len > 0);
-        if (dump.len)
-            frame_mark(&st->frame, al_buf_slice(&dump));
-        c = al_buf_code(&st->frame);
-    }
-    al_buf_done(&dump);
-    if (c)
-        return al_fail(err, c, "checkpoint of the marks");
-    c = wal_commit(st->wal, &st->frame, WAL_CHECKPOINT, err);
-    if (c)
-        return c;
-    AL_LOCKED(&st->lock);
-    st->end = (eng_arrival){.frame = wal_last_seq(st->wal), .row = UINT32_MAX};
-    return AL_OK;
-}
-
-static al_code forget_do(store *st, void *arg, al_err *err)
-{
-    const forget *f = arg;
-    al_code c = f->has_marks ? write_checkpoint(st, err) : AL_OK;
-    if (!c)
-        c = wal_forget(st->wal, f->floor, err);
-    tell_log(st);
-    return c;
-}
-
-static al_code forget_covered(store *st, al_err *err)
-{
-    forget f = {0};
-    {
-        AL_LOCKED(&st->lock);
-        pressure p = look_at_pressure(st);
-        f.floor = AL_MIN(p.oldest_frame, st->end.frame + 1);
-    }
-    al_code c = committer_call(st, forget_look, &f, err);
-    if (c || !f.can)
-        return c;
-    if (st->hooks.before_forget)
-        c = st->hooks.before_forget(st->hooks.ctx, err);
-    return c ? c : committer_call(st, forget_do, &f, err);
 }
 
 /* ---- The thread */

@@ -206,6 +206,10 @@ AL_CHECK al_code merger_take_oldest(store *st, sindex *ix, snapshot *s,
                                     segment *ret_made[PARTITIONS_MAX], size_t *ret_n_made,
                                     size_t *ret_n_mems, al_err *err);
 
+/* ---- forget.c: merger's thread */
+/* Deletes the log files that nothing needs any more. */
+AL_CHECK al_code forget_covered(store *st, al_err *err);
+
 /* ---- retention.c: committer's thread */
 /* Drops what is too old or too much and forgets old positions. */
 void retention_tidy(store *st);

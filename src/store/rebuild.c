@@ -82,6 +82,7 @@ static void assume_rest(const rebuild *r, seg_summary *sum)
 
 static void add(rebuild *r, const seg_summary *sum)
 {
+    assert(r->man.segs && r->man.n <= r->n_files);
     seg_summary *s = &r->man.segs[r->man.n++];
     *s = *sum;
     assume_rest(r, s);
@@ -349,8 +350,8 @@ static al_code list_segments(rebuild *r, int dir, al_err *err)
     if (!c && r->n_files)
         qsort(r->files, r->n_files, sizeof *r->files, by_soundness);
     r->man.segs = al_alloc(r->n_files + 1, sizeof *r->man.segs);
-    if (!c && !r->man.segs)
-        c = al_fail(err, AL_NOMEM, "%zu segments", r->n_files);
+    if (!r->man.segs)
+        return al_fail(err, AL_NOMEM, "%zu segments", r->n_files);
     for (size_t i = 0; !c && i < r->n_files; i++)
         c = look_at(r, &r->files[i], err);
     return c;

@@ -31,6 +31,7 @@ static const char schema[] =
 struct cat_db {
     sqlite3 *sql;
     sqlite3_stmt *put_field;
+    bool is_new;
 };
 
 static al_code fail_sql(cat_db *db, const char *what, al_err *err)
@@ -92,7 +93,10 @@ static al_code make_schema(cat_db *db, const cat_index *first, al_err *err)
         c = run(db, version, err);
     if (!c)
         c = put_whole_index(db, first, err);
-    return c ? c : run(db, "COMMIT", err);
+    if (!c)
+        c = run(db, "COMMIT", err);
+    db->is_new = c == AL_OK;
+    return c;
 }
 
 static al_code check_schema(cat_db *db, const cat_index *first, al_err *err)
@@ -155,6 +159,11 @@ al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_er
     }
     *ret = db;
     return AL_OK;
+}
+
+bool cat_db_is_new(const cat_db *db)
+{
+    return db->is_new;
 }
 
 cat_db *cat_db_close(cat_db *db)

@@ -8,6 +8,8 @@ typedef struct cat_db cat_db;
 /* Makes a file that is not there, or that nothing was committed to, with the index `first`.
  * AL_CORRUPT: no catalogue. AL_TOO_NEW. AL_AGAIN with a message: another process holds it. */
 AL_CHECK al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_err *err);
+/* Was it empty or not there before? */
+bool cat_db_is_new(const cat_db *db);
 cat_db *cat_db_close(cat_db *db);
 
 /* Calls back for each index, by name, and for each field of it. The slices live during the call.

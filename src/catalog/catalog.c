@@ -323,6 +323,12 @@ al_code catalog_open(const char *dir, catalog **ret, al_err *err)
     return AL_OK;
 }
 
+bool catalog_is_new(catalog *cat)
+{
+    AL_LOCKED(&cat->db_lock);
+    return cat_db_is_new(cat->db);
+}
+
 static void stop_writer(catalog *cat)
 {
     {

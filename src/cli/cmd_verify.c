@@ -2,7 +2,11 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/arena.h"
+#include "base/mem.h"
+#include "catalog/catalog.h"
 #include "cli/cli.h"
 #include "store/store.h"
 
@@ -16,6 +20,51 @@ static void print_finding(void *ctx, const store_finding *f)
 {
     (void)ctx;
     (void)printf("%s: %s%s\n", f->file, f->is_damage ? "" : "note: ", f->text);
+}
+
+static bool is_among(const char *name, const char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static al_code compare_names(const char *dir, const char **known, size_t n_known, al_arena *arena,
+                             al_err *err)
+{
+    const char **held = NULL;
+    size_t n_held = 0;
+    al_code c = store_index_names(dir, arena, &held, &n_held, err);
+    if (c == AL_NOT_FOUND || c == AL_CORRUPT)
+        return AL_OK; /* the check of the store said so */
+    for (size_t i = 0; !c && i < n_held; i++)
+        if (!is_among(held[i], known, n_known))
+            (void)printf("catalog.db: note: it does not know index %s of the store; the next start "
+                         "gives it default settings\n",
+                         held[i]);
+    return c;
+}
+
+/* The catalogue's own file, and whether it knows what the store holds. */
+static al_code check_catalog(const char *dir, uint64_t *n_damaged, al_err *err)
+{
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    const char **known = NULL;
+    size_t n_known = 0;
+    if (!arena)
+        return al_fail(err, AL_NOMEM, "verify catalog.db");
+    al_code c = catalog_peek(dir, arena, &known, &n_known, err);
+    if (c == AL_CORRUPT) {
+        (void)printf("%s; the next start refuses it: put a copy back or move it away\n", err->msg);
+        *n_damaged += 1;
+        return AL_OK;
+    }
+    if (c == AL_AGAIN) {
+        (void)printf("catalog.db: note: not compared with the store: its log is not in it yet\n");
+        return AL_OK;
+    }
+    return c && c != AL_NOT_FOUND ? c : compare_names(dir, known, n_known, arena, err);
 }
 
 int cmd_verify(int argc, char **argv)
@@ -33,7 +82,8 @@ int cmd_verify(int argc, char **argv)
         return cli_usage("verify", "expected one directory");
     store_verified v = {0};
     al_err err = {0};
-    if (store_verify(argv[optind], NULL, print_finding, NULL, &v, &err)) {
+    if (store_verify(argv[optind], NULL, print_finding, NULL, &v, &err) ||
+        check_catalog(argv[optind], &v.n_damaged, &err)) {
         cli_say("%s", err.msg);
         return CLI_USAGE;
     }

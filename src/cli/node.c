@@ -1,11 +1,13 @@
 /* The wiring of a data directory. Order of opening: catalogue (its lock says whose the directory
- * is), ingest (for its hooks), engine (replays), indexes, server. Closing: requests end, no more
- * batches, engine (reports what it has), ingest, catalogue. */
+ * is), ingest (for its hooks), engine (replays), indexes (those of the store that the catalogue
+ * lost, too), server. Closing: requests end, no more batches, engine (reports what it has), ingest,
+ * catalogue. */
 #include "cli/node.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "catalog/cat_check.h"
 #include "cli/cli.h"
 #include "store/store.h"
 
@@ -17,21 +19,79 @@ struct node {
     server *srv;
 };
 
-static al_code open_store(node *n, const node_options *o, al_err *err)
+static void say(void *ctx, const char *text)
 {
-    store_options so = {
-        .path = o->data, .memory_bytes = o->memory_bytes, .min_free_bytes = o->min_free_bytes};
-    al_code c = catalog_open(o->data, &n->cat, err);
+    (void)ctx;
+    cli_say("%s", text);
+}
+
+static al_code open_catalog(node *n, const char *data, al_err *err)
+{
+    al_code c = catalog_open(data, &n->cat, err);
     if (c == AL_AGAIN)
         return al_fail(err, AL_EXISTS,
                        "%s: another alco owns this directory (commands ask it with --server URL)",
-                       o->data);
+                       data);
+    if (c == AL_CORRUPT) { /* not replaced unasked: it holds settings that are nowhere else */
+        al_err why = *err;
+        return al_fail(err, c,
+                       "%.90s; put a copy back, or move it and catalog.db-wal away: the next start "
+                       "makes a new one with the indexes of the store and default settings",
+                       why.msg);
+    }
+    return c;
+}
+
+/* An index of the store that a lost catalogue does not know, or knows only by default. */
+static al_code adopt(node *n, const char *name, al_arena *arena, al_err *err)
+{
+    cat_index idx;
+    al_code c = catalog_index_get(n->cat, name, arena, &idx, err);
+    if (c == AL_OK && !catalog_is_new(n->cat))
+        return AL_OK;
+    bool is_there = c == AL_OK;
+    if (c == AL_NOT_FOUND)
+        c = catalog_index_defaults(name, arena, &idx, err);
+    if (c)
+        return c;
+    idx.intervals = CAT_INTERVALS_MAX; /* what it was is not known, and records would be gone */
+    c = is_there ? catalog_index_change(n->cat, &idx, err)
+                 : catalog_index_create(n->cat, &idx, err);
+    if (!c)
+        cli_say("index %s: the catalogue did not know it; it has default settings now and keeps "
+                "its records for %u days: set `intervals` as it was",
+                name, idx.intervals);
+    return c;
+}
+
+static al_code adopt_all(node *n, al_err *err)
+{
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    const char **names = NULL;
+    size_t n_names = 0;
+    if (!arena)
+        return al_fail(err, AL_NOMEM, "indexes of the store");
+    al_code c = engine_indexes(n->eng, arena, &names, &n_names, err);
+    for (size_t i = 0; !c && i < n_names; i++)
+        c = adopt(n, names[i], arena, err);
+    return c;
+}
+
+static al_code open_store(node *n, const node_options *o, al_err *err)
+{
+    store_options so = {.path = o->data,
+                        .memory_bytes = o->memory_bytes,
+                        .min_free_bytes = o->min_free_bytes,
+                        .note = say};
+    al_code c = open_catalog(n, o->data, err);
     if (!c)
         c = ingest_new(n->cat, &n->in, err);
     if (!c)
         c = files_new(n->in, &n->files, err);
     if (!c)
         c = store_open(&so, ingest_hooks(n->in), &n->eng, err);
+    if (!c)
+        c = adopt_all(n, err);
     if (!c)
         c = ingest_attach(n->in, n->eng, err);
     return c;

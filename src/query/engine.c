@@ -84,6 +84,11 @@ al_code engine_compact(engine *e, const char *index, const atomic_bool *cancel, 
     return e->ops->compact(e, index, cancel, err);
 }
 
+al_code engine_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err)
+{
+    return e->ops->indexes(e, arena, ret, ret_n, err);
+}
+
 al_code engine_index_stats(engine *e, const char *index, eng_index_stats *ret, al_err *err)
 {
     return e->ops->index_stats(e, index, ret, err);

@@ -202,6 +202,7 @@ typedef struct engine_ops {
     al_code (*tail)(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
                     eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err);
     al_code (*compact)(engine *e, const char *index, const atomic_bool *cancel, al_err *err);
+    al_code (*indexes)(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err);
     al_code (*index_stats)(engine *e, const char *index, eng_index_stats *ret, al_err *err);
     void (*stats)(engine *e, eng_stats *ret);
 } engine_ops;
@@ -254,6 +255,10 @@ AL_CHECK al_code engine_tail(engine *e, const eng_scope *s, eng_arrival after, c
                              eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err);
 /* Returns when everything of the index (NULL: of all) that was appended before is merged. */
 AL_CHECK al_code engine_compact(engine *e, const char *index, const atomic_bool *cancel,
+                                al_err *err);
+/* Names of all indexes it holds, also of those that engine_index_open was not called for since it
+ * was opened; in no order, in the arena. AL_NOMEM. */
+AL_CHECK al_code engine_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n,
                                 al_err *err);
 AL_CHECK al_code engine_index_stats(engine *e, const char *index, eng_index_stats *ret,
                                     al_err *err);

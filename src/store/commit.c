@@ -264,9 +264,8 @@ static al_code commit(group *g, al_err *err)
     return AL_OK;
 }
 
-static void report(store *st, item *first, al_code c, const al_err *err)
+static void report(item *first, al_code c, const al_err *err)
 {
-    (void)st;
     while (first) {
         item *it = first;
         first = it->next;
@@ -294,7 +293,7 @@ void commit_items(store *st, item *first)
     free(g.shares);
     free(g.parts);
     free(g.rows);
-    report(st, first, c, &err);
+    report(first, c, &err);
     if (st->frame.cap > FRAME_RAW_BYTES) { /* one huge frame's memory is not kept */
         al_buf_done(&st->frame);
         al_buf_init(&st->frame, FRAME_BYTES_MAX);

@@ -55,9 +55,6 @@ static al_code make_item(store *st, const eng_append *a, item **ret, al_err *err
         ix = store_find_locked(st, a->index);
         if (!ix)
             return al_fail(err, AL_NOT_FOUND, "there is no index '%s'", a->index);
-        if (ix->is_aside)
-            return al_fail(err, AL_CORRUPT,
-                           "index %s is set aside: its manifest is damaged or missing", a->index);
     }
     item *it = al_alloc(1, sizeof *it + a->marks.len);
     if (!it)

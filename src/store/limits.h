@@ -44,6 +44,8 @@ enum {
     SEG_BLOCKS_MAX = SEG_ROWS_MAX, /* a block has at least one row */
     SEG_NAMES_MAX = 1 << 20,
     SEG_POS_RUNS_MAX = SEG_ROWS_MAX,
+    SEG_POSITIONS_BYTES_MAX = 32 << 20, /* a run takes 23 bytes at most */
+    SEG_DIRECTORY_BYTES_MAX = 256 << 20,
 
     /* The tail of an index (rows that are only in the log) is merged at any of these. */
     TAIL_ROWS = 256 << 10,

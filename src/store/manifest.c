@@ -249,7 +249,9 @@ void manifest_done(manifest *m)
 
 /* ---- Files */
 
-al_code file_read(const al_io *io, int dir, const char *name, size_t max, al_buf *out, al_err *err)
+/* A whole file of at most `max` bytes. AL_NOT_FOUND, AL_LIMIT, AL_IO, AL_NOMEM. */
+static al_code file_read(const al_io *io, int dir, const char *name, size_t max, al_buf *out,
+                         al_err *err)
 {
     int fd = -1;
     al_code c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);

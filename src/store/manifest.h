@@ -46,7 +46,3 @@ AL_CHECK al_code root_save(const al_io *io, int store_dir, const root *r, al_err
 AL_CHECK al_code root_has_data(const al_io *io, int store_dir, bool *ret, al_err *err);
 AL_CHECK al_code manifest_load(const al_io *io, int index_dir, manifest *ret, al_err *err);
 AL_CHECK al_code manifest_save(const al_io *io, int index_dir, const manifest *m, al_err *err);
-
-/* Reads a whole file of at most `max` bytes. AL_NOT_FOUND, AL_LIMIT, AL_IO, AL_NOMEM. */
-AL_CHECK al_code file_read(const al_io *io, int dir, const char *name, size_t max, al_buf *out,
-                           al_err *err);

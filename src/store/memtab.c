@@ -57,3 +57,26 @@ size_t memtab_bytes(const memtab *m)
 {
     return sizeof *m + m->block->len + m->info.n_rows * sizeof *m->ids;
 }
+
+al_code memtab_list_add(memtab_list *l, al_slice block, block_view *scratch, const memtab *head,
+                        al_err *err)
+{
+    memtab **grown = al_grow(l->at, &l->cap, l->n, sizeof(void *), 64, SIZE_MAX / sizeof(void *));
+    AL_CLEANUP(blob_unrefp) blob *b = blob_new(block.len);
+    if (grown)
+        l->at = grown;
+    if (!grown || !b)
+        return al_fail(err, AL_NOMEM, "fresh segment");
+    memcpy(b->bytes, block.ptr, block.len);
+    al_code c = memtab_new(b, scratch, head, &l->at[l->n], err);
+    l->n += c == AL_OK;
+    return c;
+}
+
+void memtab_list_done(memtab_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        (void)memtab_unref(l->at[i]);
+    free(l->at);
+    *l = (memtab_list){0};
+}

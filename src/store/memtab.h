@@ -27,4 +27,15 @@ memtab *memtab_unref(memtab *m);
 /* Bytes it holds in memory. */
 size_t memtab_bytes(const memtab *m);
 
+typedef struct memtab_list {
+    memtab **at; /* references */
+    size_t n;
+    size_t cap;
+} memtab_list;
+
+/* Adds one with a copy of the block; `head` and `scratch` as for memtab_new. */
+AL_CHECK al_code memtab_list_add(memtab_list *l, al_slice block, block_view *scratch,
+                                 const memtab *head, al_err *err);
+void memtab_list_done(memtab_list *l);
+
 AL_DEFINE_CLEANUP(memtab, memtab_unref);

@@ -1,5 +1,5 @@
 /* The merger: one thread that turns the tails of indexes into segments and small segments into
- * larger ones, and gives covered log files back.
+ * larger ones, and has covered log files given back (forget.c).
  * It reads snapshots like any reader, writes files that nothing lists yet, and asks the committer
  * to publish them. Invariants: (1) a tail merge takes whole frames, the oldest of its index; (2)
  * files that were not published are deleted, unless publishing failed: then the manifest on disk
@@ -16,7 +16,6 @@
 #include "store/merge.h"
 #include "store/store_impl.h"
 
-enum { PARTITIONS_MAX = 64 };
 #define RETRY_MIN_NS (1 * AL_NS_PER_S)
 #define RETRY_MAX_NS (60 * AL_NS_PER_S)
 
@@ -41,7 +40,6 @@ typedef struct job {
 typedef struct pressure {
     uint64_t oldest_frame; /* of all tails */
     uint64_t largest_tail; /* bytes */
-    bool keeps_log;        /* an index is set aside: its rows may be nowhere else */
 } pressure;
 
 static pressure look_at_pressure(const store *st)
@@ -49,7 +47,6 @@ static pressure look_at_pressure(const store *st)
     pressure p = {.oldest_frame = UINT64_MAX};
     for (size_t i = 0; i < st->n_indexes; i++) {
         const snapshot *s = st->indexes[i]->snap;
-        p.keeps_log |= st->indexes[i]->is_aside && !st->indexes[i]->is_dropped;
         if (s->n_mems)
             p.oldest_frame = AL_MIN(p.oldest_frame, s->mems[0]->frame);
         p.largest_tail = AL_MAX(p.largest_tail, s->tail_bytes);
@@ -68,7 +65,7 @@ static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t
         return true;
     if (st->tail_bytes > st->tail_bytes_max / 2 && s->tail_bytes == p->largest_tail)
         return true;
-    if (st->log_bytes > LOG_BYTES_PRESSURE && !p->keeps_log && s->mems[0]->frame == p->oldest_frame)
+    if (st->log_bytes > LOG_BYTES_PRESSURE && s->mems[0]->frame == p->oldest_frame)
         return true;
     if (st->idle_ns < 0)
         return false;
@@ -203,6 +200,19 @@ static al_code merge_tail(store *st, job *j, al_err *err)
     return AL_OK;
 }
 
+al_code merger_take_oldest(store *st, sindex *ix, snapshot *s, segment *ret_made[PARTITIONS_MAX],
+                           size_t *ret_n_made, size_t *ret_n_mems, al_err *err)
+{
+    job j = {.ix = ix, .snap = s};
+    take_tail(s, &j);
+    al_code c = merge_tail(st, &j, err);
+    for (size_t i = 0; i < j.n_made; i++)
+        ret_made[i] = j.made[i];
+    *ret_n_made = j.n_made;
+    *ret_n_mems = j.n_mems;
+    return c;
+}
+
 /* Does the segment still know its positions? What it does not know counts as unplaced. */
 static al_code add_placed(segment *s, seg_summary *sum, al_err *err)
 {
@@ -296,87 +306,6 @@ static al_code run_job(store *st, job *j, al_err *err)
         }
     }
     return c;
-}
-
-/* ---- Giving log files back */
-
-typedef struct forget {
-    uint64_t floor; /* frames before it are in segments, or gone */
-    bool can;
-    bool has_marks;
-} forget;
-
-static void tell_log(store *st)
-{
-    AL_LOCKED(&st->lock);
-    st->log_bytes = wal_bytes(st->wal);
-    st->log_first = wal_first_seq(st->wal);
-}
-
-static al_code forget_look(store *st, void *arg, al_err *err)
-{
-    forget *f = arg;
-    if (f->floor > wal_last_seq(st->wal) && wal_fresh_bytes(st->wal) > LOG_IDLE_BYTES) {
-        al_code c = wal_rotate(st->wal, err);
-        if (c)
-            return c;
-    }
-    f->can = wal_can_forget(st->wal, f->floor, &f->has_marks);
-    return AL_OK;
-}
-
-static al_code write_checkpoint(store *st, al_err *err)
-{
-    al_buf dump;
-    al_buf_init(&dump, FRAME_BYTES_MAX / 2);
-    al_code c = st->hooks.marks_dump ? st->hooks.marks_dump(st->hooks.ctx, &dump) : AL_OK;
-    if (!c)
-        c = al_buf_code(&dump);
-    if (!c) {
-        al_buf_clear(&st->frame);
-        frame_begin(&st->frame, FRAME_CHECKPOINT, store_now(st), 0);
-        frame_marks_begin(&st->frame, dump.len > 0);
-        if (dump.len)
-            frame_mark(&st->frame, al_buf_slice(&dump));
-        c = al_buf_code(&st->frame);
-    }
-    al_buf_done(&dump);
-    if (c)
-        return al_fail(err, c, "checkpoint of the marks");
-    c = wal_commit(st->wal, &st->frame, WAL_CHECKPOINT, err);
-    if (c)
-        return c;
-    AL_LOCKED(&st->lock);
-    st->end = (eng_arrival){.frame = wal_last_seq(st->wal), .row = UINT32_MAX};
-    return AL_OK;
-}
-
-static al_code forget_do(store *st, void *arg, al_err *err)
-{
-    const forget *f = arg;
-    al_code c = f->has_marks ? write_checkpoint(st, err) : AL_OK;
-    if (!c)
-        c = wal_forget(st->wal, f->floor, err);
-    tell_log(st);
-    return c;
-}
-
-static al_code forget_covered(store *st, al_err *err)
-{
-    forget f = {0};
-    {
-        AL_LOCKED(&st->lock);
-        pressure p = look_at_pressure(st);
-        if (p.keeps_log)
-            return AL_OK;
-        f.floor = AL_MIN(p.oldest_frame, st->end.frame + 1);
-    }
-    al_code c = committer_call(st, forget_look, &f, err);
-    if (c || !f.can)
-        return c;
-    if (st->hooks.before_forget)
-        c = st->hooks.before_forget(st->hooks.ctx, err);
-    return c ? c : committer_call(st, forget_do, &f, err);
 }
 
 /* ---- The thread */

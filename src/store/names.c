@@ -48,7 +48,7 @@ name_kind names_parse(const char *name, uint64_t *ret_number)
                  {".seg", NAME_SEG},
                  {".pos", NAME_POS}};
     al_slice s = al_cstr(name);
-    if (al_slice_ends(s, AL_LIT(".tmp")))
+    if (al_slice_ends(s, AL_LIT(NAME_SUFFIX_TMP)))
         return NAME_TMP;
     if (al_slice_ends(s, AL_LIT(NAME_SUFFIX_BAD)))
         return NAME_BAD;
@@ -67,4 +67,20 @@ name_kind names_parse(const char *name, uint64_t *ret_number)
         return NAME_INDEX;
     }
     return NAME_OTHER;
+}
+
+name_kind names_strip(const char *name, char ret[NAME_BYTES])
+{
+    uint64_t ignored;
+    name_kind kind = names_parse(name, &ignored);
+    size_t len = strlen(name);
+    ret[0] = '\0';
+    if (kind != NAME_TMP && kind != NAME_BAD)
+        return NAME_OTHER;
+    len -= strlen(kind == NAME_TMP ? NAME_SUFFIX_TMP : NAME_SUFFIX_BAD);
+    if (len >= NAME_BYTES)
+        return kind;
+    memcpy(ret, name, len);
+    ret[len] = '\0';
+    return kind;
 }

@@ -24,8 +24,12 @@ typedef enum name_kind {
 #define NAME_OF_LOG_DIR  "log"
 #define NAME_OF_MANIFEST "manifest"
 #define NAME_SUFFIX_BAD  ".bad"
+#define NAME_SUFFIX_TMP  ".tmp"
 
 /* NAME_LOG, NAME_SEG, NAME_POS, NAME_INDEX. */
 void names_format(char ret[NAME_BYTES], name_kind kind, uint64_t number);
 /* Strict: exactly what names_format writes. *ret_number only for kinds that have one. */
 name_kind names_parse(const char *name, uint64_t *ret_number);
+/* The name before a .tmp or .bad at its end, and which of them it was: NAME_TMP, NAME_BAD, or
+ * NAME_OTHER (then, and when it is too long to be one of ours, `ret` is empty). */
+name_kind names_strip(const char *name, char ret[NAME_BYTES]);

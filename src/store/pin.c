@@ -30,7 +30,6 @@ static al_code pin_locked(store *st, const char *const *indexes, pin_box *box, s
                                               .text_fields = text->names,
                                               .n_text_fields = text->n,
                                               .id = ix->id,
-                                              .is_aside = ix->is_aside,
                                               .snap = snapshot_ref(ix->snap)};
     }
     return AL_OK;

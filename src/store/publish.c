@@ -8,43 +8,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/format.h"
 #include "store/limits.h"
 #include "store/names.h"
 #include "store/store_impl.h"
-
-text_fields *text_fields_new(const al_slice *names, size_t n)
-{
-    text_fields *t = al_zalloc(1, sizeof *t);
-    if (!t)
-        return NULL;
-    atomic_init(&t->refs, 1);
-    t->arena = al_arena_new(1024);
-    t->names = t->arena ? al_arena_alloc(t->arena, n, sizeof *t->names) : NULL;
-    if (!t->names)
-        return text_fields_unref(t);
-    for (size_t i = 0; i < n; i++) {
-        t->names[i] = al_arena_copy(t->arena, names[i]);
-        if (!t->names[i].ptr)
-            return text_fields_unref(t);
-    }
-    t->n = n;
-    return t;
-}
-
-text_fields *text_fields_ref(text_fields *t)
-{
-    (void)atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
-    return t;
-}
-
-text_fields *text_fields_unref(text_fields *t)
-{
-    if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
-        return NULL;
-    (void)al_arena_free(t->arena);
-    free(t);
-    return NULL;
-}
 
 sindex *store_find_locked(store *st, const char *name)
 {
@@ -57,8 +24,8 @@ sindex *store_find_locked(store *st, const char *name)
 
 /* ---- Segments */
 
-al_code publish_manifest(store *st, const sindex *ix, segment *const *segs, size_t n,
-                         uint64_t covered, al_err *err)
+static al_code save_manifest(store *st, const sindex *ix, segment *const *segs, size_t n,
+                             uint64_t covered, al_err *err)
 {
     manifest m = {.index_id = ix->id,
                   .generation = ix->generation + 1,
@@ -80,7 +47,7 @@ al_code publish_manifest(store *st, const sindex *ix, segment *const *segs, size
         c = manifest_save(st->io, dir, &m, err);
         st->io->close(st->io, dir);
     }
-    atomic_fetch_add(&st->bytes_written, m.n * sizeof(seg_summary));
+    atomic_fetch_add(&st->bytes_written, m.n * FMT_SUMMARY_BYTES);
     manifest_done(&m);
     return c;
 }
@@ -113,7 +80,7 @@ al_code publish_segments(store *st, sindex *ix, segment *const *segs, size_t n, 
     (void)seg_list_unref(list);
     if (!next)
         return al_fail(err, AL_NOMEM, "publish index %s", ix->name);
-    al_code c = publish_manifest(st, ix, segs, n, covered, err);
+    al_code c = save_manifest(st, ix, segs, n, covered, err);
     ix->generation++; /* also after a failure: it may have reached the disk */
     if (c)
         return c;
@@ -131,27 +98,6 @@ al_code publish_segments(store *st, sindex *ix, segment *const *segs, size_t n, 
 
 /* ---- Damage */
 
-/* Is it damage, or did a reader only meet a passing failure? Everything is read once more. */
-static bool is_damaged(store *st, segment *s)
-{
-    al_err ignored;
-    AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
-    al_code c = seg_index_get(s, &ix, &ignored);
-    for (uint32_t i = 0; !c && i < ix->n_blocks; i++) {
-        AL_CLEANUP(blob_unrefp) blob *b = NULL;
-        static const block_want want = {.is_all = true};
-        c = seg_read_block(s, ix, i, &b, &ignored);
-        if (!c)
-            c = block_view_open(st->view, b, &ignored);
-        record r;
-        for (uint32_t row = 0; !c && row < ix->blocks[i].n_rows; row++)
-            c = row < block_view_info(st->view)->n_rows
-                    ? block_view_record(st->view, row, &want, &r, &ignored)
-                    : AL_CORRUPT;
-    }
-    return c == AL_CORRUPT;
-}
-
 /* arg: a segment reference, given over. */
 static al_code set_aside(store *st, void *segment_ref, al_err *err)
 {
@@ -167,7 +113,10 @@ static al_code set_aside(store *st, void *segment_ref, al_err *err)
     size_t at = 0;
     while (old && at < old->n && old->segs[at] != bad)
         at++;
-    if (!old || at == old->n || !is_damaged(st, bad)) /* merged or dropped meanwhile, or fine */
+    if (!old || at == old->n) /* merged or dropped meanwhile */
+        return AL_OK;
+    /* Is it damage, or did a reader only meet a passing failure? */
+    if (seg_check(bad, st->view, err) != AL_CORRUPT)
         return AL_OK;
     seg_summary sum = *seg_summary_of(bad);
     sum.is_quarantined = true;
@@ -212,7 +161,7 @@ static al_code create_directory(store *st, const sindex *ix, al_err *err)
     if (c)
         return c;
     st->io->close(st->io, dir);
-    c = publish_manifest(st, ix, NULL, 0, ix->covered, err);
+    c = save_manifest(st, ix, NULL, 0, ix->covered, err);
     if (!c)
         c = st->io->sync_dir(st->io, st->store_dir, err);
     return c;

@@ -118,11 +118,6 @@ void reading_note_missing(reading *rd)
     for (size_t i = 0; i < rd->pin->n; i++) {
         const pin_index *p = &rd->pin->at[i];
         snapshot_damaged(p->snap, rd->scope->from_ns, rd->scope->to_ns, note_quarantined, rd);
-        if (p->is_aside) {
-            char part[64];
-            (void)snprintf(part, sizeof part, "%u/manifest", p->id);
-            note_once(rd, part, "damaged or missing: its index is set aside, none of it is read");
-        }
     }
 }
 

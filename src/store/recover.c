@@ -3,11 +3,9 @@
  * covers become fresh segments, marks and fields are told again -> a new log file. Invariants: (1)
  * nothing is deleted before every manifest was read; (2) damaged files are set aside, never
  * deleted; (3) a frame is told to the hooks while its log file exists, also when its rows are in
- * segments already; (4) without its manifest nobody knows which segments of an index count and
- * which frames they cover: the index is set aside, its directory is not touched and the log is kept
- * (merger.c), until it is dropped or its manifest is back. */
+ * segments already; (4) a manifest that is not there or not sound is made anew (rebuild.c): all
+ * frames of its index are looked at, and nothing is opened before the new one is on disk. */
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +19,9 @@
 #include "store/names.h"
 #include "store/store_impl.h"
 
-/* Rows of one index that are only in the log. */
-typedef struct tail {
-    memtab **mems;
-    size_t n;
-    size_t cap;
-} tail;
-
 typedef struct recovery {
     store *st;
-    tail *tails; /* one for each index */
+    memtab_list *tails; /* of each index: rows that are only in the log */
     block_view *view;
     al_arena *arena;
     /* marks since the last checkpoint, in order */
@@ -69,8 +60,8 @@ static al_code open_root(store *st, al_err *err)
 
 /* ---- Manifests */
 
-/* An empty manifest (index_id 0): the index is set aside. */
-static al_code make_index(store *st, const root_entry *e, const manifest *m, al_err *err)
+static al_code make_index(store *st, const root_entry *e, const manifest *m, bool is_rebuilt,
+                          al_err *err)
 {
     sindex **grown = al_grow(st->indexes, &st->indexes_cap, st->n_indexes, sizeof(void *), 16,
                              SIZE_MAX / sizeof(void *));
@@ -86,7 +77,7 @@ static al_code make_index(store *st, const root_entry *e, const manifest *m, al_
     memcpy(ix->name, e->name, sizeof ix->name);
     atomic_init(&ix->seg_id_next, m->seg_id_max + 1);
     ix->covered = m->covered;
-    ix->is_aside = m->index_id == 0;
+    ix->is_rebuilt = is_rebuilt;
     ix->generation = m->generation;
     ix->may_merge_segs = true;
     ix->last_append_ns = al_mono_ns();
@@ -109,6 +100,9 @@ static al_code open_manifest(store *st, const root_entry *e, al_err *err)
 {
     manifest m = {0};
     int dir = -1;
+    al_err mine;
+    if (!err)
+        err = &mine;
     al_code c = seg_env_index_dir(st->env, e->id, false, &dir, err);
     if (!c) {
         c = manifest_load(st->io, dir, &m, err);
@@ -118,15 +112,17 @@ static al_code open_manifest(store *st, const root_entry *e, al_err *err)
         c = al_fail(err, AL_CORRUPT, "its manifest is missing");
     if (!c && (m.index_id != e->id || memcmp(m.store_id, st->store_id, STORE_ID_BYTES) != 0))
         c = al_fail(err, AL_CORRUPT, "its manifest belongs to another index");
-    if (c == AL_CORRUPT) { /* `alco verify` says why; the other indexes serve */
+    bool is_rebuilt = c == AL_CORRUPT; /* `alco verify` says why */
+    if (is_rebuilt) {
         manifest_done(&m);
         atomic_fetch_add(&st->quarantined, 1);
-        c = AL_OK;
+        store_note(st, e->name, "%s; it is rebuilt from its segments and the log", err->msg);
+        c = rebuild_manifest(st, e, &m, err);
     }
     if (!c)
-        c = make_index(st, e, &m, err);
+        c = make_index(st, e, &m, is_rebuilt, err);
     manifest_done(&m);
-    return c && err ? al_wrap(err, "index %s (%u)", e->name, e->id) : c;
+    return c ? al_wrap(err, "index %s (%u)", e->name, e->id) : AL_OK;
 }
 
 /* ---- Garbage */
@@ -156,8 +152,10 @@ static al_code note_garbage(void *ctx, const char *name, al_err *err)
 {
     sweep *s = ctx;
     uint64_t id = 0;
+    char stem[NAME_BYTES];
     name_kind kind = names_parse(name, &id);
-    if (kind == NAME_SEG || kind == NAME_POS)
+    if (kind == NAME_SEG || kind == NAME_POS ||
+        (names_strip(name, stem) != NAME_OTHER && names_parse(stem, &id) != NAME_OTHER))
         s->number_max = AL_MAX(s->number_max, id);
     bool is_garbage = kind == NAME_TMP || (kind == NAME_MANIFEST && !s->ix) ||
                       ((kind == NAME_SEG || kind == NAME_POS) && !is_listed(s, kind, id));
@@ -221,8 +219,7 @@ static al_code sweep_all(store *st, al_err *err)
 {
     al_code c = AL_OK;
     for (size_t i = 0; !c && i < st->n_indexes; i++)
-        if (!st->indexes[i]->is_aside)
-            c = sweep_index(st, st->indexes[i]->id, st->indexes[i], err);
+        c = sweep_index(st, st->indexes[i]->id, st->indexes[i], err);
     dropped d = {.st = st};
     if (!c)
         c = st->io->list(st->io, st->store_dir, note_dropped, &d, err);
@@ -240,7 +237,7 @@ static al_code sweep_all(store *st, al_err *err)
 
 /* ---- Log */
 
-static tail *tail_of(recovery *r, uint32_t index_id, sindex **ret)
+static memtab_list *tail_of(recovery *r, uint32_t index_id, sindex **ret)
 {
     for (size_t i = 0; i < r->st->n_indexes; i++) {
         if (r->st->indexes[i]->id == index_id) {
@@ -276,41 +273,29 @@ static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
     return AL_OK;
 }
 
-static al_code keep_part(recovery *r, const frame_part_view *p, const sindex *ix, tail *t,
+static al_code keep_part(recovery *r, const frame_part_view *p, const sindex *ix, memtab_list *t,
                          al_err *err)
 {
-    memtab **grown = al_grow(t->mems, &t->cap, t->n, sizeof(void *), 64, SIZE_MAX / sizeof(void *));
-    AL_CLEANUP(blob_unrefp) blob *b = blob_new(p->block.len);
-    if (grown)
-        t->mems = grown;
-    if (!grown || !b)
-        return al_fail(err, AL_NOMEM, "replay");
-    memcpy(b->bytes, p->block.ptr, p->block.len);
     memtab head = {.index_id = ix->id,
                    .frame = r->seq,
                    .frame_row = p->first_row,
                    .arrival_ns = r->arrival_ns};
-    al_code c = memtab_new(b, r->view, &head, &t->mems[t->n], err);
-    if (!c && t->mems[t->n]->info.n_rows != p->n_rows) {
-        t->mems[t->n] = memtab_unref(t->mems[t->n]);
-        return al_fail(err, AL_CORRUPT, "a block has other rows than its frame says");
-    }
-    t->n += c == AL_OK;
-    return c;
+    return ix->is_rebuilt ? rebuild_keep_missing(r->st, ix->snap, r->view, p->block, &head, t, err)
+                          : memtab_list_add(t, p->block, r->st->view, &head, err);
 }
 
 static al_code replay_part(void *ctx, const frame_part_view *p, al_err *err)
 {
     recovery *r = ctx;
     sindex *ix = NULL;
-    tail *t = tail_of(r, p->index_id, &ix);
-    if (!t || ix->is_aside)
-        return AL_OK; /* dropped; or set aside: its segments may have these rows, too */
-    al_code c = AL_OK;
-    if (r->seq > ix->covered)
+    memtab_list *t = tail_of(r, p->index_id, &ix);
+    if (!t)
+        return AL_OK; /* dropped */
+    al_code c = block_view_open_slice(r->view, p->block, err);
+    if (!c && block_view_info(r->view)->n_rows != p->n_rows)
+        c = al_fail(err, AL_CORRUPT, "a block has other rows than its frame says");
+    if (!c && r->seq > ix->covered)
         c = keep_part(r, p, ix, t, err);
-    else if (r->st->hooks.field_seen)
-        c = block_view_open_slice(r->view, p->block, err);
     if (!c && r->st->hooks.field_seen)
         c = tell_fields(r, ix, err);
     if (c != AL_CORRUPT)
@@ -349,9 +334,8 @@ static al_code replay_frame(void *ctx, uint64_t seq, al_slice body, al_err *err)
 static void note_damage(void *ctx, const char *file, const char *why)
 {
     recovery *r = ctx;
-    (void)file;
-    (void)why; /* `alco verify` names them; the file is kept as *.bad */
     atomic_fetch_add(&r->st->quarantined, 1);
+    store_note(r->st, NULL, "log file %s is damaged: %s; the frames around it are kept", file, why);
 }
 
 static void tell_marks(recovery *r)
@@ -370,7 +354,7 @@ static al_code show_tails(recovery *r, al_err *err)
 {
     for (size_t i = 0; i < r->st->n_indexes; i++) {
         sindex *ix = r->st->indexes[i];
-        snapshot *s = snapshot_make(ix->snap, 0, r->tails[i].mems, r->tails[i].n, ix->snap->segs);
+        snapshot *s = snapshot_make(ix->snap, 0, r->tails[i].at, r->tails[i].n, ix->snap->segs);
         if (!s)
             return al_fail(err, AL_NOMEM, "replay");
         AL_LOCKED(&r->st->lock);
@@ -421,11 +405,8 @@ static al_code recover_log(store *st, al_err *err)
     r.arena = al_arena_new((size_t)16 * 1024);
     r.tails = al_zalloc(st->n_indexes, sizeof *r.tails);
     al_code c = r.view && r.arena && r.tails ? replay(&r, err) : al_fail(err, AL_NOMEM, "replay");
-    for (size_t i = 0; r.tails && i < st->n_indexes; i++) {
-        for (size_t k = 0; k < r.tails[i].n; k++)
-            (void)memtab_unref(r.tails[i].mems[k]);
-        free(r.tails[i].mems);
-    }
+    for (size_t i = 0; r.tails && i < st->n_indexes; i++)
+        memtab_list_done(&r.tails[i]);
     free(r.tails);
     (void)block_view_free(r.view);
     (void)al_arena_free(r.arena);
@@ -452,5 +433,10 @@ al_code recover_indexes(store *st, al_err *err)
         c = sweep_all(st, err);
     if (!c)
         c = recover_log(st, err);
+    for (size_t i = 0; !c && i < st->n_indexes; i++) {
+        if (st->indexes[i]->is_rebuilt)
+            c = rebuild_finish(st, st->indexes[i], err);
+        st->indexes[i]->is_rebuilt = false;
+    }
     return c;
 }

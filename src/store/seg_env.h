@@ -36,8 +36,12 @@ void seg_mark_drop(segment *s);
 /* Sets the files aside as *.bad. A missing file is fine. */
 AL_CHECK al_code seg_set_aside(segment *s, al_err *err);
 uint32_t seg_index_id(const segment *s);
+/* What a file says of itself, for a manifest made anew; day, flags, arrival and frames stay 0.
+ * `is_aside`: it is called .seg.bad. AL_CORRUPT, AL_TOO_NEW, AL_NOT_FOUND, AL_IO, AL_NOMEM. */
+AL_CHECK al_code seg_inspect(seg_env *e, uint32_t index_id, uint64_t id, bool is_aside,
+                             seg_summary *ret, al_err *err);
 
-/* Decodes a directory (doc/format.md section 5). AL_CORRUPT, AL_NOMEM. Pure. */
+/* ---- The end of a segment's file (doc/format.md section 5). AL_CORRUPT, AL_NOMEM. Pure. */
 typedef struct seg_footer {
     uint64_t dir_off;
     uint64_t dir_bytes;
@@ -49,6 +53,8 @@ typedef struct seg_footer {
 void seg_footer_encode(const seg_footer *f, al_buf *out);
 AL_CHECK al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret,
                                    al_err *err);
+/* Ranges of ids and times of n > 0 blocks. */
+void seg_sum_blocks(const block_info *blocks, size_t n, seg_summary *ret);
 void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *names, size_t n_names,
                           al_buf *out);
 AL_CHECK al_code seg_directory_decode(al_slice bytes, const seg_footer *f, seg_index **ret,

@@ -1,7 +1,10 @@
 /* Writes segments. Shape: doc/format.md sections 5 and 6.
- * The file gets its final name at once: until a manifest lists it, it is garbage that recovery
- * deletes. Invariants: (1) blocks, directory and footer are written in order, each byte once;
- * (2) finish returns AL_OK only after both files and their names are on disk. */
+ * The file is a .tmp until it is whole and synced: what is called .seg was finished, so that a
+ * manifest made anew (rebuild.c) can tell damage from what was never done. Until a manifest lists
+ * it it is garbage that recovery deletes. Invariants: (1) blocks, directory and footer are written
+ * in order, each byte once; (2) finish returns AL_OK only after both files and their names are on
+ * disk.
+ */
 #include "store/seg_writer.h"
 
 #include <assert.h>
@@ -14,8 +17,6 @@
 #include "store/codec/packed.h"
 #include "store/format.h"
 #include "store/names.h"
-
-enum { DIRECTORY_BYTES_MAX = 256 << 20 };
 
 struct seg_writer {
     seg_env *env;
@@ -52,11 +53,17 @@ static al_code write_out(seg_writer *w, al_err *err)
     return c;
 }
 
+static void name_unfinished(const seg_writer *w, char ret[NAME_BYTES])
+{
+    names_format(ret, NAME_SEG, w->o.seg_id);
+    memcpy(ret + strlen(ret), NAME_SUFFIX_TMP, sizeof NAME_SUFFIX_TMP);
+}
+
 static al_code create(seg_writer *w, al_err *err)
 {
     const al_io *io = seg_env_io(w->env);
     char name[NAME_BYTES];
-    names_format(name, NAME_SEG, w->o.seg_id);
+    name_unfinished(w, name);
     al_code c = seg_env_index_dir(w->env, w->o.index_id, false, &w->dir, err);
     if (c)
         return c == AL_NOT_FOUND ? al_fail(err, AL_CORRUPT, "its directory is missing") : c;
@@ -78,7 +85,7 @@ al_code seg_writer_new(seg_env *env, const seg_writer_options *o, seg_writer **r
     w->o = *o;
     w->dir = -1;
     w->fd = -1;
-    al_buf_init(&w->out, (size_t)BLOCK_BYTES_MAX + DIRECTORY_BYTES_MAX);
+    al_buf_init(&w->out, (size_t)BLOCK_BYTES_MAX + SEG_DIRECTORY_BYTES_MAX);
     pos_builder_init(&w->positions);
     w->builder = block_builder_new();
     w->view = block_view_new();
@@ -101,6 +108,8 @@ seg_writer *seg_writer_free(seg_writer *w)
         if (!w->is_finished) {
             al_err ignored; /* left-overs are garbage to recovery */
             char name[NAME_BYTES];
+            name_unfinished(w, name);
+            (void)io->unlink(io, w->dir, name, &ignored);
             names_format(name, NAME_SEG, w->o.seg_id);
             (void)io->unlink(io, w->dir, name, &ignored);
             names_format(name, NAME_POS, w->o.seg_id);
@@ -118,11 +127,6 @@ seg_writer *seg_writer_free(seg_writer *w)
     free(w->names);
     free(w);
     return NULL;
-}
-
-uint64_t seg_writer_rows(const seg_writer *w)
-{
-    return w->n_rows;
 }
 
 /* Keeps `names` sorted; blocks of one segment mostly have the same few. */
@@ -226,8 +230,8 @@ static al_code write_positions(seg_writer *w, uint64_t *ret_bytes, al_err *err)
     if (!pack)
         return al_fail(err, AL_NOMEM, "positions");
     al_buf raw, stored;
-    al_buf_init(&raw, DIRECTORY_BYTES_MAX);
-    al_buf_init(&stored, DIRECTORY_BYTES_MAX);
+    al_buf_init(&raw, SEG_POSITIONS_BYTES_MAX);
+    al_buf_init(&stored, SEG_POSITIONS_BYTES_MAX);
     positions_encode(w->positions.runs, w->positions.n, &raw);
     packed part;
     al_code c = al_buf_code(&raw);
@@ -271,14 +275,7 @@ static void summarize(const seg_writer *w, uint64_t pos_bytes, seg_summary *sum)
     sum->n_rows = w->n_rows;
     sum->bytes = w->off + pos_bytes;
     sum->n_names = (uint32_t)w->n_names;
-    sum->min_id = w->blocks[0].min_id;
-    sum->max_id = w->blocks[w->n_blocks - 1].max_id;
-    sum->min_ns = INT64_MAX;
-    sum->max_ns = INT64_MIN;
-    for (size_t i = 0; i < w->n_blocks; i++) {
-        sum->min_ns = AL_MIN(sum->min_ns, w->blocks[i].min_ns);
-        sum->max_ns = AL_MAX(sum->max_ns, w->blocks[i].max_ns);
-    }
+    seg_sum_blocks(w->blocks, w->n_blocks, sum);
 }
 
 al_code seg_writer_finish(seg_writer *w, seg_summary *sum, al_err *err)
@@ -293,6 +290,12 @@ al_code seg_writer_finish(seg_writer *w, seg_summary *sum, al_err *err)
     uint64_t pos_bytes = 0;
     if (!c && w->o.has_positions)
         c = write_positions(w, &pos_bytes, err);
+    char unfinished[NAME_BYTES];
+    char name[NAME_BYTES];
+    name_unfinished(w, unfinished);
+    names_format(name, NAME_SEG, w->o.seg_id);
+    if (!c)
+        c = io->rename(io, w->dir, unfinished, name, err);
     if (!c)
         c = io->sync_dir(io, w->dir, err);
     if (c)

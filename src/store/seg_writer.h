@@ -21,7 +21,6 @@ AL_CHECK al_code seg_writer_new(seg_env *env, const seg_writer_options *o, seg_w
  * `frame` 0: its position is not known any more. AL_LIMIT: SEG_ROWS_MAX. */
 AL_CHECK al_code seg_writer_add(seg_writer *w, const record *r, uint64_t frame, uint32_t row,
                                 al_err *err);
-uint64_t seg_writer_rows(const seg_writer *w);
 /* Writes the rest, syncs files and directory. `sum` has max_arrival_ns, max_frame and
  * unplaced_frame set by the caller; the rest is filled. At least one row. */
 AL_CHECK al_code seg_writer_finish(seg_writer *w, seg_summary *sum, al_err *err);

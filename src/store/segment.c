@@ -12,14 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "store/codec/packed.h"
 #include "store/format.h"
 #include "store/names.h"
 #include "store/seg_env.h"
-
-enum { DIRECTORY_BYTES_MAX = 256 << 20, POSITIONS_BYTES_MAX = 32 << 20 };
 
 struct segment {
     atomic_uint refs;
@@ -164,7 +163,7 @@ al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret, 
         crc != al_crc32c(0, bytes.ptr, FMT_FOOTER_BYTES - 4))
         return al_fail(err, AL_CORRUPT, "footer does not check out");
     if (f.file_bytes != file_bytes || f.dir_off < FMT_HEADER_BYTES || f.dir_off > file_bytes ||
-        f.dir_bytes > DIRECTORY_BYTES_MAX ||
+        f.dir_bytes > SEG_DIRECTORY_BYTES_MAX ||
         f.dir_bytes + FMT_FOOTER_BYTES != file_bytes - f.dir_off)
         return al_fail(err, AL_CORRUPT, "footer: lengths do not fit a file of %" PRIu64 " bytes",
                        file_bytes);
@@ -173,6 +172,18 @@ al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret, 
                        f.n_blocks);
     *ret = f;
     return AL_OK;
+}
+
+void seg_sum_blocks(const block_info *blocks, size_t n, seg_summary *ret)
+{
+    ret->min_id = blocks[0].min_id;
+    ret->max_id = blocks[n - 1].max_id;
+    ret->min_ns = INT64_MAX;
+    ret->max_ns = INT64_MIN;
+    for (size_t i = 0; i < n; i++) {
+        ret->min_ns = AL_MIN(ret->min_ns, blocks[i].min_ns);
+        ret->max_ns = AL_MAX(ret->max_ns, blocks[i].max_ns);
+    }
 }
 
 void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *names, size_t n_names,
@@ -366,9 +377,10 @@ static al_code check_against_summary(const segment *s, const seg_footer *f, cons
     return AL_OK;
 }
 
-static al_code read_directory(segment *s, int fd, seg_index **ret, al_err *err)
+static al_code read_directory(seg_env *env, uint32_t index_id, uint64_t seg_id, int fd,
+                              seg_footer *ret_footer, seg_index **ret, al_err *err)
 {
-    const al_io *io = seg_env_io(s->env);
+    const al_io *io = seg_env_io(env);
     uint8_t head[FMT_HEADER_BYTES];
     uint8_t foot[FMT_FOOTER_BYTES];
     uint64_t bytes = 0;
@@ -381,7 +393,7 @@ static al_code read_directory(segment *s, int fd, seg_index **ret, al_err *err)
     if (!c)
         c = file_header_decode((al_slice){head, sizeof head}, FMT_MAGIC_SEGMENT, &h, err);
     if (!c)
-        c = file_header_check(&h, seg_env_store_id(s->env), s->index_id, s->sum.id, err);
+        c = file_header_check(&h, seg_env_store_id(env), index_id, seg_id, err);
     if (!c)
         c = io->read_at(io, fd, foot, sizeof foot, bytes - sizeof foot, err);
     seg_footer f = {0};
@@ -396,11 +408,69 @@ static al_code read_directory(segment *s, int fd, seg_index **ret, al_err *err)
     c = io->read_at(io, fd, dir, (size_t)f.dir_bytes, f.dir_off, err);
     if (!c)
         c = seg_directory_decode((al_slice){dir, (size_t)f.dir_bytes}, &f, &ix, err);
+    if (c)
+        return c;
+    *ret_footer = f;
+    *ret = AL_TAKE(ix);
+    return AL_OK;
+}
+
+/* Of the .seg and the .pos file together; either may be missing. */
+static al_code bytes_of_files(const al_io *io, int dir, uint64_t id, uint64_t *ret, al_err *err)
+{
+    static const name_kind kinds[] = {NAME_SEG, NAME_POS};
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        char name[NAME_BYTES];
+        uint64_t bytes = 0;
+        int fd = -1;
+        names_format(name, kinds[i], id);
+        al_code c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);
+        if (c == AL_NOT_FOUND)
+            continue;
+        if (!c) {
+            c = io->file_bytes(io, fd, &bytes, err);
+            io->close(io, fd);
+        }
+        if (c)
+            return c;
+        sum += bytes;
+    }
+    *ret = sum;
+    return AL_OK;
+}
+
+al_code seg_inspect(seg_env *e, uint32_t index_id, uint64_t id, bool is_aside, seg_summary *ret,
+                    al_err *err)
+{
+    const al_io *io = seg_env_io(e);
+    char name[NAME_BYTES + sizeof NAME_SUFFIX_BAD];
+    names_format(name, NAME_SEG, id);
+    if (is_aside)
+        memcpy(name + strlen(name), NAME_SUFFIX_BAD, sizeof NAME_SUFFIX_BAD);
+    int dir = -1;
+    al_code c = seg_env_index_dir(e, index_id, false, &dir, err);
+    if (c)
+        return c;
+    int fd = -1;
+    seg_summary sum = {.id = id};
+    seg_footer f;
+    AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
+    c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);
+    if (!c) {
+        c = read_directory(e, index_id, id, fd, &f, &ix, err);
+        io->close(io, fd);
+    }
     if (!c)
-        c = check_against_summary(s, &f, ix, err);
-    if (!c)
-        *ret = AL_TAKE(ix);
-    return c;
+        c = bytes_of_files(io, dir, id, &sum.bytes, err);
+    io->close(io, dir);
+    if (c)
+        return c;
+    sum.n_rows = f.n_rows;
+    sum.n_names = ix->n_names;
+    seg_sum_blocks(ix->blocks, ix->n_blocks, &sum);
+    *ret = sum;
+    return AL_OK;
 }
 
 /* A file that the manifest lists and that is not there is damage like any other. */
@@ -422,13 +492,17 @@ al_code seg_index_get(segment *s, seg_index **ret, al_err *err)
         return AL_OK;
     seg_fd f;
     al_code c = open_file(s, &f, err);
+    AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
     if (!c) {
-        c = read_directory(s, f.fd, ret, err);
+        seg_footer footer;
+        c = read_directory(s->env, s->index_id, s->sum.id, f.fd, &footer, &ix, err);
+        if (!c)
+            c = check_against_summary(s, &footer, ix, err);
         seg_env_put(s->env, f);
     }
     if (c)
         return al_wrap(err, "segment %s", s->name);
-    assert(*ret);
+    *ret = AL_TAKE(ix);
     cache_put(cached, &key, *ret, &kind_index, ((index_box *)*ret)->box_bytes);
     return AL_OK;
 }
@@ -461,6 +535,26 @@ al_code seg_read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret, 
     return AL_OK;
 }
 
+al_code seg_check(segment *s, block_view *scratch, al_err *err)
+{
+    static const block_want want = {.is_all = true};
+    AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
+    al_code c = seg_index_get(s, &ix, err);
+    for (uint32_t i = 0; !c && i < ix->n_blocks; i++) {
+        AL_CLEANUP(blob_unrefp) blob *b = NULL;
+        c = seg_read_block(s, ix, i, &b, err);
+        if (!c)
+            c = block_view_open(scratch, b, err);
+        if (!c && block_view_info(scratch)->n_rows != ix->blocks[i].n_rows)
+            c = al_fail(err, AL_CORRUPT, "block %u has other rows than the directory says", i);
+        for (uint32_t row = 0; !c && row < ix->blocks[i].n_rows; row++) {
+            record r;
+            c = block_view_record(scratch, row, &want, &r, err);
+        }
+    }
+    return c;
+}
+
 /* ---- Positions */
 
 static al_code decode_positions(const segment *s, al_slice bytes, positions **ret, al_err *err)
@@ -472,7 +566,7 @@ static al_code decode_positions(const segment *s, al_slice bytes, positions **re
     if (c)
         return c;
     al_rd r = al_rd_of(al_slice_sub(bytes, FMT_HEADER_BYTES, bytes.len));
-    packed part = packed_get(&r, POSITIONS_BYTES_MAX);
+    packed part = packed_get(&r, SEG_POSITIONS_BYTES_MAX);
     al_slice stored = al_rd_bytes(&r, part.stored_bytes);
     if (r.bad || r.left)
         return al_fail(err, AL_CORRUPT, "positions: lengths do not fit");
@@ -497,7 +591,7 @@ static al_code read_positions(segment *s, positions **ret, al_err *err)
     char name[NAME_BYTES];
     names_format(name, NAME_POS, s->sum.id);
     al_buf b;
-    al_buf_init(&b, POSITIONS_BYTES_MAX + FMT_HEADER_BYTES);
+    al_buf_init(&b, SEG_POSITIONS_BYTES_MAX + FMT_HEADER_BYTES);
     int fd = -1;
     uint64_t bytes = 0;
     c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);

@@ -56,6 +56,9 @@ bool seg_index_has_name(const seg_index *ix, al_slice name);
 /* Block `i`, through the cache; encoded: look at it with a block_view. */
 AL_CHECK al_code seg_read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret,
                                 al_err *err);
+/* Reads every row of it once. `scratch` is opened on its blocks. AL_CORRUPT, AL_TOO_NEW, AL_IO,
+ * AL_NOMEM. */
+AL_CHECK al_code seg_check(segment *s, block_view *scratch, al_err *err);
 /* Arrival positions of its rows. AL_NOT_FOUND: it has none any more. */
 AL_CHECK al_code seg_positions(segment *s, positions **ret, al_err *err);
 

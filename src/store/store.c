@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,6 +24,21 @@
 #define MEMORY_MIN       (UINT64_C(8) << 20)
 #define MIN_FREE_DEFAULT (UINT64_C(1) << 30)
 #define STORE_DIR        "store"
+
+void store_note(const store *st, const char *index, const char *fmt, ...)
+{
+    char text[400] = "";
+    va_list ap;
+    if (!st->note)
+        return;
+    if (index)
+        (void)snprintf(text, sizeof text, "index %s: ", index);
+    size_t len = strlen(text);
+    va_start(ap, fmt);
+    (void)vsnprintf(text + len, sizeof text - len, fmt, ap);
+    va_end(ap);
+    st->note(st->note_ctx, text);
+}
 
 /* ---- Indexes */
 
@@ -50,6 +67,33 @@ static al_code op_index_drop(engine *e, const char *name, al_err *err)
 {
     index_change change = {.name = name};
     return committer_call(store_of(e), publish_index_drop, &change, err);
+}
+
+/* The name in the arena behind the n that are there already. */
+static al_code add_name(al_arena *arena, const char **names, size_t *n, const char *name,
+                        al_err *err)
+{
+    names[*n] = (const char *)al_arena_copy(arena, al_cstr(name)).ptr;
+    return names[(*n)++] ? AL_OK : al_fail(err, AL_NOMEM, "names of indexes");
+}
+
+static al_code op_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err)
+{
+    store *st = store_of(e);
+    size_t n = 0;
+    AL_LOCKED(&st->lock);
+    const char **names = al_arena_alloc(arena, st->n_indexes, sizeof *names);
+    if (!names)
+        return al_fail(err, AL_NOMEM, "names of indexes");
+    al_code c = AL_OK;
+    for (size_t i = 0; !c && i < st->n_indexes; i++)
+        if (!st->indexes[i]->is_dropped)
+            c = add_name(arena, names, &n, st->indexes[i]->name, err);
+    if (c)
+        return c;
+    *ret = names;
+    *ret_n = n;
+    return AL_OK;
 }
 
 /* ---- Compact */
@@ -117,6 +161,8 @@ static void add_index_locked(const sindex *ix, eng_index_stats *s)
         const seg_summary *sum = seg_summary_of(snap->segs->segs[i]);
         s->segments++;
         s->bytes += sum->bytes;
+        if (sum->is_quarantined) /* its times may not be known */
+            continue;
         if (s->first_ns < 0 || sum->min_ns < s->first_ns)
             s->first_ns = sum->min_ns;
         if (sum->max_ns > s->last_ns)
@@ -241,6 +287,7 @@ static const engine_ops store_engine_ops = {
     .tail_end = store_tail_end,
     .tail = store_tail,
     .compact = op_compact,
+    .indexes = op_indexes,
     .index_stats = op_index_stats,
     .stats = op_stats,
 };
@@ -265,6 +312,8 @@ static store *new_store(const store_options *o, const eng_hooks *hooks)
     st->idle_ns = o->idle_ns ? o->idle_ns : TAIL_IDLE_S * AL_NS_PER_S;
     st->now_ns = o->now_ns;
     st->now_ctx = o->now_ctx;
+    st->note = o->note;
+    st->note_ctx = o->note_ctx;
     st->tidied_ns = al_mono_ns();
     (void)pthread_mutex_init(&st->queue_lock, NULL);
     (void)pthread_mutex_init(&st->lock, NULL);
@@ -333,5 +382,31 @@ al_code store_open(const store_options *o, const eng_hooks *hooks, engine **ret,
         return err && c != AL_EXISTS ? al_wrap(err, "open store %.100s", o->path) : c;
     }
     *ret = &st->base;
+    return AL_OK;
+}
+
+al_code store_index_names(const char *path, al_arena *arena, const char ***ret, size_t *ret_n,
+                          al_err *err)
+{
+    const al_io *io = al_io_posix();
+    AL_CLEANUP(al_closep) int data_dir = -1;
+    AL_CLEANUP(al_closep) int store_dir = -1;
+    root r = {0};
+    size_t n = 0;
+    al_code c = al_dir_open(path, false, &data_dir, err);
+    if (!c)
+        c = io->open_dir(io, data_dir, STORE_DIR, false, &store_dir, err);
+    if (!c)
+        c = root_load(io, store_dir, &r, err);
+    const char **names = c ? NULL : al_arena_alloc(arena, r.n, sizeof *names);
+    if (!c && !names)
+        c = al_fail(err, AL_NOMEM, "names of indexes");
+    for (size_t i = 0; !c && i < r.n; i++)
+        c = add_name(arena, names, &n, r.entries[i].name, err);
+    root_done(&r);
+    if (c)
+        return c;
+    *ret = names;
+    *ret_n = n;
     return AL_OK;
 }

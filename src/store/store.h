@@ -9,6 +9,9 @@ typedef struct store_options {
     uint64_t memory_bytes;   /* budget for queues, fresh segments and caches; 0: 256 MiB */
     uint64_t min_free_bytes; /* appends stop below; UINT64_MAX: 1 GiB; 0: never */
     bool drops_when_low;     /* below min_free the oldest segments are dropped instead */
+    /* While opening: one sentence for each thing that was found damaged and what becomes of it. */
+    void (*note)(void *ctx, const char *text); /* may be NULL */
+    void *note_ctx;
     /* Tests: the wall clock (NULL: al_now_ns) and how long after its last record an index is merged
      * (0: TAIL_IDLE_S; negative: only when full or told to). */
     int64_t (*now_ns)(void *ctx);
@@ -18,8 +21,8 @@ typedef struct store_options {
 
 /* Opens, replays the log (hooks->mark, hooks->field_seen) and starts the store's threads. `hooks`
  * is copied (NULL: none). AL_EXISTS: another process owns the directory (named). AL_CORRUPT: root
- * or a manifest does not check out (named; `alco verify` tells more). AL_TOO_NEW. Damaged segments
- * and log files are set aside, and answers that miss them are partial. */
+ * does not check out. AL_TOO_NEW. Damaged segments and log files are set aside, and answers that
+ * miss them are partial; damaged manifests are rebuilt (doc/format.md section 8). */
 AL_CHECK al_code store_open(const store_options *o, const eng_hooks *hooks, engine **ret,
                             al_err *err);
 
@@ -43,3 +46,8 @@ typedef struct store_verified {
 AL_CHECK al_code store_verify(const char *path, const al_io *io,
                               void (*found)(void *ctx, const store_finding *f), void *ctx,
                               store_verified *ret, al_err *err);
+
+/* Names of the indexes that the store in this data directory holds, in the arena; changes nothing.
+ * AL_NOT_FOUND: there is no store. AL_CORRUPT: its root is damaged. */
+AL_CHECK al_code store_index_names(const char *path, al_arena *arena, const char ***ret,
+                                   size_t *ret_n, al_err *err);

@@ -32,7 +32,7 @@ struct sindex {
     /* immutable */
     uint32_t id;
     char name[ENG_INDEX_NAME_MAX + 1];
-    bool is_aside; /* its manifest is damaged or missing: not read, not written, kept on disk */
+    bool is_rebuilt;                   /* opening: its manifest is made anew (rebuild.c) */
     atomic_uint_least64_t seg_id_next; /* mergers take numbers here */
     /* guarded by store.lock */
     bool is_open; /* engine_index_open was called */
@@ -48,7 +48,6 @@ struct sindex {
     /* committer only (after open) */
     uint64_t covered;
     uint64_t generation;
-    uint64_t seg_id_max; /* in the manifest */
 };
 
 /* One append on its way. */
@@ -94,6 +93,8 @@ struct store {
     int64_t idle_ns; /* < 0: never */
     int64_t (*now_ns)(void *ctx);
     void *now_ctx;
+    void (*note)(void *ctx, const char *text);
+    void *note_ctx;
 
     /* ---- queue lock */
     pthread_mutex_t queue_lock;
@@ -185,8 +186,6 @@ AL_CHECK al_code publish_segments(store *st, sindex *ix, segment *const *segs, s
                                   size_t n_drop, uint64_t covered, al_err *err);
 /* Only what is visible: a new snapshot for the index. Caller holds `lock`. */
 void publish_snapshot_locked(store *st, sindex *ix, snapshot *next);
-AL_CHECK al_code publish_manifest(store *st, const sindex *ix, segment *const *segs, size_t n,
-                                  uint64_t covered, al_err *err);
 typedef struct index_change { /* arguments of the calls below */
     const eng_index_settings *settings;
     const char *name;
@@ -199,7 +198,17 @@ void publish_report_damage(store *st, segment *s);
 sindex *store_find_locked(store *st, const char *name);
 
 /* ---- merger.c */
+enum { PARTITIONS_MAX = 64 }; /* of one merge */
 void *merger_run(void *store_ptr);
+/* Segments (references) of the oldest frames of `s`, as many as one merge may hold; *ret_n_mems of
+ * its memtabs. Nothing is published. On failure, too, those that were made are given. Opening. */
+AL_CHECK al_code merger_take_oldest(store *st, sindex *ix, snapshot *s,
+                                    segment *ret_made[PARTITIONS_MAX], size_t *ret_n_made,
+                                    size_t *ret_n_mems, al_err *err);
+
+/* ---- forget.c: merger's thread */
+/* Deletes the log files that nothing needs any more. */
+AL_CHECK al_code forget_covered(store *st, al_err *err);
 
 /* ---- retention.c: committer's thread */
 /* Drops what is too old or too much and forgets old positions. */
@@ -207,10 +216,25 @@ void retention_tidy(store *st);
 /* Refreshes is_low at most every 100 ms. */
 void retention_look_at_disk(store *st, bool now);
 
+/* ---- store.c */
+/* Tells store_options.note, with "index NAME: " in front unless `index` is NULL. Opening. */
+void store_note(const store *st, const char *index, const char *fmt, ...) AL_PRINTF(3, 4);
+
 /* ---- recover.c, in this order, before the threads start */
 /* Directories and root; makes them in an empty directory. */
 AL_CHECK al_code recover_open(store *st, al_err *err);
 /* Everything else; needs st->env. */
 AL_CHECK al_code recover_indexes(store *st, al_err *err);
+
+/* ---- rebuild.c: a manifest made anew, opening */
+/* Which segments of the index count, from the files of its directory (made when absent); damaged
+ * ones are set aside. Frames, and what is in the log, are for rebuild_finish. */
+AL_CHECK al_code rebuild_manifest(store *st, const root_entry *e, manifest *ret, al_err *err);
+/* Adds the rows of a log frame's block that stand in no segment of `s`; `v` is open on the block,
+ * `head` as for memtab_new. AL_CORRUPT, AL_NOMEM, AL_IO. */
+AL_CHECK al_code rebuild_keep_missing(store *st, const snapshot *s, block_view *v, al_slice block,
+                                      const memtab *head, memtab_list *list, al_err *err);
+/* Makes segments of the index's tail, sets the old manifest aside and publishes the new one. */
+AL_CHECK al_code rebuild_finish(store *st, sindex *ix, al_err *err);
 
 /* ---- pin.c has the functions of store_priv.h */

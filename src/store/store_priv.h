@@ -15,7 +15,6 @@ typedef struct pin_index {
     const al_slice *text_fields; /* the index's; valid while pinned */
     size_t n_text_fields;
     uint32_t id;
-    bool is_aside; /* nothing of it can be read: answers are partial */
     snapshot *snap;
 } pin_index;
 

@@ -138,8 +138,11 @@ static al_code check_segment(check *k, const seg_summary *s, al_err *err)
         return al_fail(err, AL_NOMEM, "verify");
     k->sum.n_segments++;
     if (s->is_quarantined) {
-        tell(k, true, seg_name(seg), "set aside as damaged: %" PRIu64 " rows are missing",
-             s->n_rows);
+        if (s->max_ns == INT64_MAX) /* a rebuilt manifest does not know more */
+            tell(k, true, seg_name(seg), "set aside as damaged: its rows are missing");
+        else
+            tell(k, true, seg_name(seg), "set aside as damaged: %" PRIu64 " rows are missing",
+                 s->n_rows);
         return AL_OK;
     }
     al_code c = seg_index_get(seg, &ix, err);
@@ -196,6 +199,10 @@ static al_code check_index(check *k, al_err *err)
                memcmp(k->man.store_id, k->root.store_id, STORE_ID_BYTES) != 0))
         c = al_fail(err, AL_CORRUPT, "it belongs to another index");
     bool is_read = c == AL_OK;
+    if (c == AL_CORRUPT) {
+        tell(k, true, path, "%.200s; the next start rebuilds it from segments and log", err->msg);
+        c = AL_OK;
+    }
     c = judge(k, c, path, err);
     if (is_read)
         c = k->io->list(k->io, dir, check_file, k, err);

@@ -111,7 +111,6 @@ al_code wal_rotate(wal *w, al_err *err)
     w->must_rotate = false;
     w->fresh_bytes = 0;
     w->syncs++;
-    w->bytes_written += FMT_HEADER_BYTES;
     return AL_OK;
 }
 
@@ -143,7 +142,6 @@ static al_code append(wal *w, al_buf *frame, al_err *err)
         return c;
     }
     w->syncs++;
-    w->bytes_written += frame->len;
     f->bytes += frame->len;
     f->last_seq = ++w->seq;
     return AL_OK;
@@ -249,11 +247,6 @@ uint64_t wal_bytes(const wal *w)
 uint64_t wal_fresh_bytes(const wal *w)
 {
     return w->fresh_bytes;
-}
-
-uint64_t wal_bytes_written(const wal *w)
-{
-    return w->bytes_written;
 }
 
 uint64_t wal_syncs(const wal *w)

@@ -57,7 +57,6 @@ uint64_t wal_last_seq(const wal *w);
 uint64_t wal_first_seq(const wal *w);
 uint64_t wal_bytes(const wal *w);
 uint64_t wal_fresh_bytes(const wal *w); /* of the file in use, without checkpoints */
-uint64_t wal_bytes_written(const wal *w);
 uint64_t wal_syncs(const wal *w);
 
 AL_DEFINE_CLEANUP(wal, wal_close);

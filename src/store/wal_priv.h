@@ -26,7 +26,6 @@ struct wal {
     int fd;               /* -1: not started */
     bool must_rotate;     /* the file in use is not trusted any more, or may have a successor */
     uint64_t fresh_bytes; /* of the file in use, without header and checkpoints */
-    uint64_t bytes_written;
     uint64_t syncs;
 };
 

@@ -309,6 +309,73 @@ def test_verify_names_damage(server, alco):
     assert alco("verify").returncode == 2
 
 
+def wrote_two_indexes(server):
+    server.create("web")
+    server.send("logs", [{"message": "one in logs", "at": "2001-01-01T00:00:00Z"}])
+    server.send("web", [{"message": f"{i} in web"} for i in range(3)])
+    assert server.request("POST", "/api/v1/indexes/web/compact").status == 204
+    server.stop()
+
+
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_lost_catalogue_hides_no_index(server, alco, how):
+    wrote_two_indexes(server)
+    catalogue = os.path.join(server.data, "catalog.db")
+    os.remove(catalogue)
+    if how == "empty":
+        open(catalogue, "w").close()
+    told = alco("verify", server.data)
+    assert told.returncode == 0 and told.stdout.count(b"does not know index") == 2, told
+    server.start()
+    said = [line for line in server.lines if "the catalogue did not know it" in line]
+    assert sorted(line.split()[2] for line in said) == ["logs:", "web:"], server.lines
+    assert server.api("logs", "count")["count"] == 1
+    assert server.api("web", "count")["count"] == 3
+    assert server.ok("/api/v1/indexes/web")["intervals"] == 36500
+    server.send("web", [{"message": "4 in web"}])
+    server.stop()
+    server.start()
+    assert not [line for line in server.lines if "did not know it" in line]
+    assert server.api("web", "count")["count"] == 4
+    server.stop()
+    os.remove(catalogue)
+    assert alco("grep", "--data", server.data, "-c", "in web", "web").stdout == b"4\n"
+
+
+def test_a_damaged_catalogue_is_refused_and_told(server, alco):
+    wrote_two_indexes(server)
+    catalogue = os.path.join(server.data, "catalog.db")
+    with open(catalogue, "r+b") as f:
+        f.write(b"this is not a database at all" * 10)
+    told = alco("verify", server.data)
+    assert told.returncode == 1 and b"catalog.db: file is not a database" in told.stdout, told
+    refused = alco("serve", "--data", server.data, "--listen", "127.0.0.1:0")
+    assert refused.returncode == 1
+    assert b"catalog.db" in refused.stderr and b"move it" in refused.stderr, refused
+    os.rename(catalogue, catalogue + ".old")
+    server.start()
+    assert server.api("web", "count")["count"] == 3
+
+
+def test_a_damaged_manifest_is_rebuilt_and_told(server, alco):
+    wrote_two_indexes(server)
+    manifests = [os.path.join(d, f) for d, _, files in os.walk(server.data) for f in files
+                 if f == "manifest"]
+    assert len(manifests) == 2
+    for manifest in manifests:
+        with open(manifest, "w") as f:
+            f.write("no manifest")
+    broken = alco("verify", server.data)
+    assert broken.returncode == 1 and broken.stdout.count(b"the next start rebuilds it") == 2, broken
+    server.start()
+    assert len([line for line in server.lines if "rebuilt" in line]) == 2, server.lines
+    assert server.api("logs", "count")["count"] == 1
+    assert server.api("web", "count")["count"] == 3
+    server.stop()
+    assert alco("verify", server.data).returncode == 0
+    assert all(os.path.exists(m + ".bad") for m in manifests)
+
+
 def test_help_and_version(alco):
     assert re.fullmatch(rb"alco [0-9.]+\n", alco("--version").stdout)
     listed = re.findall(r"^  (\w+) ", alco("--help").stdout.decode(), re.M)

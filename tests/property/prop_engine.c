@@ -1,9 +1,9 @@
 /* Goal: the store answers every question as the model does: the naive matcher over an array.
  *
  * Method: rounds. Each round opens a fresh store and a fresh model, appends the same random batches
- * to both, and between them merges, closes and reopens the store, so that rows are in the log only,
- * freshly merged, merged twice, read back after a restart, or a mix. After each step random
- * questions are asked of both.
+ * to both, and between them merges, closes and reopens the store, now and then without a manifest,
+ * so that rows are in the log only, freshly merged, merged twice, read back after a restart, or a
+ * mix. After each step random questions are asked of both.
  *
  * Run: prop_engine [queries] [seed]; ALCO_QUERIES and ALCO_SEED do the same. The seed is printed; a
  * failure names the round, and `ALCO_ROUND=n` runs that one alone. */
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "base/clock.h"
@@ -124,6 +125,19 @@ static void open_store(round *t)
     open_indexes(t, t->store);
 }
 
+/* The next open rebuilds it from segments and log, which changes no answer. */
+static void lose_manifest(round *t)
+{
+    char name[40];
+    char path[400];
+    uint64_t id = 1 + rng_below(&t->r, t->n_indexes);
+    (void)snprintf(name, sizeof name, "store/%" PRIu64 "/manifest", id);
+    note(t, "lose manifest", id);
+    if (unlink(tmpdir_join(&t->dir, name, path, sizeof path)) != 0)
+        abort();
+    t->n_marks = 0; /* tails may have to begin anew: rows without positions could be new ones */
+}
+
 static rec_batch *copy_batch(const rec_batch *from)
 {
     rec_batch *b = rec_batch_new(from->arrival_ns);
@@ -206,6 +220,8 @@ static void step(round *t)
     } else if (kind < 6) {
         note(t, "reopen", 0);
         (void)engine_close(t->store);
+        if (rng_chance(&t->r, 30))
+            lose_manifest(t);
         open_store(t);
     } else if (kind == 6) {
         append_scattered(t);

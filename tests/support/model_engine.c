@@ -271,6 +271,25 @@ static al_code model_compact(engine *e, const char *index, const atomic_bool *ca
 
 /* ---- Figures */
 
+static al_code model_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n,
+                             al_err *err)
+{
+    (void)err;
+    model *m = model_of(e);
+    AL_LOCKED(&m->lock);
+    const char **names = al_arena_alloc(arena, m->n_indexes, sizeof *names);
+    for (size_t i = 0; names && i < m->n_indexes; i++) {
+        names[i] = (const char *)al_arena_copy(arena, al_cstr(m->indexes[i]->settings.name)).ptr;
+        if (!names[i])
+            abort();
+    }
+    if (!names)
+        abort();
+    *ret = names;
+    *ret_n = m->n_indexes;
+    return AL_OK;
+}
+
 static al_code model_index_stats(engine *e, const char *index, eng_index_stats *ret, al_err *err)
 {
     model *m = model_of(e);
@@ -368,6 +387,7 @@ al_code model_engine_open(const eng_hooks *hooks, engine **ret, al_err *err)
         .tail_end = model_tail_end,
         .tail = model_tail,
         .compact = model_compact,
+        .indexes = model_indexes,
         .index_stats = model_index_stats,
         .stats = model_stats,
     };

@@ -2,6 +2,7 @@
  * fields from several threads; what must be refused. */
 #include "test.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,6 +262,48 @@ static void a_second_owner_and_a_foreign_file_are_refused(void **state)
     assert_int_equal(catalog_open(f->dir, &second, &err), AL_CORRUPT);
 }
 
+static unsigned n_files(const char *dir)
+{
+    unsigned n = 0;
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    (void)closedir(d);
+    return n;
+}
+
+static void a_look_at_the_file_changes_nothing(void **state)
+{
+    fixture *f = *state;
+    al_err err = {0};
+    cat_index idx;
+    char path[100];
+    const char **names = NULL;
+    size_t n = 0;
+    assert_true(catalog_is_new(f->cat));
+    assert_int_equal(catalog_index_defaults("web", f->arena, &idx, &err), AL_OK);
+    assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
+    assert_int_equal(catalog_peek(f->dir, f->arena, &names, &n, &err), AL_AGAIN);
+    reopen(f);
+    assert_false(catalog_is_new(f->cat));
+    f->cat = catalog_close(f->cat);
+    unsigned before = n_files(f->dir);
+    assert_int_equal(catalog_peek(f->dir, f->arena, &names, &n, &err), AL_OK);
+    assert_int_equal(n, 2);
+    assert_string_equal(names[0], "logs");
+    assert_string_equal(names[1], "web");
+    assert_int_equal(n_files(f->dir), before);
+    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
+    assert_int_equal(truncate(path, 5000), 0);
+    assert_int_equal(catalog_peek(f->dir, f->arena, &names, &n, &err), AL_CORRUPT);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(catalog_peek(f->dir, f->arena, &names, &n, &err), AL_NOT_FOUND);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(catalog_peek(f->dir, f->arena, &names, &n, &err), AL_NOT_FOUND);
+    assert_int_equal(n_files(f->dir), before - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ten_thousand_fields_from_two_threads_and_no_more, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_log_is_emptied_when_idle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_at_the_file_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_owner_and_a_foreign_file_are_refused, set_up,
                                         tear_down),
     };

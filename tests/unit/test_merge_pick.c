@@ -171,6 +171,16 @@ static void names_are_strict(void **state)
     assert_int_equal(names_parse("root.tmp", &number), NAME_TMP);
     assert_int_equal(names_parse("0000000000000001.seg.bad", &number), NAME_BAD);
     assert_int_equal(names_parse("manifest", &number), NAME_MANIFEST);
+    char stem[NAME_BYTES];
+    assert_int_equal(names_strip("0000000000000001.seg.bad", stem), NAME_BAD);
+    assert_string_equal(stem, "0000000000000001.seg");
+    assert_int_equal(names_strip("0000000000000001.seg.tmp", stem), NAME_TMP);
+    assert_string_equal(stem, "0000000000000001.seg");
+    assert_int_equal(names_strip("0000000000000001.seg", stem), NAME_OTHER);
+    assert_string_equal(stem, "");
+    assert_int_equal(names_strip("a name that is longer than any of ours can be.bad", stem),
+                     NAME_BAD);
+    assert_string_equal(stem, "");
 }
 
 int main(void)

@@ -140,6 +140,17 @@ static void seq_orders_equal_times(void **state)
     tmpdir_done(&dir);
 }
 
+static void assert_holds_only(engine *e, const char *index)
+{
+    const char **names = NULL;
+    size_t n = 0;
+    al_err err = {0};
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1024);
+    assert_int_equal(engine_indexes(e, arena, &names, &n, &err), AL_OK);
+    assert_int_equal(n, 1);
+    assert_string_equal(names[0], index);
+}
+
 static void an_index_that_was_dropped_is_gone_for_good(void **state)
 {
     (void)state;
@@ -164,6 +175,7 @@ static void an_index_that_was_dropped_is_gone_for_good(void **state)
     assert_int_equal(engine_append_wait(e, "a", b, (al_slice){0}, NULL, &err), AL_NOT_FOUND);
     (void)engine_close(e);
     e = must_open(&o, NULL);
+    assert_holds_only(e, "b"); /* also before it is opened */
     must_index(e, "a");
     must_index(e, "b");
     lines none;

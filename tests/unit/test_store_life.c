@@ -521,110 +521,6 @@ static void damage_in_the_log_costs_only_what_is_damaged(void **state)
     tmpdir_done(&w.dir);
 }
 
-/* The others serve; nothing of it is lost: with its manifest back every row is there, once. */
-static void an_index_without_its_manifest_is_set_aside(bool is_missing)
-{
-    world w;
-    world_init(&w);
-    char path[300];
-    char kept[300];
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
-    must_index(e, "other");
-    must_append(e, "logs", batch_of(w.now, "merged"));
-    must_append(e, "other", batch_of(w.now, "sound"));
-    must_compact(e, "logs");
-    must_append(e, "logs", batch_of(w.now, "in the log"));
-    (void)engine_close(e);
-    (void)tmpdir_join(&w.dir, "store/1/manifest", path, sizeof path);
-    (void)tmpdir_join(&w.dir, "kept", kept, sizeof kept);
-    if (is_missing)
-        assert_int_equal(rename(path, kept), 0);
-    else
-        flip_middle_of(path);
-    assert_int_equal(n_damaged(w.dir.path), 1);
-
-    lines got;
-    for (int opened = 0; opened < 2; opened++) {
-        eng_partial partial = {0};
-        eng_stats s;
-        e = must_open(&w.o, NULL);
-        must_index(e, "logs");
-        must_index(e, "other");
-        engine_stats(e, &s);
-        assert_true(s.quarantined == 1);
-        read_all(e, "logs", &got, &partial);
-        assert_int_equal(got.n, 0);
-        lines_done(&got);
-        assert_true(is_in(NULL, &partial, "1/manifest"));
-        assert_int_equal(append_once(e, "refused", w.now), AL_CORRUPT);
-        must_append(e, "other", big_batch(w.now)); /* more than an idle log may have */
-        must_compact(e, NULL);
-        partial = (eng_partial){0};
-        read_all(e, "other", &got, &partial);
-        assert_true(got.n > 1 && partial.n == 0);
-        lines_done(&got);
-        (void)engine_close(e);
-    }
-    assert_int_equal(n_damaged(w.dir.path), 1);
-
-    if (is_missing)
-        assert_int_equal(rename(kept, path), 0);
-    else
-        flip_middle_of(path); /* as it was */
-    assert_int_equal(n_damaged(w.dir.path), 0);
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
-    read_all(e, "logs", &got, NULL);
-    assert_int_equal(got.n, 2);
-    lines_done(&got);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
-}
-
-static void an_index_with_a_damaged_manifest_is_set_aside(void **state)
-{
-    (void)state;
-    an_index_without_its_manifest_is_set_aside(false);
-}
-
-static void an_index_with_a_missing_manifest_is_set_aside(void **state)
-{
-    (void)state;
-    an_index_without_its_manifest_is_set_aside(true);
-}
-
-static void an_index_that_is_set_aside_can_be_dropped(void **state)
-{
-    (void)state;
-    world w;
-    world_init(&w);
-    char path[300];
-    al_err err = {0};
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
-    must_append(e, "logs", big_batch(w.now));
-    (void)engine_close(e);
-    flip_middle_of(tmpdir_join(&w.dir, "store/1/manifest", path, sizeof path));
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
-    assert_int_equal(engine_index_drop(e, "logs", &err), AL_OK);
-    must_index(e, "logs");
-    must_append(e, "logs", batch_of(w.now, "anew"));
-    must_compact(e, "logs");
-    wait_for_small_log(e, 10000); /* the big batch: nothing keeps it any more */
-    (void)engine_close(e);
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
-    lines got;
-    read_all(e, "logs", &got, NULL);
-    assert_int_equal(got.n, 1);
-    lines_done(&got);
-    (void)engine_close(e);
-    assert_int_equal(n_damaged(w.dir.path), 0);
-    tmpdir_done(&w.dir);
-}
-
 static void a_store_without_its_root_is_not_opened(void **state)
 {
     (void)state;
@@ -674,9 +570,6 @@ int main(void)
         cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),
         cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
-        cmocka_unit_test(an_index_with_a_damaged_manifest_is_set_aside),
-        cmocka_unit_test(an_index_with_a_missing_manifest_is_set_aside),
-        cmocka_unit_test(an_index_that_is_set_aside_can_be_dropped),
         cmocka_unit_test(a_store_without_its_root_is_not_opened),
         cmocka_unit_test(an_idle_store_is_merged_and_its_log_small),
     };

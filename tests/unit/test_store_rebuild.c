@@ -1,0 +1,505 @@
+/* Goal: an index whose manifest is damaged or gone comes back from its files and the log: every row
+ * once; what is damaged is named and kept. Method: directories made by the store itself, files of
+ * which are then copied, deleted or flipped. */
+#include "rebuild_help.h"
+
+static const int64_t noon = 20600 * AL_NS_PER_DAY + AL_NS_PER_DAY / 2; /* in 2026 */
+
+static int64_t clock_of(void *ctx)
+{
+    return *(int64_t *)ctx;
+}
+
+typedef struct world {
+    tmpdir dir;
+    int64_t now;
+    store_options o;
+    lines all;
+} world;
+
+static void world_init(world *w)
+{
+    tmpdir_init(&w->dir, "rebuild");
+    w->now = noon;
+    w->o =
+        (store_options){.path = w->dir.path, .idle_ns = -1, .now_ns = clock_of, .now_ctx = &w->now};
+    lines_init(&w->all);
+}
+
+static void world_done(world *w)
+{
+    lines_done(&w->all);
+    tmpdir_done(&w->dir);
+}
+
+static engine *open_world(world *w)
+{
+    engine *e = must_open(&w->o, NULL);
+    must_index(e, "logs");
+    return e;
+}
+
+typedef struct told {
+    unsigned n;
+    const char *file;
+    bool is_named;
+    const char *word; /* in the text of that file's finding */
+} told;
+
+static void tell(void *ctx, const store_finding *f)
+{
+    told *t = ctx;
+    t->n += f->is_damage;
+    if (t->file && strcmp(f->file, t->file) == 0)
+        t->is_named |= strstr(f->text, t->word) != NULL;
+}
+
+/* Damaged things that verify finds; `file` is among its findings, with this word. */
+static unsigned n_damaged(const world *w, const char *file, const char *word)
+{
+    told t = {.file = file, .word = word};
+    store_verified v;
+    al_err err = {0};
+    assert_int_equal(store_verify(w->dir.path, NULL, tell, &t, &v, &err), AL_OK);
+    assert_int_equal(v.n_damaged, t.n);
+    assert_true(!file || t.is_named);
+    return t.n;
+}
+
+static const char *path_of(const world *w, const char *name, char path[300])
+{
+    return tmpdir_join(&w->dir, name, path, 300);
+}
+
+static bool is_there(const world *w, const char *name)
+{
+    char path[300];
+    return access(path_of(w, name, path), F_OK) == 0;
+}
+
+static void flip(const world *w, const char *name, off_t from_end)
+{
+    char path[300];
+    uint8_t byte = 0;
+    int fd = open(path_of(w, name, path), O_RDWR);
+    assert_true(fd >= 0);
+    off_t end = lseek(fd, 0, SEEK_END);
+    off_t at = from_end ? end - from_end : end / 3; /* 0: in the midst of its rows */
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 0xff;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    (void)close(fd);
+}
+
+static uint64_t n_quarantined(engine *e)
+{
+    eng_stats s;
+    engine_stats(e, &s);
+    return s.quarantined;
+}
+
+/* Rows that leave nothing in the log once they are merged. */
+static rec_batch *large(int64_t time_ns, uint64_t seed)
+{
+    rng r = rng_of(seed);
+    rec_batch *b = rec_batch_new(time_ns);
+    for (int i = 0; i < 200; i++) {
+        record *rec = rec_batch_add(b);
+        uint8_t *text = al_arena_alloc(b->arena, 1000, 1);
+        for (int k = 0; k < 1000; k++)
+            text[k] = (uint8_t)rng_next(&r);
+        rec->time_ns = time_ns + i;
+        rec->message = (al_slice){text, 1000};
+    }
+    return b;
+}
+
+/* Merges, and waits until the log is given back: a thread of the store does it. */
+static void merge_and_forget(engine *e)
+{
+    eng_stats s;
+    do {
+        must_compact(e, NULL);
+        engine_stats(e, &s);
+    } while (s.log_bytes > 10000);
+}
+
+/* Rows as a tail gives them. */
+typedef struct arrived {
+    unsigned n;
+    eng_arrival last;
+    bool is_in_order; /* each position once */
+} arrived;
+
+static eng_flow note_arrival(void *ctx, const eng_row *row, eng_arrival at)
+{
+    arrived *a = ctx;
+    (void)row;
+    a->is_in_order &= a->n == 0 || at.frame > a->last.frame ||
+                      (at.frame == a->last.frame && at.row > a->last.row);
+    a->last = at;
+    a->n++;
+    return ENG_MORE;
+}
+
+static al_code tail_from(engine *e, eng_arrival after, arrived *ret)
+{
+    const char *index = "logs";
+    query *all = query_all();
+    eng_scope s = {.indexes = &index, .n_indexes = 1, .to_ns = INT64_MAX, .q = all};
+    eng_budget budget = {0};
+    eng_arrival reached = {0};
+    al_err err = {0};
+    *ret = (arrived){.is_in_order = true};
+    al_code c = engine_tail(e, &s, after, &budget, note_arrival, ret, &reached, &err);
+    (void)query_unref(all);
+    return c;
+}
+
+/* ---- Whole */
+
+static void check_comes_back(world *w, bool has_old_manifest)
+{
+    engine *e = open_world(w);
+    assert_true(n_quarantined(e) == 1); /* the manifest */
+    assert_holds(e, "logs", &w->all);
+    append_noted(e, batch_of(w->now, "goes on"), &w->all);
+    must_compact(e, "logs");
+    assert_holds(e, "logs", &w->all);
+    (void)engine_close(e);
+    assert_int_equal(is_there(w, "store/1/manifest.bad"), has_old_manifest);
+    assert_int_equal(n_damaged(w, NULL, NULL), 0);
+    e = open_world(w); /* it is a manifest like any other */
+    assert_true(n_quarantined(e) == 0);
+    assert_holds(e, "logs", &w->all);
+    (void)engine_close(e);
+}
+
+static void begin(world *w)
+{
+    world_init(w);
+    engine *e = open_world(w);
+    append_noted(e, three_days(w->now, 1, 10), &w->all);
+    must_compact(e, "logs"); /* rows in segments and the log */
+    append_noted(e, three_days(w->now + 5, 2, 10), &w->all);
+    (void)engine_close(e);
+}
+
+static void a_damaged_manifest_is_made_anew(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w);
+    flip(&w, "store/1/manifest", 10);
+    assert_int_equal(n_damaged(&w, "store/1/manifest", "rebuilds it"), 1);
+    check_comes_back(&w, true);
+    flip(&w, "store/1/manifest", 10); /* again: the first one stays, too */
+    engine *e = open_world(&w);
+    assert_holds(e, "logs", &w.all);
+    (void)engine_close(e);
+    assert_true(is_there(&w, "store/1/manifest.bad") && is_there(&w, "store/1/manifest.2.bad"));
+    world_done(&w);
+}
+
+static void a_missing_manifest_is_made_anew(void **state)
+{
+    (void)state;
+    world w;
+    char path[300];
+    begin(&w);
+    assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+    assert_int_equal(n_damaged(&w, "store/1/manifest", "rebuilds it"), 1);
+    check_comes_back(&w, false);
+    world_done(&w);
+}
+
+static void another_index_keeps_its_manifest(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w);
+    char path[300];
+    char other[300];
+    engine *e = open_world(&w);
+    must_index(e, "other");
+    must_append(e, "other", batch_of(w.now, "other"));
+    must_compact(e, "other");
+    (void)engine_close(e);
+    copy_file(path_of(&w, "store/2/manifest", other), path_of(&w, "store/1/manifest", path));
+    e = open_world(&w); /* one of another index is none */
+    must_index(e, "other");
+    assert_holds(e, "logs", &w.all);
+    assert_true(stats_of(e, "other").records == 1);
+    (void)engine_close(e);
+    assert_true(is_there(&w, "store/1/manifest.bad") && !is_there(&w, "store/2/manifest.bad"));
+    assert_int_equal(n_damaged(&w, NULL, NULL), 0);
+    world_done(&w);
+}
+
+static void an_empty_index_comes_back_empty(void **state)
+{
+    (void)state;
+    world w;
+    char path[300];
+    world_init(&w);
+    (void)engine_close(open_world(&w));
+    assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+    check_comes_back(&w, false);
+    world_done(&w);
+}
+
+/* Without its log the segments are all there is. */
+static void segments_alone_are_enough(void **state)
+{
+    (void)state;
+    world w;
+    char path[300];
+    world_init(&w);
+    engine *e = open_world(&w);
+    for (unsigned i = 0; i < 3; i++) {
+        append_noted(e, large(w.now + i * AL_NS_PER_DAY, i), &w.all);
+        merge_and_forget(e);
+    }
+    (void)engine_close(e);
+    assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+    check_comes_back(&w, false);
+    world_done(&w);
+}
+
+/* ---- Rows that stand twice, or half */
+
+static void what_a_merge_left_counts_once(void **state)
+{
+    (void)state;
+    world w;
+    tmpdir side;
+    tmpdir_init(&side, "side");
+    world_init(&w);
+    lines_done(&w.all);
+    make_lost(w.dir.path, side.path, noon, &w.all);
+    check_comes_back(&w, false);
+    tmpdir_done(&side);
+    world_done(&w);
+}
+
+/* A merge of three days that was cut off behind the first of its segments. */
+static void a_frame_that_is_half_in_segments_is_completed(void **state)
+{
+    (void)state;
+    static const char *const segs[] = {"store/1/0000000000000001.seg",
+                                       "store/1/0000000000000002.seg",
+                                       "store/1/0000000000000003.seg"};
+    for (unsigned gone = 0; gone < 3; gone++) {
+        world w;
+        char path[300];
+        begin(&w);
+        assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+        assert_int_equal(unlink(path_of(&w, segs[gone], path)), 0);
+        engine *e = open_world(&w);
+        arrived a;
+        assert_int_equal(tail_from(e, (eng_arrival){0}, &a), AL_OK);
+        assert_int_equal(a.n, w.all.n);
+        assert_true(a.is_in_order && a.last.frame == 2 && a.last.row == 29);
+        assert_holds(e, "logs", &w.all);
+        (void)engine_close(e);
+        assert_int_equal(n_damaged(&w, NULL, NULL), 0);
+        world_done(&w);
+    }
+}
+
+/* ---- Damage besides */
+
+static bool names(const eng_partial *p, const char *part)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (strstr(p->reasons[i].part, part))
+            return true;
+    return false;
+}
+
+/* Two segments that are in no log any more, without their manifest; the first is `sound` rows. */
+static void begin_large(world *w)
+{
+    char path[300];
+    world_init(w);
+    engine *e = open_world(w);
+    append_noted(e, large(w->now, 1), &w->all);
+    merge_and_forget(e);
+    must_append(e, "logs", large(w->now + AL_NS_PER_DAY, 2));
+    merge_and_forget(e);
+    (void)engine_close(e);
+    assert_int_equal(unlink(path_of(w, "store/1/manifest", path)), 0);
+}
+
+static void check_partial(world *w, const char *missing)
+{
+    for (int opened = 0; opened < 2; opened++) {
+        eng_partial partial = {0};
+        lines got;
+        engine *e = open_world(w);
+        read_all(e, "logs", &got, &partial);
+        assert_true(names(&partial, missing));
+        assert_true(lines_equal(&got, &w->all));
+        lines_done(&got);
+        append_noted(e, batch_of(w->now, "goes on"), &w->all);
+        must_compact(e, "logs");
+        assert_true(stats_of(e, "logs").last_ns < INT64_MAX);
+        (void)engine_close(e);
+    }
+}
+
+static void a_segment_without_a_footer_is_set_aside_and_named(void **state)
+{
+    (void)state;
+    world w;
+    begin_large(&w);
+    flip(&w, "store/1/0000000000000002.seg", 20);
+    check_partial(&w, "0000000000000002.seg");
+    assert_true(is_there(&w, "store/1/0000000000000002.seg.bad"));
+    (void)n_damaged(&w, "store/1/0000000000000002.seg", "set aside");
+    char path[300];
+    assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+    check_partial(&w, "0000000000000002.seg"); /* what is aside is not forgotten */
+    world_done(&w);
+}
+
+/* Its directory is sound, its rows are not: it must not stand for the segments it was made of. */
+static void a_damaged_merge_does_not_stand_for_its_inputs(void **state)
+{
+    (void)state;
+    world w;
+    tmpdir side;
+    char here[300];
+    world_init(&w);
+    tmpdir_init(&side, "side");
+    (void)path_of(&w, "store/1", here);
+    engine *e = open_world(&w);
+    for (unsigned i = 0; i < 2; i++) {
+        append_noted(e, large(w.now + i, 7 + i), &w.all);
+        merge_and_forget(e);
+        if (i == 0)
+            copy_files(here, side.path, ".seg");
+    }
+    (void)engine_close(e);
+    /* Of the second batch only the merged one is left. */
+    assert_false(is_there(&w, "store/1/0000000000000001.seg"));
+    copy_files(side.path, here, ".seg");
+    assert_int_equal(unlink(path_of(&w, "store/1/manifest", here)), 0);
+    lines first;
+    lines_init(&first);
+    rec_batch *b = large(w.now, 7);
+    lines_add_batch(&first, b);
+    (void)rec_batch_free(b);
+    lines_done(&w.all);
+    w.all = first;
+    flip(&w, "store/1/0000000000000003.seg", 0);
+    check_partial(&w, "0000000000000003.seg");
+    tmpdir_done(&side);
+    world_done(&w);
+}
+
+static void a_directory_that_is_gone_is_told(void **state)
+{
+    (void)state;
+    world w;
+    char path[300];
+    char kept[300];
+    begin_large(&w);
+    lines_done(&w.all);
+    lines_init(&w.all);
+    assert_int_equal(rename(path_of(&w, "store/1", path), path_of(&w, "kept", kept)), 0);
+    check_partial(&w, "1/");
+    world_done(&w);
+}
+
+/* ---- Life goes on */
+
+static void nothing_expires_too_early_and_then_it_does(void **state)
+{
+    (void)state;
+    world w;
+    begin_large(&w);
+    w.now += 25 * AL_NS_PER_DAY;
+    engine *e = open_world(&w); /* kept for 30 days from now */
+    assert_true(stats_of(e, "logs").records == 400);
+    (void)engine_close(e);
+    w.now += 31 * AL_NS_PER_DAY;
+    e = open_world(&w);
+    assert_true(stats_of(e, "logs").records == 0);
+    (void)engine_close(e);
+    assert_false(is_there(&w, "store/1/0000000000000001.seg"));
+    assert_int_equal(n_damaged(&w, NULL, NULL), 0);
+    world_done(&w);
+}
+
+static void tails_resume_where_positions_are_known(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w);
+    char path[300];
+    engine *e = open_world(&w);
+    eng_arrival before = {0};
+    al_err err = {0};
+    assert_int_equal(engine_tail_end(e, &before, &err), AL_OK);
+    append_noted(e, three_days(w.now + 9, 3, 10), &w.all);
+    must_compact(e, "logs");
+    (void)engine_close(e);
+    assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+    for (int has_positions = 1; has_positions >= 0; has_positions--) {
+        e = open_world(&w);
+        arrived a;
+        assert_int_equal(tail_from(e, before, &a), has_positions ? AL_OK : AL_NOT_FOUND);
+        assert_int_equal(a.n, has_positions ? 30 : 0);
+        assert_true(a.is_in_order);
+        (void)engine_close(e);
+        /* Again without any: no gap is passed over in silence. */
+        (void)unlink(path_of(&w, "store/1/manifest", path));
+        DIR *d = opendir(path_of(&w, "store/1", path));
+        assert_non_null(d);
+        for (const struct dirent *f; (f = readdir(d));)
+            if (al_slice_ends(al_cstr(f->d_name), AL_LIT(".pos")))
+                assert_int_equal(unlinkat(dirfd(d), f->d_name, 0), 0);
+        (void)closedir(d);
+    }
+    world_done(&w);
+}
+
+static void an_index_without_its_manifest_can_be_dropped(void **state)
+{
+    (void)state;
+    world w;
+    al_err err = {0};
+    begin(&w);
+    flip(&w, "store/1/manifest", 10);
+    engine *e = open_world(&w);
+    assert_int_equal(engine_index_drop(e, "logs", &err), AL_OK);
+    must_index(e, "logs");
+    must_append(e, "logs", batch_of(w.now, "anew"));
+    (void)engine_close(e);
+    e = open_world(&w);
+    assert_true(stats_of(e, "logs").records == 1);
+    (void)engine_close(e);
+    assert_int_equal(n_damaged(&w, NULL, NULL), 0);
+    world_done(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_damaged_manifest_is_made_anew),
+        cmocka_unit_test(a_missing_manifest_is_made_anew),
+        cmocka_unit_test(another_index_keeps_its_manifest),
+        cmocka_unit_test(an_empty_index_comes_back_empty),
+        cmocka_unit_test(segments_alone_are_enough),
+        cmocka_unit_test(what_a_merge_left_counts_once),
+        cmocka_unit_test(a_frame_that_is_half_in_segments_is_completed),
+        cmocka_unit_test(a_segment_without_a_footer_is_set_aside_and_named),
+        cmocka_unit_test(a_damaged_merge_does_not_stand_for_its_inputs),
+        cmocka_unit_test(a_directory_that_is_gone_is_told),
+        cmocka_unit_test(nothing_expires_too_early_and_then_it_does),
+        cmocka_unit_test(tails_resume_where_positions_are_known),
+        cmocka_unit_test(an_index_without_its_manifest_can_be_dropped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

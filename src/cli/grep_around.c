@@ -74,14 +74,14 @@ static al_code ask_near(around *a, uint64_t id)
     al_buf path;
     al_buf_init(&path, 4096);
     al_buf_str(&path, "/api/v1/indexes/");
-    cli_put_escaped(&path, a->job->index);
+    cli_put_escaped(&path, a->job->source->index);
     al_buf_printf(&path, "/context?id=%llu&before=%llu&after=%llu", (unsigned long long)id,
                   (unsigned long long)a->job->before + 1, (unsigned long long)a->job->after);
     al_buf_u8(&path, '\0');
     client_call call = {.path = (const char *)path.ptr};
     al_code c = al_buf_code(&path) ? al_fail(a->err, AL_NOMEM, "context")
-                                   : client_run(a->job->client, &call, &a->near, a->err);
-    if (!c && !a->job->check(a->job->ctx, al_buf_slice(&a->near)))
+                                   : client_run(a->job->source->client, &call, &a->near, a->err);
+    if (!c && !grep_source_check(a->job->source, al_buf_slice(&a->near)))
         c = al_fail(a->err, AL_INVALID, CLI_NOT_ALCO);
     al_buf_done(&path);
     return c;
@@ -118,8 +118,9 @@ static al_code take_pages(around *a)
     al_buf_str(&more, "&order=asc&limit=100&format=json");
     do {
         al_buf_u8(&more, '\0');
-        a->code = a->job->ask(a->job->ctx, (const char *)more.ptr, &a->page, a->err);
-        if (!a->code && !a->job->check(a->job->ctx, al_buf_slice(&a->page)))
+        a->code = grep_source_ask(a->job->source, "/search", (const char *)more.ptr, NULL, NULL,
+                                  &a->page, a->err);
+        if (!a->code && !grep_source_check(a->job->source, al_buf_slice(&a->page)))
             a->code = al_fail(a->err, AL_INVALID, CLI_NOT_ALCO);
         if (a->code)
             break;

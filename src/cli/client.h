@@ -26,6 +26,7 @@ typedef struct client_options {
 /* Takes one of CLIENT_FLAGS; false when `c` is another. */
 int client_take_flag(client_options *o, int c, const char *value);
 
+/* AL_INVALID: an address or a token that cannot be one. With `data` also as node_open. */
 AL_CHECK al_code client_open(const client_options *o, client **ret, al_err *err);
 client *client_close(client *c);
 

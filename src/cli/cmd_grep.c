@@ -7,6 +7,8 @@
 #include "base/checked.h"
 #include "cli/cli.h"
 #include "cli/grep_around.h"
+#include "cli/grep_number.h"
+#include "cli/grep_pages.h"
 #include "cli/grep_print.h"
 #include "cli/grep_query.h"
 #include "cli/grep_source.h"
@@ -18,8 +20,11 @@ typedef struct grep {
     grep_flags flags;
     grep_source source;
     grep_printer printer;
-    al_buf line; /* the beginning of a hit whose end has not come */
-    uint64_t n;  /* of the index being read */
+    grep_number number;
+    al_err number_err;
+    al_buf missing; /* of the source */
+    al_buf line;    /* the beginning of a hit whose end has not come */
+    uint64_t n;     /* of the index being read */
     bool had_error;
     bool was_found;
 } grep;
@@ -49,48 +54,70 @@ static bool take_bytes(void *ctx, al_slice bytes)
     return !ferror(stdout) && al_buf_code(&g->line) == AL_OK;
 }
 
-static al_code find_all(grep *g, al_err *err)
+/* A stream whose end nobody vouched for: what came is good, and more may have been left out. */
+static void note_unsure(grep *g, bool is_known)
 {
-    al_code c = grep_source_ask(&g->source, "/search", "&order=asc&limit=0&format=ndjson",
-                                take_bytes, g, NULL, err);
-    return c ? c : grep_source_check_lines(&g->source, err);
+    if (!is_known)
+        cli_say("grep: %.*s: warning: whether this is all could not be told: the answer's trailer "
+                "was lost on the way",
+                AL_ARG(g->source.index));
 }
 
-static al_code count_index(grep *g, al_err *err)
+static al_code find_all(grep *g, al_err *err)
 {
-    al_buf body;
-    json_token n;
-    al_buf_init(&body, 1 << 20);
-    al_code c = grep_source_ask(&g->source, "/count", "", NULL, NULL, &body, err);
-    al_slice answer = al_buf_slice(&body);
-    if (!c && !(grep_source_check(&g->source, answer) && json_pick(answer, "count", &n) &&
-                al_parse_u64(n.raw, &g->n)))
-        c = al_fail(err, AL_INVALID, CLI_NOT_ALCO);
-    if (g->flags.has_max && g->n > g->flags.max)
-        g->n = g->flags.max;
-    al_buf_done(&body);
+    bool is_known = false;
+    al_code c = grep_source_ask(&g->source, "/search", "&order=asc&limit=0&format=ndjson",
+                                take_bytes, g, NULL, err);
+    if (!c)
+        c = grep_source_check_lines(&g->source, &is_known, err);
+    if (!c)
+        note_unsure(g, is_known);
     return c;
 }
 
 static al_code find_any(grep *g, al_err *err)
 {
+    bool is_known = false;
     al_buf body;
     al_buf_init(&body, HIT_BYTES_MAX);
     al_code c = grep_source_ask(&g->source, "/search", "&order=asc&limit=1&format=ndjson", NULL,
                                 NULL, &body, err);
     if (!c)
-        c = grep_source_check_lines(&g->source, err);
+        c = grep_source_check_lines(&g->source, &is_known, err);
     g->n = !c && body.len > 0;
     if (g->n)
-        al_buf_clear(&g->source.missing); /* one is enough */
+        al_buf_clear(&g->missing); /* one is enough */
+    else if (!c)
+        note_unsure(g, is_known);
     al_buf_done(&body);
     return c;
 }
 
-static void print_row(void *ctx, al_slice hit, bool is_hit)
+/* -n. False: the error is in g->number_err. */
+static bool number_row(grep *g, al_slice hit)
+{
+    if (!g->flags.numbers || g->flags.is_json)
+        return true;
+    uint64_t id = grep_hit_id(hit);
+    return grep_number_of(&g->number, id, &g->printer.number, &g->number_err) == AL_OK;
+}
+
+static bool take_numbered(void *ctx, al_slice hit)
 {
     grep *g = ctx;
+    if (!number_row(g, hit))
+        return false;
+    grep_print_hit(&g->printer, hit);
+    return ++g->n != g->flags.max || !g->flags.has_max;
+}
+
+static bool print_row(void *ctx, al_slice hit, bool is_hit)
+{
+    grep *g = ctx;
+    if (!number_row(g, hit))
+        return false;
     grep_print_row(&g->printer, hit, is_hit);
+    return true;
 }
 
 static void print_gap(void *ctx)
@@ -106,24 +133,50 @@ static al_code find_around(grep *g, al_err *err)
     around_job job = {.source = &g->source,
                       .before = (uint64_t)(f->before >= 0 ? f->before : both),
                       .after = (uint64_t)(f->after >= 0 ? f->after : both),
-                      .max = f->max,
+                      .max = f->has_max ? f->max : 0,
                       .print = print_row,
                       .gap = print_gap,
                       .ctx = g};
     return grep_around(&job, &g->n, err);
 }
 
+/* What asks for more between hits: -n and -A -B -C. */
+static al_code find_by_pages(grep *g, bool has_around, al_err *err)
+{
+    g->number_err = (al_err){0};
+    grep_number_init(&g->number, &g->source);
+    al_code c = has_around ? find_around(g, err) : grep_pages(&g->source, take_numbered, g, err);
+    grep_number_done(&g->number);
+    if (!c && g->number_err.code) {
+        *err = g->number_err;
+        c = err->code;
+    }
+    return c;
+}
+
+/* -m 0, -f with an empty file, -v with the one pattern that matches everything. */
+static bool wants_nothing(const grep_flags *f)
+{
+    bool matches_all = f->n_patterns == 1 && f->patterns[0].len == 0 && !f->words && !f->lines;
+    return (f->has_max && f->max == 0) || (f->inverts ? matches_all : f->n_patterns == 0);
+}
+
 static al_code find(grep *g, al_err *err)
 {
     const grep_flags *f = &g->flags;
-    if (f->has_max && f->max == 0)
-        return AL_OK; /* as grep: nothing is read */
+    if (wants_nothing(f))
+        return AL_OK;
     if (f->is_quiet || f->lists || f->lists_without)
         return find_any(g, err);
-    if (f->counts)
-        return count_index(g, err);
-    if (f->before >= 0 || f->after >= 0 || f->around >= 0)
-        return find_around(g, err);
+    if (f->counts) {
+        al_code c = grep_source_count(&g->source, &g->n, err);
+        if (f->has_max)
+            g->n = AL_MIN(g->n, f->max);
+        return c;
+    }
+    bool has_around = f->before >= 0 || f->after >= 0 || f->around >= 0;
+    if (has_around || (f->numbers && !f->is_json))
+        return find_by_pages(g, has_around, err);
     return find_all(g, err);
 }
 
@@ -134,7 +187,7 @@ static void grep_index(grep *g, al_slice index)
     g->source.index = g->printer.index = index;
     g->n = 0;
     al_buf_clear(&g->line);
-    al_buf_clear(&g->source.missing);
+    al_buf_clear(&g->missing);
     al_code c = find(g, &err);
     if (c && c != AL_CANCELLED) {
         if (!(f->is_silent && c == AL_NOT_FOUND))
@@ -142,16 +195,16 @@ static void grep_index(grep *g, al_slice index)
         g->had_error = true;
         return;
     }
-    if (g->source.missing.len) {
+    if (g->missing.len) {
         cli_say("grep: %.*s: the answer is not complete: %.*s", AL_ARG(index),
-                AL_ARG(al_buf_slice(&g->source.missing)));
+                AL_ARG(al_buf_slice(&g->missing)));
         g->had_error = true;
     }
     if (g->n)
         g->was_found = true;
     if (f->counts && !f->is_quiet && !f->lists && !f->lists_without)
         grep_print_count(&g->printer, g->n);
-    bool is_known = g->n || !g->source.missing.len; /* else some may be where nobody looked */
+    bool is_known = g->n || !g->missing.len; /* else some may be where nobody looked */
     if (!f->is_quiet && ((f->lists && g->n) || (f->lists_without && !g->n && is_known)))
         grep_print_index(&g->printer);
 }
@@ -188,6 +241,8 @@ static int run(grep *g, al_arena *names, al_buf *query)
 {
     const grep_flags *f = &g->flags;
     al_err err = {0};
+    if (wants_nothing(f) && !f->lists_without)
+        return CLI_FAILED; /* as grep: nothing is read, not even the patterns */
     al_code c = grep_query_put(query, f, &err);
     g->source.query = al_buf_slice(query);
     if (!c)
@@ -226,15 +281,17 @@ int cmd_grep(int argc, char **argv)
     al_buf query;
     al_buf_init(&query, (size_t)8 * GREP_QUERY_BYTES_MAX);
     al_buf_init(&g.line, HIT_BYTES_MAX);
-    al_buf_init(&g.source.missing, 4096);
+    al_buf_init(&g.missing, 4096);
     g.source.since = g.flags.since;
     g.source.until = g.flags.until;
     g.source.arena = lines;
+    g.source.missing = &g.missing;
+    g.source.needs_fields = g.flags.is_json;
     g.printer = (grep_printer){.flags = &g.flags, .arena = lines, .separator = ':'};
     r = run(&g, names, &query);
     (void)client_close(g.source.client);
     al_buf_done(&g.line);
-    al_buf_done(&g.source.missing);
+    al_buf_done(&g.missing);
     al_buf_done(&query);
     return r;
 }

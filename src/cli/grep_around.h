@@ -8,10 +8,10 @@
 enum { AROUND_MAX = 900 }; /* rows on each side */
 
 typedef struct around_job {
-    grep_source *source;    /* with its index */
-    uint64_t before, after; /* <= AROUND_MAX */
-    uint64_t max;           /* hits; 0: all */
-    void (*print)(void *ctx, al_slice hit, bool is_hit);
+    grep_source *source;                                 /* with its index */
+    uint64_t before, after;                              /* <= AROUND_MAX */
+    uint64_t max;                                        /* hits; 0: all */
+    bool (*print)(void *ctx, al_slice hit, bool is_hit); /* false: stop */
     void (*gap)(void *ctx); /* rows were left out, or this is the index' first group */
     void *ctx;
 } around_job;

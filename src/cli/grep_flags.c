@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/grep_around.h"
+#include "cli/since.h"
 
-enum { PATTERN_FILE_BYTES_MAX = 1 << 20 };
+enum { PATTERN_FILE_BYTES_MAX = 1 << 20, TIME_BYTES_MORE = 64 };
 enum { FLAG_SINCE = 256, FLAG_UNTIL, FLAG_WHERE, FLAG_JSON, FLAG_COLOR, FLAG_HELP, FLAG_IGNORED };
 
 static const char help[] =
@@ -28,12 +30,14 @@ static const char help[] =
     "  -c -l -L -q         number only; names of indexes with, without matches; exit status only\n"
     "  -m N                at most N records of each index\n"
     "  -o                  only what matched, each match on its line\n"
-    "  -n                  each with its id in front (the line number of a log)\n"
+    "  -n                  each with its number in front: which record of its index it is, oldest\n"
+    "                      first, from 1 (records that expire move it; --json shows ids, which "
+    "stay)\n"
     "  -h -H               without, with the index in front (default: with, if several are read)\n"
     "  -s                  say nothing about an index that is not there\n"
     "  -A N -B N -C N -N   with N records after, before, around each\n"
     "  --color[=WHEN]      colour matches: always, never, auto\n"
-    "  --since T --until T RFC 3339, -15m, -2h, -7d, now\n"
+    "  --since T --until T records of this time: since <= time < until. T is\n" SINCE_HELP
     "  --where QUERY       and only records that this query finds\n"
     "  --json              whole records, one JSON document a line\n" CLIENT_HELP "\n"
     "grep's long names work too: --ignore-case, --count and so on.\n"
@@ -107,6 +111,29 @@ static int take_around(int flag, int64_t *ret)
     return CLI_OK;
 }
 
+/* A negative number is no limit, as in grep. */
+static int take_max(grep_flags *f)
+{
+    bool is_negative = optarg[0] == '-';
+    if (!al_parse_u64(al_cstr(optarg + is_negative), &f->max))
+        return cli_usage("grep", "-m '%s': expected a number", optarg);
+    f->has_max = !is_negative;
+    return CLI_OK;
+}
+
+static int take_time(const char *flag, const char *text, al_arena *arena, al_slice *ret)
+{
+    al_err err = {0};
+    al_buf out;
+    al_buf_init(&out, strlen(text) + TIME_BYTES_MORE);
+    int r = CLI_OK;
+    if (since_put(&out, al_cstr(text), al_now_ns(), &err))
+        r = cli_usage("grep", "--%s %s", flag, err.msg);
+    *ret = al_arena_copy(arena, al_buf_slice(&out));
+    al_buf_done(&out);
+    return r;
+}
+
 static int take_flag(grep_flags *f, int c, al_arena *arena, bool *had_pattern)
 {
     switch (c) {
@@ -142,10 +169,9 @@ static int take_flag(grep_flags *f, int c, al_arena *arena, bool *had_pattern)
         f->counts = true;
         break;
     case 'l':
-        f->lists = true;
-        break;
-    case 'L':
-        f->lists_without = true;
+    case 'L': /* the last one counts */
+        f->lists = c == 'l';
+        f->lists_without = c == 'L';
         break;
     case 'q':
         f->is_quiet = true;
@@ -170,11 +196,9 @@ static int take_flag(grep_flags *f, int c, al_arena *arena, bool *had_pattern)
         f->with_name = 1;
         break;
     case FLAG_SINCE:
-        f->since = optarg;
-        break;
+        return take_time("since", optarg, arena, &f->since);
     case FLAG_UNTIL:
-        f->until = optarg;
-        break;
+        return take_time("until", optarg, arena, &f->until);
     case FLAG_WHERE:
         f->where = optarg;
         break;
@@ -191,10 +215,7 @@ static int take_flag(grep_flags *f, int c, al_arena *arena, bool *had_pattern)
         f->around = AL_MIN((f->around < 0 ? 0 : f->around * 10) + c - '0', AROUND_MAX);
         break;
     case 'm':
-        if (!al_parse_u64(al_cstr(optarg), &f->max))
-            return cli_usage("grep", "-m '%s': expected a number", optarg);
-        f->has_max = true;
-        break;
+        return take_max(f);
     case 'e':
         *had_pattern = true;
         if (!add_pattern_lines(f, al_cstr(optarg)))

@@ -21,7 +21,8 @@ typedef struct grep_flags {
     int with_name;                 /* -1: by number of indexes */
     bool has_max;
     uint64_t max; /* records of each index, with has_max */
-    const char *since, *until, *where;
+    const char *where;
+    al_slice since, until;              /* as the API reads them; empty: open */
     al_slice indexes[GREP_INDEXES_MAX]; /* none: all there are */
     size_t n_indexes;
 } grep_flags;

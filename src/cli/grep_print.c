@@ -2,7 +2,6 @@
 #include "cli/grep_print.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/json_pick.h"
@@ -25,31 +24,16 @@ static void print_name(const grep_printer *p)
     print_colored(p, "36", (al_slice){(const uint8_t *)&p->separator, 1});
 }
 
-static void print_prefix(const grep_printer *p, al_slice id)
+static void print_prefix(const grep_printer *p)
 {
     if (with_name(p))
         print_name(p);
     if (p->flags->numbers) {
-        print_colored(p, "32", id);
+        char digits[24];
+        (void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)p->number);
+        print_colored(p, "32", al_cstr(digits));
         print_colored(p, "36", (al_slice){(const uint8_t *)&p->separator, 1});
     }
-}
-
-/* Terminals obey control characters; files get what was logged. */
-static void print_text(al_slice s)
-{
-    static int is_terminal = -1;
-    if (is_terminal < 0)
-        is_terminal = isatty(STDOUT_FILENO);
-    if (!is_terminal) {
-        (void)fwrite(s.ptr, 1, s.len, stdout);
-        return;
-    }
-    al_buf safe;
-    al_buf_init(&safe, 4 * s.len + 1);
-    cli_put_visible(&safe, s);
-    (void)fwrite(safe.ptr, 1, safe.len, stdout);
-    al_buf_done(&safe);
 }
 
 /* The byte at which this UTF-16 unit begins; text is well-formed UTF-8. Walks on from *at. */
@@ -64,7 +48,7 @@ static size_t byte_of(al_slice text, uint64_t unit, size_t *at, uint64_t *at_uni
 }
 
 /* The message with its matches marked, or only them. */
-static void print_matches(grep_printer *p, al_slice hit, al_slice id, al_slice message)
+static void print_matches(grep_printer *p, al_slice hit, al_slice message)
 {
     json_token list;
     json_token none;
@@ -87,18 +71,18 @@ static void print_matches(grep_printer *p, al_slice hit, al_slice id, al_slice m
         size_t from = byte_of(message, start, &at, &at_unit);
         size_t to = byte_of(message, start + n, &at, &at_unit);
         if (p->flags->only_matching)
-            print_prefix(p, id);
+            print_prefix(p);
         else
-            print_text(al_slice_sub(message, printed, from));
+            cli_print(al_slice_sub(message, printed, from));
         (void)fputs(p->flags->has_color ? "\033[01;31m\033[K" : "", stdout);
-        print_text(al_slice_sub(message, from, to));
+        cli_print(al_slice_sub(message, from, to));
         (void)fputs(p->flags->has_color ? "\033[m\033[K" : "", stdout);
         if (p->flags->only_matching)
             (void)putchar('\n');
         printed = to;
     }
     if (!p->flags->only_matching)
-        print_text(al_slice_sub(message, printed, message.len));
+        cli_print(al_slice_sub(message, printed, message.len));
 }
 
 void grep_print_hit(grep_printer *p, al_slice hit)
@@ -107,19 +91,18 @@ void grep_print_hit(grep_printer *p, al_slice hit)
         if (p->flags->n_indexes > 1)
             (void)printf("{\"index\":\"%.*s\",", AL_ARG(p->index));
         al_slice rest = al_slice_sub(hit, p->flags->n_indexes > 1 ? 1 : 0, hit.len);
-        (void)fwrite(rest.ptr, 1, rest.len, stdout);
+        cli_print_json(rest);
         (void)putchar('\n');
         return;
     }
     al_arena_reset(p->arena);
     al_slice message = json_pick_text(hit, "message", p->arena);
-    al_slice id = json_pick_text(hit, "id", p->arena);
     if (!p->flags->only_matching)
-        print_prefix(p, id);
+        print_prefix(p);
     if (!p->flags->inverts && (p->flags->only_matching || p->flags->has_color))
-        print_matches(p, hit, id, message);
+        print_matches(p, hit, message);
     else if (!p->flags->only_matching)
-        print_text(message);
+        cli_print(message);
     if (!p->flags->only_matching)
         (void)putchar('\n');
 }
@@ -132,9 +115,9 @@ void grep_print_row(grep_printer *p, al_slice hit, bool is_hit)
     } else if (!p->flags->only_matching) {
         al_arena_reset(p->arena);
         p->separator = '-';
-        print_prefix(p, json_pick_text(hit, "id", p->arena));
+        print_prefix(p);
         p->separator = ':';
-        print_text(json_pick_text(hit, "message", p->arena));
+        cli_print(json_pick_text(hit, "message", p->arena));
         (void)putchar('\n');
     }
 }

@@ -7,6 +7,7 @@ typedef struct grep_printer {
     const grep_flags *flags;
     al_arena *arena;  /* scratch */
     al_slice index;   /* whose hits come */
+    uint64_t number;  /* of the hit, with -n */
     char separator;   /* behind name and number: ':', of a record around a hit '-' */
     bool was_printed; /* a group of -A -B -C */
 } grep_printer;

@@ -1,10 +1,15 @@
 /* One code path for a server and a directory: see client.c. */
 #include "cli/grep_source.h"
 
+#include <string.h>
+
 #include "cli/cli.h"
 #include "cli/json_pick.h"
 
-enum { FORM_BYTES_MAX = 512 << 10 }; /* the longest query, percent-encoded */
+enum {
+    FORM_BYTES_MAX = 512 << 10 /* the longest query, percent-encoded */,
+    COUNT_BYTES_MAX = 1 << 20
+};
 
 static void put_path(const grep_source *s, al_buf *path, const char *what)
 {
@@ -14,18 +19,20 @@ static void put_path(const grep_source *s, al_buf *path, const char *what)
 }
 
 /* The parameters as a form, which may be long. */
-static void put_form(const grep_source *s, al_buf *body, const char *more)
+static void put_form(const grep_source *s, al_buf *body, const char *what, const char *more)
 {
     al_buf_str(body, "q=");
     cli_put_escaped(body, s->query);
-    if (s->since) {
+    if (s->since.len) {
         al_buf_str(body, "&from=");
-        cli_put_escaped(body, al_cstr(s->since));
+        cli_put_escaped(body, s->since);
     }
-    if (s->until) {
+    if (s->until.len) {
         al_buf_str(body, "&to=");
-        cli_put_escaped(body, al_cstr(s->until));
+        cli_put_escaped(body, s->until);
     }
+    if (strcmp(what, "/search") == 0 && !s->needs_fields)
+        al_buf_str(body, "&fields=");
     al_buf_str(body, more);
 }
 
@@ -39,7 +46,7 @@ al_code grep_source_ask(grep_source *s, const char *what, const char *more,
     al_buf_init(&form, FORM_BYTES_MAX);
     put_path(s, &path, what);
     al_buf_u8(&path, '\0');
-    put_form(s, &form, more);
+    put_form(s, &form, what, more);
     client_call call = {.method = "POST",
                         .path = (const char *)path.ptr,
                         .body = al_buf_slice(&form),
@@ -58,8 +65,8 @@ al_code grep_source_ask(grep_source *s, const char *what, const char *more,
 
 static void note_missing(grep_source *s, al_slice part, al_slice why)
 {
-    if (s->missing.len == 0)
-        al_buf_printf(&s->missing, "%.*s: %.*s", AL_ARG(part), AL_ARG(why));
+    if (s->missing->len == 0)
+        al_buf_printf(s->missing, "%.*s: %.*s", AL_ARG(part), AL_ARG(why));
 }
 
 static void take_reason(void *ctx, al_slice item)
@@ -81,17 +88,42 @@ bool grep_source_check(grep_source *s, al_slice body)
     return true;
 }
 
+al_code grep_source_page(grep_source *s, const char *more, al_buf *ret_body, al_err *err)
+{
+    al_code c = grep_source_ask(s, "/search", more, NULL, NULL, ret_body, err);
+    if (!c && !grep_source_check(s, al_buf_slice(ret_body)))
+        c = al_fail(err, AL_INVALID, CLI_NOT_ALCO);
+    return c;
+}
+
+al_code grep_source_count(grep_source *s, uint64_t *ret, al_err *err)
+{
+    al_buf body;
+    json_token n;
+    al_buf_init(&body, COUNT_BYTES_MAX);
+    al_code c = grep_source_ask(s, "/count", "", NULL, NULL, &body, err);
+    al_slice answer = al_buf_slice(&body);
+    if (!c && !(grep_source_check(s, answer) && json_pick(answer, "count", &n) &&
+                al_parse_u64(n.raw, ret)))
+        c = al_fail(err, AL_INVALID, CLI_NOT_ALCO);
+    al_buf_done(&body);
+    return c;
+}
+
 bool grep_source_is_lines(const grep_source *s)
 {
     return al_slice_starts(client_type(s->client), AL_LIT("application/x-ndjson"));
 }
 
-al_code grep_source_check_lines(grep_source *s, al_err *err)
+al_code grep_source_check_lines(grep_source *s, bool *ret_is_known, al_err *err)
 {
     al_slice partial = client_partial(s->client);
     if (!grep_source_is_lines(s))
         return al_fail(err, AL_INVALID, CLI_NOT_ALCO);
+    *ret_is_known = partial.len > 0;
     if (al_slice_starts(partial, AL_LIT("true; ")))
-        al_buf_slice_put(&s->missing, al_slice_sub(partial, 6, partial.len));
+        al_buf_slice_put(s->missing, al_slice_sub(partial, 6, partial.len));
+    else if (*ret_is_known && !al_slice_eq(partial, AL_LIT("false")))
+        al_buf_slice_put(s->missing, partial);
     return AL_OK;
 }

@@ -10,6 +10,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 int cmd_send(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_tail(int argc, char **argv);
 int cmd_grep(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_index(int argc, char **argv);

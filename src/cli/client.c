@@ -15,7 +15,7 @@
 #include "cli/node.h"
 #include "record/json.h"
 
-enum { ANSWER_BYTES_MAX = 256 << 20, PROBLEM_BYTES_MAX = 64 << 10 };
+enum { PROBLEM_BYTES_MAX = 64 << 10, SILENCE_S = 60 /* four heartbeats */ };
 
 struct client {
     CURL *curl;
@@ -199,6 +199,10 @@ static struct curl_slist *make_headers(const client *c, const client_call *call)
         (void)snprintf(line, sizeof line, "Content-Type: %s", call->type);
         list = curl_slist_append(list, line);
     }
+    if (call->last_event_id) {
+        (void)snprintf(line, sizeof line, "Last-Event-ID: %s", call->last_event_id);
+        list = curl_slist_append(list, line);
+    }
     if (c->token[0]) {
         (void)snprintf(line, sizeof line, "Authorization: Bearer %s", c->token);
         list = curl_slist_append(list, line);
@@ -224,6 +228,10 @@ static CURLcode perform(client *c, const client_call *call, struct curl_slist *h
     (void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
     (void)curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, 10L);
+    if (call->is_endless) {
+        (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
+    }
     if (c->socket[0])
         (void)curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, c->socket);
     if (call->body.ptr) {

@@ -98,7 +98,7 @@ static bool number_row(grep *g, al_slice hit)
 {
     if (!g->flags.numbers || g->flags.is_json)
         return true;
-    uint64_t id = grep_hit_id(hit);
+    uint64_t id = json_pick_id(hit);
     return grep_number_of(&g->number, id, &g->printer.number, &g->number_err) == AL_OK;
 }
 

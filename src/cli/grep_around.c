@@ -32,7 +32,7 @@ static void print_row(around *a, al_slice hit, uint64_t id, bool is_hit)
 static void take_after(void *ctx, al_slice hit)
 {
     around *a = ctx;
-    uint64_t id = grep_hit_id(hit);
+    uint64_t id = json_pick_id(hit);
     if (id > a->last && id < a->until)
         print_row(a, hit, id, false);
 }
@@ -47,14 +47,14 @@ static void flush_after(around *a, uint64_t until)
 static void count_before(void *ctx, al_slice hit)
 {
     around *a = ctx;
-    a->touches = a->touches || grep_hit_id(hit) <= a->last;
+    a->touches = a->touches || json_pick_id(hit) <= a->last;
     a->n_before++;
 }
 
 static void take_before(void *ctx, al_slice hit)
 {
     around *a = ctx;
-    uint64_t id = grep_hit_id(hit);
+    uint64_t id = json_pick_id(hit);
     bool is_surplus = a->n_before-- > a->job->before;
     if (id > a->last && !is_surplus)
         print_row(a, hit, id, false);
@@ -82,7 +82,7 @@ static al_code ask_near(around *a, uint64_t id)
 static bool take_hit(void *ctx, al_slice hit)
 {
     around *a = ctx;
-    uint64_t id = grep_hit_id(hit);
+    uint64_t id = json_pick_id(hit);
     flush_after(a, id);
     a->code = ask_near(a, id);
     if (a->code)

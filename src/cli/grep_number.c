@@ -38,7 +38,7 @@ static void take_id(void *ctx, al_slice hit)
 {
     grep_number *n = ctx;
     if (n->n_ids < NUMBER_PAGE_ROWS_MAX)
-        n->ids[n->n_ids++] = grep_hit_id(hit);
+        n->ids[n->n_ids++] = json_pick_id(hit);
 }
 
 /* The rows from `since`, or behind the page at hand. */

@@ -15,15 +15,6 @@ typedef struct walk {
     bool is_over;
 } walk;
 
-uint64_t grep_hit_id(al_slice hit)
-{
-    json_token id;
-    uint64_t n = 0;
-    if (json_pick(hit, "id", &id))
-        (void)al_parse_u64(id.raw, &n); /* 0 when it is none */
-    return n;
-}
-
 static void take_hit(void *ctx, al_slice hit)
 {
     walk *w = ctx;

@@ -6,5 +6,3 @@
  * answers are noted in the source. Errors as grep_source_ask; AL_INVALID: not alco's. */
 AL_CHECK al_code grep_pages(grep_source *s, bool (*take)(void *ctx, al_slice hit), void *ctx,
                             al_err *err);
-/* The id of a hit; 0: it has none. */
-uint64_t grep_hit_id(al_slice hit);

@@ -12,12 +12,16 @@ static const struct {
 } commands[] = {
     {"serve", cmd_serve, "collect, store, search and show logs"},
     {"grep", cmd_grep, "find records, as grep finds lines"},
+    {"tail", cmd_tail, "show the newest records, and those that come"},
     {"import", cmd_import, "read files of logs into an index"},
     {"index", cmd_index, "list, create, set, drop, compact indexes"},
     {"field", cmd_field, "list and set fields"},
     {"send", cmd_send, "publish lines to RabbitMQ, to try a broker's set-up"},
     {"verify", cmd_verify, "check a data directory"},
 };
+
+/* What the documents speak of and this build has not. */
+static const char *const later[] = {"less", "shortcut", "user", "backup", "restore", "sphinx-conf"};
 
 static void print_help(FILE *to)
 {
@@ -45,6 +49,13 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        if (strcmp(name, later[i]) == 0) {
+            cli_say("%s: this build (%s) does not have it yet; alco --help lists what it has", name,
+                    CLI_VERSION);
+            return CLI_USAGE;
+        }
+    }
     cli_say("there is no command '%s' (alco --help lists them)", name);
     return CLI_USAGE;
 }

@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/grep_query.h"
+#include "cli/import_doc.h"
 #include "cli/json_pick.h"
 #include "cli/since.h"
+#include "cli/sse.h"
 #include "test.h"
 
 static al_buf out;
@@ -198,6 +200,66 @@ static void test_json_pick(void **state)
     (void)al_arena_free(arena);
 }
 
+static bool note_event(void *ctx, const sse_event *e)
+{
+    al_buf_printf(ctx, "%s=%.*s;", e->type, AL_ARG(e->data));
+    return !al_slice_eq(e->data, AL_LIT("stop"));
+}
+
+/* The same events come out however the bytes are cut. */
+static void test_sse(void **state)
+{
+    (void)state;
+    const al_slice stream =
+        AL_LIT("event: ready\nid: 1.0\ndata: {}\n\n: 1.1\n\nid: 1.2\r\ndata:x\r\n"
+               "data: y\r\n\r\nid: 1.3\ndata: half");
+    for (size_t cut = 1; cut <= stream.len; cut++) {
+        sse s;
+        sse_init(&s);
+        for (size_t at = 0; at < stream.len; at += cut)
+            assert_true(sse_feed(&s, al_slice_sub(stream, at, at + cut), note_event, &out));
+        expect_out("ready={};message=x\ny;");
+        assert_string_equal(s.id, "1.2"); /* the event behind it is not whole */
+        sse_begin(&s);
+        assert_true(sse_feed(&s, AL_LIT("data: z\n\n"), note_event, &out));
+        expect_out("message=z;");
+        assert_string_equal(s.id, "1.2");
+        assert_false(sse_feed(&s, AL_LIT("id: 9\ndata: stop\n\n"), note_event, &out));
+        expect_out("message=stop;");
+        assert_string_equal(s.id, "9");
+        sse_done(&s);
+    }
+}
+
+static void expect_docs(const char *format, const char *const lines[], const char *expected)
+{
+    import_doc d = {.near_ns = INT64_C(1773900000) * AL_NS_PER_S, .last_ns = -1};
+    assert_true(import_format_of(format, &d.format));
+    (void)import_doc_joins(&d, al_cstr(lines[0]));
+    for (size_t i = 0; lines[i]; i++)
+        import_doc_put(&d, &out, al_cstr(lines[i]));
+    expect_out(expected);
+}
+
+static void test_import_doc(void **state)
+{
+    (void)state;
+    expect_docs("auto", (const char *const[]){" {\"a\":1}", "text", NULL}, " {\"a\":1}\ntext\n");
+    expect_docs("auto", (const char *const[]){"a\t\"b\" \\ \xff", NULL},
+                "{\"message\":\"a\\u0009\\\"b\\\" \\\\ \xff\"}\n");
+    expect_docs("raw", (const char *const[]){"<13>Mar 11 22:14:15 h a: b", NULL},
+                "{\"message\":\"<13>Mar 11 22:14:15 h a: b\"}\n");
+    expect_docs("auto", (const char *const[]){"Mar 11 22:14:15 h a[1]: b", "c", NULL},
+                "{\"@timestamp\":\"2026-03-11T22:14:15.000000000+00:00\",\"message\":\"b\","
+                "\"host\":\"h\",\"app\":\"a\",\"pid\":\"1\"}\n"
+                "{\"@timestamp\":\"2026-03-11T22:14:15.000000000+00:00\",\"message\":\"c\"}\n");
+    expect_docs("syslog", (const char *const[]){"<8>1 - - - - - [x y] z", NULL},
+                "{\"message\":\"z\",\"facility\":\"user\",\"severity\":\"emerg\","
+                "\"data\":\"[x y]\"}\n");
+    import_format f = IMPORT_AUTO;
+    assert_false(import_format_of("csv", &f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +269,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_since, begin, end),
         cmocka_unit_test_setup_teardown(test_visible, begin, end),
         cmocka_unit_test_setup_teardown(test_json_pick, begin, end),
+        cmocka_unit_test_setup_teardown(test_sse, begin, end),
+        cmocka_unit_test_setup_teardown(test_import_doc, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

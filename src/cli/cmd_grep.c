@@ -14,7 +14,7 @@
 #include "cli/grep_source.h"
 #include "cli/json_pick.h"
 
-enum { HIT_BYTES_MAX = 64 << 20, INDEX_LIST_BYTES_MAX = 16 << 20 };
+enum { HIT_BYTES_MAX = 1 << 30, NUMBERED_ROWS = 1000, INDEX_LIST_BYTES_MAX = 16 << 20 };
 
 typedef struct grep {
     grep_flags flags;
@@ -68,6 +68,8 @@ static al_code find_all(grep *g, al_err *err)
     bool is_known = false;
     al_code c = grep_source_ask(&g->source, "/search", "&order=asc&limit=0&format=ndjson",
                                 take_bytes, g, NULL, err);
+    if (al_buf_code(&g->line))
+        return al_fail(err, AL_LIMIT, "%.*s: a record is too long", AL_ARG(g->source.index));
     if (!c)
         c = grep_source_check_lines(&g->source, &is_known, err);
     if (!c)
@@ -145,7 +147,8 @@ static al_code find_by_pages(grep *g, bool has_around, al_err *err)
 {
     g->number_err = (al_err){0};
     grep_number_init(&g->number, &g->source);
-    al_code c = has_around ? find_around(g, err) : grep_pages(&g->source, take_numbered, g, err);
+    al_code c = has_around ? find_around(g, err)
+                           : grep_pages(&g->source, NUMBERED_ROWS, take_numbered, g, err);
     grep_number_done(&g->number);
     if (!c && g->number_err.code) {
         *err = g->number_err;

@@ -7,7 +7,7 @@
 #include "cli/grep_pages.h"
 #include "cli/json_pick.h"
 
-enum { NEAR_BYTES_MAX = 1 << 30 };
+enum { NEAR_BYTES_MAX = 1 << 30, PAGE_ROWS = 100 /* each asks for its neighbours */ };
 
 typedef struct around {
     const around_job *job;
@@ -106,7 +106,7 @@ al_code grep_around(const around_job *job, uint64_t *ret_n, al_err *err)
     around a = {.job = job, .err = err};
     al_buf_init(&a.near, NEAR_BYTES_MAX);
     al_buf_init(&a.after, NEAR_BYTES_MAX);
-    al_code c = grep_pages(job->source, take_hit, &a, err);
+    al_code c = grep_pages(job->source, PAGE_ROWS, take_hit, &a, err);
     if (!c)
         c = a.code;
     if (!c && !a.is_over)

@@ -7,8 +7,6 @@
 
 enum { PAGE_BYTES_MAX = 1 << 30, CURSOR_BYTES_MAX = 4096 };
 
-#define PAGE_PARAMETERS "&order=asc&limit=100&format=json"
-
 typedef struct walk {
     bool (*take)(void *ctx, al_slice hit);
     void *ctx;
@@ -29,7 +27,8 @@ static al_code ask_page(grep_source *s, al_buf *more, al_buf *page, al_err *err)
     return grep_source_page(s, (const char *)more->ptr, page, err);
 }
 
-al_code grep_pages(grep_source *s, bool (*take)(void *ctx, al_slice hit), void *ctx, al_err *err)
+al_code grep_pages(grep_source *s, unsigned n_rows, bool (*take)(void *ctx, al_slice hit),
+                   void *ctx, al_err *err)
 {
     walk w = {take, ctx, false};
     json_token next;
@@ -37,14 +36,14 @@ al_code grep_pages(grep_source *s, bool (*take)(void *ctx, al_slice hit), void *
     al_buf page;
     al_buf_init(&more, CURSOR_BYTES_MAX);
     al_buf_init(&page, PAGE_BYTES_MAX);
-    al_buf_str(&more, PAGE_PARAMETERS);
+    al_buf_printf(&more, "&order=asc&format=json&limit=%u", n_rows);
     al_code c = AL_OK;
     while (!(c = ask_page(s, &more, &page, err))) {
         json_pick_items(al_buf_slice(&page), "hits", take_hit, &w);
         if (w.is_over || !json_pick(al_buf_slice(&page), "next", &next) || next.type != VAL_STRING)
             break;
         al_buf_clear(&more);
-        al_buf_str(&more, PAGE_PARAMETERS "&cursor=");
+        al_buf_printf(&more, "&order=asc&format=json&limit=%u&cursor=", n_rows);
         cli_put_escaped(&more, next.raw);
     }
     al_buf_done(&more);

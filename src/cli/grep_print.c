@@ -14,8 +14,11 @@ static bool with_name(const grep_printer *p)
 /* In grep's colours, and with its "erase to the end of the line" behind each. */
 static void print_colored(const grep_printer *p, const char *color, al_slice text)
 {
-    (void)printf(p->flags->has_color ? "\033[%sm\033[K%.*s\033[m\033[K" : "%.0s%.*s", color,
-                 AL_ARG(text));
+    if (p->flags->has_color)
+        (void)printf("\033[%sm\033[K", color);
+    cli_print(text);
+    if (p->flags->has_color)
+        (void)fputs("\033[m\033[K", stdout);
 }
 
 static void print_name(const grep_printer *p)
@@ -47,64 +50,81 @@ static size_t byte_of(al_slice text, uint64_t unit, size_t *at, uint64_t *at_uni
     return *at < text.len ? *at : text.len;
 }
 
+/* [start, length] of a highlight. */
+static void read_pair(al_slice pair, uint64_t *ret_start, uint64_t *ret_n)
+{
+    size_t comma = al_slice_find(pair, ',', 0);
+    *ret_start = *ret_n = 0;
+    (void)al_parse_u64(al_slice_trim(al_slice_sub(pair, 1, comma)), ret_start);
+    (void)al_parse_u64(al_slice_trim(al_slice_sub(pair, comma + 1, pair.len - 1)), ret_n);
+}
+
+typedef struct marks { /* of one message */
+    grep_printer *p;
+    al_slice message;
+    size_t at;
+    uint64_t at_unit;
+    size_t printed; /* up to here */
+} marks;
+
+static void print_match(void *ctx, al_slice pair)
+{
+    marks *m = ctx;
+    uint64_t start = 0;
+    uint64_t n = 0;
+    read_pair(pair, &start, &n);
+    size_t from = byte_of(m->message, start, &m->at, &m->at_unit);
+    size_t to = byte_of(m->message, start + n, &m->at, &m->at_unit);
+    if (m->p->flags->only_matching)
+        print_prefix(m->p);
+    else
+        cli_print(al_slice_sub(m->message, m->printed, from));
+    print_colored(m->p, "01;31", al_slice_sub(m->message, from, to));
+    if (m->p->flags->only_matching)
+        (void)putchar('\n');
+    m->printed = to;
+}
+
 /* The message with its matches marked, or only them. */
 static void print_matches(grep_printer *p, al_slice hit, al_slice message)
 {
-    json_token list;
-    json_token none;
-    json_token pair;
-    val_type type = VAL_NULL;
-    size_t at = 0;
-    uint64_t at_unit = 0;
-    size_t printed = 0;
-    if (!json_pick(hit, "highlights", &list))
-        return;
-    json_reader r = json_read(list.raw);
-    (void)json_peek(&r, &type);
-    json_open(&r);
-    while (json_next(&r, VAL_ARRAY, &none) == JSON_ITEM && json_value(&r, &pair)) {
-        size_t comma = al_slice_find(pair.raw, ',', 0);
-        uint64_t start = 0;
-        uint64_t n = 0;
-        (void)al_parse_u64(al_slice_trim(al_slice_sub(pair.raw, 1, comma)), &start);
-        (void)al_parse_u64(al_slice_trim(al_slice_sub(pair.raw, comma + 1, pair.raw.len - 1)), &n);
-        size_t from = byte_of(message, start, &at, &at_unit);
-        size_t to = byte_of(message, start + n, &at, &at_unit);
-        if (p->flags->only_matching)
-            print_prefix(p);
-        else
-            cli_print(al_slice_sub(message, printed, from));
-        (void)fputs(p->flags->has_color ? "\033[01;31m\033[K" : "", stdout);
-        cli_print(al_slice_sub(message, from, to));
-        (void)fputs(p->flags->has_color ? "\033[m\033[K" : "", stdout);
-        if (p->flags->only_matching)
-            (void)putchar('\n');
-        printed = to;
-    }
+    marks m = {.p = p, .message = message};
+    json_pick_items(hit, "highlights", print_match, &m);
     if (!p->flags->only_matching)
-        cli_print(al_slice_sub(message, printed, message.len));
+        cli_print(al_slice_sub(message, m.printed, message.len));
+}
+
+static void print_json(const grep_printer *p, al_slice hit)
+{
+    if (p->flags->n_indexes > 1) {
+        (void)fputs("{\"index\":\"", stdout);
+        cli_print_json(p->index); /* a word of letters, digits and _ */
+        (void)fputs("\",", stdout);
+        hit = al_slice_sub(hit, 1, hit.len);
+    }
+    cli_print_json(hit);
+    (void)putchar('\n');
 }
 
 void grep_print_hit(grep_printer *p, al_slice hit)
 {
     if (p->flags->is_json) {
-        if (p->flags->n_indexes > 1)
-            (void)printf("{\"index\":\"%.*s\",", AL_ARG(p->index));
-        al_slice rest = al_slice_sub(hit, p->flags->n_indexes > 1 ? 1 : 0, hit.len);
-        cli_print_json(rest);
-        (void)putchar('\n');
+        print_json(p, hit);
         return;
     }
     al_arena_reset(p->arena);
     al_slice message = json_pick_text(hit, "message", p->arena);
-    if (!p->flags->only_matching)
-        print_prefix(p);
-    if (!p->flags->inverts && (p->flags->only_matching || p->flags->has_color))
+    if (p->flags->only_matching) {
+        if (!p->flags->inverts)
+            print_matches(p, hit, message);
+        return;
+    }
+    print_prefix(p);
+    if (p->flags->has_color && !p->flags->inverts)
         print_matches(p, hit, message);
-    else if (!p->flags->only_matching)
+    else
         cli_print(message);
-    if (!p->flags->only_matching)
-        (void)putchar('\n');
+    (void)putchar('\n');
 }
 
 void grep_print_row(grep_printer *p, al_slice hit, bool is_hit)

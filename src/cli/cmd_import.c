@@ -455,7 +455,7 @@ int cmd_import(int argc, char **argv)
     (void)sigaction(SIGINT, &action, NULL); /* the second one ends us at once */
     (void)sigaction(SIGTERM, &action, NULL);
     al_buf_init(&m.chunk, CHUNK_BYTES_MAX);
-    al_buf_init(&m.pending, 2 * LINE_BYTES_MAX);
+    al_buf_init(&m.pending, (size_t)2 * LINE_BYTES_MAX);
     r = run(&m, &o, argv + optind, argc - optind);
     (void)client_close(m.client);
     (void)rec_zone_free(m.zone);

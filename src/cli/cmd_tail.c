@@ -1,7 +1,8 @@
 /* alco tail: the newest records, oldest of them first, and with -f those that come.
- * No record is missed or shown twice between the two: first the server is asked where its stream
- * of arrivals stands, then for the newest records, then for the stream from that place on; what
- * arrived in between is in both and is known by its index and id. A connection that breaks is made
+ * No record is missed or shown twice between the two: the server is asked where its stream of
+ * arrivals stands, then for the newest records, then for its place again, then for the stream from
+ * the first place on. What arrived between the places may be in both: it is known by its index and
+ * id; or it was found older than the newest, and is left out. A connection that breaks is made
  * again from the last event that came. */
 #include <getopt.h>
 #include <inttypes.h>
@@ -36,6 +37,10 @@ static const char help[] =
     "  --json              whole records, one JSON document a line\n" CLIENT_HELP "\n"
     "Exit status 0, 1 when it cannot, 2 when a flag is wrong.\n";
 
+typedef struct place { /* in the order of arrival: an event's id is "frame.row" */
+    uint64_t frame, row;
+} place;
+
 typedef struct tail {
     client_options server;
     client *client;
@@ -51,6 +56,7 @@ typedef struct tail {
     uint64_t ids[ROWS_MAX];
     size_t n_hits;
     sse events;
+    place settled;  /* what arrived up to here was there to be found */
     bool has_begun; /* the stream came to its first event */
     bool is_lost;   /* the connection, and that was said */
     al_arena *arena;
@@ -172,16 +178,36 @@ static bool is_known(const tail *t, al_slice hit)
     return false;
 }
 
+static place place_of(const char *id)
+{
+    place p = {0};
+    al_slice text = al_cstr(id);
+    size_t dot = al_slice_find(text, '.', 0);
+    if (!al_parse_u64(al_slice_sub(text, 0, dot), &p.frame) ||
+        !al_parse_u64(al_slice_sub(text, dot + 1, text.len), &p.row))
+        return (place){0}; /* behind nothing */
+    return p;
+}
+
+/* Was it there when the newest were asked for, and not among them? */
+static bool is_older(const tail *t, const sse_event *e)
+{
+    place p = place_of(e->id);
+    bool is_settled =
+        p.frame < t->settled.frame || (p.frame == t->settled.frame && p.row <= t->settled.row);
+    return is_settled && t->n_hits && t->n_hits == t->n_rows &&
+           json_pick_id(e->data) < t->ids[t->n_hits - 1];
+}
+
 static bool take_event(void *ctx, const sse_event *e)
 {
     tail *t = ctx;
     if (t->is_lost)
         cli_say("tail: connected again");
     t->is_lost = false;
-    t->has_begun = true;
     if (strcmp(e->type, "reset") == 0)
         cli_say("tail: records may be missing here: the server does not remember so far back");
-    else if (strcmp(e->type, "message") == 0 && !is_known(t, e->data))
+    else if (strcmp(e->type, "message") == 0 && !is_known(t, e->data) && !is_older(t, e))
         print_hit(t, e->data);
     return true;
 }
@@ -209,6 +235,9 @@ static bool take_beginning(void *ctx, al_slice bytes)
 /* Where the stream of arrivals stands now -> t->events.id. */
 static al_code find_place(tail *t, al_err *err)
 {
+    t->has_begun = false;
+    t->events.id[0] = '\0';
+    sse_begin(&t->events);
     al_code c = make_path(t, "tail", "", err);
     client_call call = {
         .path = (const char *)t->path.ptr, .take = take_beginning, .ctx = t, .is_endless = true};
@@ -218,6 +247,21 @@ static al_code find_place(tail *t, al_err *err)
     if (c && c != AL_CANCELLED)
         return c;
     return t->has_begun && t->events.id[0] ? AL_OK : al_fail(err, AL_INVALID, CLI_NOT_ALCO);
+}
+
+/* The newest, and the place from which to follow. */
+static al_code begin_following(tail *t, al_err *err)
+{
+    char from[SSE_ID_BYTES_MAX];
+    al_code c = find_place(t, err);
+    memcpy(from, t->events.id, sizeof from);
+    if (!c)
+        c = print_newest(t, err);
+    if (!c)
+        c = find_place(t, err);
+    t->settled = place_of(t->events.id);
+    memcpy(t->events.id, from, sizeof from);
+    return c;
 }
 
 /* Ends with an error only: a refusal, or nobody reads us. */
@@ -252,10 +296,8 @@ static int run(tail *t)
     al_code c = client_open(&t->server, &t->client, &err);
     if (!c && t->n_indexes == 0)
         c = list_indexes(t, &err);
-    if (!c && t->follows)
-        c = find_place(t, &err);
     if (!c)
-        c = print_newest(t, &err);
+        c = t->follows ? begin_following(t, &err) : print_newest(t, &err);
     if (!c && t->follows)
         c = follow(t, &err);
     if (!c && fflush(stdout) == 0 && !ferror(stdout))
@@ -311,7 +353,7 @@ int cmd_tail(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_DFL);
     t.arena = arena;
     al_buf_init(&t.indexes, INDEXES_BYTES_MAX);
-    al_buf_init(&t.path, 4 * INDEXES_BYTES_MAX);
+    al_buf_init(&t.path, (size_t)4 * INDEXES_BYTES_MAX);
     al_buf_init(&t.page, ANSWER_BYTES_MAX);
     sse_init(&t.events);
     int r = parse_flags(argc, argv, &t, &is_help);

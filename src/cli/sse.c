@@ -34,7 +34,7 @@ void sse_begin(sse *s)
 
 static bool end_event(sse *s, bool (*take)(void *ctx, const sse_event *e), void *ctx)
 {
-    sse_event e = {s->type, al_buf_slice(&s->data)};
+    sse_event e = {s->type, s->next_id, al_buf_slice(&s->data)};
     bool goes_on = e.data.len == 0 || take(ctx, &e); /* without data it is none */
     memcpy(s->id, s->next_id, sizeof s->id);
     begin_event(s);

@@ -6,7 +6,8 @@ enum { SSE_ID_BYTES_MAX = 128, SSE_LINE_BYTES_MAX = 64 << 20 };
 
 typedef struct sse_event {
     const char *type; /* "message" unless it was named */
-    al_slice data;    /* until the callback returns */
+    const char *id;   /* its own, or the one before it; until the callback returns, as the data */
+    al_slice data;
 } sse_event;
 
 typedef struct sse {

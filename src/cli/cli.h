@@ -10,6 +10,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 int cmd_send(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_tail(int argc, char **argv);
 int cmd_grep(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_index(int argc, char **argv);
@@ -22,8 +23,13 @@ void cli_say(const char *fmt, ...) AL_PRINTF(1, 2);
 int cli_usage(const char *command, const char *fmt, ...) AL_PRINTF(2, 3);
 /* Said of an answer that has not the form of ours: a login page, another program. */
 #define CLI_NOT_ALCO "the answer is not one of alco's: is the address right?"
-/* Text for a terminal: control characters as ^X and M-^X, so that it obeys none; tabs and line ends
- * stay. `text` is UTF-8. */
+/* Text for a terminal, so that it obeys none of it: control characters as ^X and M-^X, bytes that
+ * are no UTF-8 as \xHH; tabs and line ends stay. */
 void cli_put_visible(al_buf *out, al_slice text);
+/* As cli_put_visible for a JSON document: as \u00XX, so that it stays one. */
+void cli_put_visible_json(al_buf *out, al_slice text);
+/* To stdout: as it is, but visibly if that is a terminal. */
+void cli_print(al_slice text);
+void cli_print_json(al_slice text);
 /* A word for an address: percent-encoded. */
 void cli_put_escaped(al_buf *out, al_slice text);

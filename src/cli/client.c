@@ -15,7 +15,7 @@
 #include "cli/node.h"
 #include "record/json.h"
 
-enum { ANSWER_BYTES_MAX = 256 << 20, PROBLEM_BYTES_MAX = 64 << 10 };
+enum { PROBLEM_BYTES_MAX = 64 << 10, SILENCE_S = 60 /* four heartbeats */ };
 
 struct client {
     CURL *curl;
@@ -63,6 +63,22 @@ static al_code open_node(client *c, const char *data, al_err *err)
     return node_open(&o, NULL, NULL, &c->node, err);
 }
 
+/* Both go into the heads of requests as they are: a line end would begin a field of its own. */
+static al_code copy_word(char *to, size_t room, const char *what, const char *word, al_err *err)
+{
+    size_t n = strlen(word);
+    if (n >= room)
+        return al_fail(err, AL_INVALID, "%s: expected less than %zu bytes", what, room);
+    for (size_t i = 0; i < n; i++)
+        if (word[i] <= ' ' || word[i] > '~')
+            return al_fail(err, AL_INVALID,
+                           "%s: expected visible ASCII characters, byte %zu is "
+                           "0x%02x",
+                           what, i + 1, (uint8_t)word[i]);
+    memcpy(to, word, n + 1);
+    return AL_OK;
+}
+
 al_code client_open(const client_options *o, client **ret, al_err *err)
 {
     const char *server = o->server ? o->server : getenv("ALCO_SERVER"); /* NOLINT: one thread */
@@ -76,12 +92,15 @@ al_code client_open(const client_options *o, client **ret, al_err *err)
     c->curl = curl_easy_init();
     if (!c->curl)
         return al_fail(err, AL_NOMEM, "client");
-    (void)snprintf(c->token, sizeof c->token, "%s", token ? token : "");
-    (void)snprintf(c->base, sizeof c->base, "%s", server ? server : "http://127.0.0.1:8000");
+    al_code code = copy_word(c->token, sizeof c->token, "token", token ? token : "", err);
+    if (!code)
+        code = copy_word(c->base, sizeof c->base, "server",
+                         server ? server : "http://127.0.0.1:8000", err);
+    if (!code && o->data)
+        code = open_node(c, o->data, err);
+    if (code)
+        return code;
     if (o->data) {
-        al_code code = open_node(c, o->data, err);
-        if (code)
-            return code;
         (void)snprintf(c->base, sizeof c->base, "http://localhost");
     }
     size_t n = strlen(c->base);
@@ -180,6 +199,10 @@ static struct curl_slist *make_headers(const client *c, const client_call *call)
         (void)snprintf(line, sizeof line, "Content-Type: %s", call->type);
         list = curl_slist_append(list, line);
     }
+    if (call->last_event_id) {
+        (void)snprintf(line, sizeof line, "Last-Event-ID: %s", call->last_event_id);
+        list = curl_slist_append(list, line);
+    }
     if (c->token[0]) {
         (void)snprintf(line, sizeof line, "Authorization: Bearer %s", c->token);
         list = curl_slist_append(list, line);
@@ -205,6 +228,10 @@ static CURLcode perform(client *c, const client_call *call, struct curl_slist *h
     (void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
     (void)curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, 10L);
+    if (call->is_endless) {
+        (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
+    }
     if (c->socket[0])
         (void)curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, c->socket);
     if (call->body.ptr) {

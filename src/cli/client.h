@@ -26,14 +26,17 @@ typedef struct client_options {
 /* Takes one of CLIENT_FLAGS; false when `c` is another. */
 int client_take_flag(client_options *o, int c, const char *value);
 
+/* AL_INVALID: an address or a token that cannot be one. With `data` also as node_open. */
 AL_CHECK al_code client_open(const client_options *o, client **ret, al_err *err);
 client *client_close(client *c);
 
 typedef struct client_call {
-    const char *method; /* NULL: GET */
-    const char *path;   /* "/api/v1/…", with its query string */
-    al_slice body;      /* with method POST or PATCH */
-    const char *type;   /* media type of the body */
+    const char *method;        /* NULL: GET */
+    const char *path;          /* "/api/v1/…", with its query string */
+    al_slice body;             /* with method POST or PATCH */
+    const char *type;          /* media type of the body */
+    const char *last_event_id; /* of a stream of events: go on behind it; may be NULL */
+    bool is_endless;           /* a stream with heartbeats: it broke when it is silent for long */
     /* The answer's bytes as they come; false ends the call (AL_CANCELLED). NULL: into `ret_body`.
      */
     bool (*take)(void *ctx, al_slice bytes);

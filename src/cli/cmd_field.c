@@ -18,7 +18,7 @@ static const char help[] = "usage: alco field list INDEX [--json]\n"
                            "  --indexed    a full-text field of its own on Sphinx\n" CLIENT_HELP;
 
 static const char *const flag_names[] = {"filtered", "display", "excluded", "context", "indexed"};
-enum { N_FLAGS = sizeof flag_names / sizeof flag_names[0] };
+enum { N_FLAGS = sizeof flag_names / sizeof flag_names[0], NAME_COLUMN = 30 };
 
 typedef struct field_args {
     client_options server;
@@ -34,7 +34,9 @@ static void print_row(void *ctx, al_slice item)
     al_arena *arena = ctx;
     json_token t;
     al_arena_reset(arena);
-    (void)printf("%-30.*s", AL_ARG(json_pick_text(item, "name", arena)));
+    al_slice name = json_pick_text(item, "name", arena);
+    cli_print(name);
+    (void)printf("%*s", name.len < NAME_COLUMN ? (int)(NAME_COLUMN - name.len) : 0, "");
     for (size_t i = 0; i < N_FLAGS; i++)
         if (json_pick(item, flag_names[i], &t) && t.type == VAL_TRUE)
             (void)printf(" %s", flag_names[i]);
@@ -70,7 +72,7 @@ static int ask(const field_args *a, const client_call *call)
     if (!code)
         code = client_run(c, call, &answer, &err);
     if (!code && a->is_json)
-        (void)fwrite(answer.ptr, 1, answer.len, stdout);
+        cli_print_json(al_buf_slice(&answer));
     else if (!code && !a->is_set && arena &&
              !json_pick_items(al_buf_slice(&answer), "fields", print_row, arena))
         code = AL_INVALID;

@@ -1,315 +1,465 @@
-/* alco import: files of logs -> POST logs, in chunks of whole lines. Each chunk is durable before
- * the next is sent, so an import that breaks says how many lines are in. Compressed files (.gz) are
- * read as they are. */
+/* alco import: files of logs -> POST logs, in chunks of whole records. Each chunk is durable before
+ * the next is sent, so that an import that breaks can say how far it came and how to go on.
+ * Shape: bytes of the file -> `pending` -> records (a line, or several) -> documents in `chunk`. */
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/import_doc.h"
+#include "cli/import_source.h"
 #include "cli/json_pick.h"
-#include "record/json_out.h"
+#include "inputs/line_join.h"
 
-enum { CHUNK_BYTES = 4 << 20, CHUNK_BYTES_MAX = 80 << 20, READ_BYTES = 256 << 10, RETRY_S = 2 };
+enum {
+    CHUNK_BYTES = 4 << 20,
+    CHUNK_BYTES_MAX = 128 << 20,
+    LINE_BYTES_MAX = 16 << 20,
+    RETRY_S = 2,
+    PROGRESS_MS = 200,
+    IDLE_MS = 500, /* as long a pipe may be silent within a record */
+    BAR = 40,
+};
+
+/* A file holds what was logged before it was last changed: a time without a year is of the year
+ * that ended then, give or take a day of clocks. */
+#define HALF_YEAR_NS (181 * AL_NS_PER_DAY)
 
 static const char help[] =
-    "usage: alco import [--index NAME] [--format FORMAT] FILE...|-\n"
+    "usage: alco import [--index NAME] [--format FORMAT] [--skip LINES] FILE...|-\n"
     "\n"
-    "Reads logs line by line into an index (logs). FILE may be compressed with gzip; - is stdin.\n"
+    "Reads logs into an index. FILE may be packed with gzip or zstd; - is stdin.\n"
     "\n"
     "  --index NAME     the index, which must exist (logs)\n"
     "  --format FORMAT  logstash, jsonl: a JSON document a line\n"
-    "                   raw: each line is a message\n"
-    "                   auto: jsonl when the file begins with {, else raw (default)\n" CLIENT_HELP
-    "\n"
+    "                   syslog: RFC 3164 or 5424; fields host, app, pid, and of <PRI> facility "
+    "and\n"
+    "                   severity\n"
+    "                   raw: the message is the line; a time at its beginning is the record's\n"
+    "                   auto: what the first line of each file looks like (default)\n"
+    "  --skip LINES     pass over so many lines of the first FILE, to go on where one broke "
+    "off\n" CLIENT_HELP "\n"
+    "Of syslog and raw, indented lines, tracebacks and causes belong to the record before them; "
+    "times\n"
+    "without a zone are read in the index's timestamp_zone; a record without a time gets that of "
+    "the\n"
+    "one before it.\n"
     "Exit status 0 all is in and durable, 1 not, 2 a flag is wrong.\n";
 
-typedef enum format { FORMAT_AUTO, FORMAT_JSON, FORMAT_RAW } format;
-
-typedef struct import {
+typedef struct importer {
     client *client;
     const char *index;
-    format asked;
+    import_format asked;
     char path[128];
+    rec_zone *zone;
+    uint64_t skip; /* lines still to pass over */
     /* of the file being read */
     const char *name;
-    format format;
-    uint64_t bytes_all; /* 0: unknown */
-    gzFile file;
-    al_buf chunk;
-    al_buf line; /* the beginning of one whose end was not read */
+    import_source *source;
+    import_doc doc;
+    bool is_known; /* doc's format */
+    bool joins;
+    al_buf pending;       /* read, and not yet a record */
+    al_buf chunk;         /* documents to send */
+    uint64_t lines_taken; /* of the file, skipped ones too: durable, in the chunk or empty */
+    uint64_t lines_done;  /* durable */
+    bool is_bad_file;     /* going on with it makes no sense */
+    bool is_doubtful;     /* the chunk was sent, and nobody knows what became of it */
+    uint64_t n_records;   /* durable, of all files */
     bool has_bars;
     int64_t begun_ns;
-    uint64_t lines; /* durable, of all files, as bytes */
-    uint64_t bytes; /* read of this file, uncompressed */
     int64_t shown_ns;
-} import;
+} importer;
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    is_interrupted = 1;
+}
 
 /* ---- Progress */
 
-static void show(import *m, bool is_end)
+static void show(importer *m, bool is_end)
 {
     int64_t now_ns = al_mono_ns();
-    if (!m->has_bars || (!is_end && now_ns - m->shown_ns < 200 * AL_NS_PER_MS))
+    if (!m->has_bars || (!is_end && now_ns - m->shown_ns < PROGRESS_MS * AL_NS_PER_MS))
         return;
     m->shown_ns = now_ns;
     double seconds = (double)(now_ns - m->begun_ns) / 1e9;
-    double rate = seconds > 0 ? (double)m->lines / seconds : 0;
-    z_off_t at = gzoffset(m->file);
-    if (m->bytes_all && at >= 0) {
-        unsigned percent = (unsigned)(100.0 * (double)at / (double)m->bytes_all);
-        percent = percent > 100 ? 100 : percent;
-        char bar[41];
-        for (unsigned i = 0; i < 40; i++)
-            bar[i] = i * 100 < percent * 40 ? '#' : '.';
-        bar[40] = '\0';
-        (void)fprintf(stderr, "\r%s %3u%% %" PRIu64 " lines, %.0f/s ", bar, percent, m->lines,
-                      rate);
-    } else {
-        (void)fprintf(stderr, "\r%" PRIu64 " lines, %.0f/s ", m->lines, rate);
-    }
-    if (is_end)
-        (void)fputc('\n', stderr);
+    double rate = seconds > 0 ? (double)m->n_records / seconds : 0;
+    int percent = import_source_percent(m->source);
+    char bar[BAR + 1] = "";
+    for (int k = 0; k < BAR; k++)
+        bar[k] = k * 100 < percent * BAR ? '#' : '.';
+    (void)fputc('\r', stderr);
+    if (percent >= 0)
+        (void)fprintf(stderr, "%s %3d%% ", bar, percent);
+    (void)fprintf(stderr, "%" PRIu64 " records, %.0f/s %s", m->n_records, rate, is_end ? "\n" : "");
 }
 
 /* ---- Sending */
 
-static al_code send_once(import *m, al_buf *answer, al_err *err)
+static al_code send_once(importer *m, al_buf *answer, al_err *err)
 {
     client_call call = {.method = "POST",
                         .path = m->path,
                         .body = al_buf_slice(&m->chunk),
                         .type = "application/x-ndjson"};
-    al_code c = client_run(m->client, &call, answer, err);
-    if (c == AL_NOT_FOUND)
-        return al_fail(err, c, "no index '%s': `alco index create %s` makes it", m->index,
-                       m->index);
-    return c;
+    return client_run(m->client, &call, answer, err);
+}
+
+static al_code stop_if_interrupted(al_err *err)
+{
+    return is_interrupted ? al_fail(err, AL_CANCELLED, "stopped by a signal") : AL_OK;
 }
 
 /* A 503 is tried again, for as long as the disk is full or the server starts, unless some of the
  * lines were stored: sending those again would double them. */
-static al_code send_chunk(import *m, al_err *err)
+static al_code send_patiently(importer *m, al_buf *answer, al_err *err)
 {
-    al_buf answer;
-    json_token n;
-    uint64_t accepted = 0;
-    if (m->chunk.len == 0)
-        return AL_OK;
-    al_buf_init(&answer, 1 << 20);
-    al_code c = send_once(m, &answer, err);
+    al_code c = send_once(m, answer, err);
     while (c == AL_AGAIN && !strstr(err->msg, "lines were stored")) {
         struct timespec pause = {.tv_sec = RETRY_S};
         cli_say("import: %s; waiting", err->msg);
-        (void)nanosleep(&pause, NULL);
-        c = send_once(m, &answer, err);
+        (void)nanosleep(&pause, NULL); /* a signal ends it early */
+        if (stop_if_interrupted(err))
+            return AL_CANCELLED;
+        c = send_once(m, answer, err);
     }
-    if (!c && !(json_pick(al_buf_slice(&answer), "accepted", &n) && al_parse_u64(n.raw, &accepted)))
-        c = al_fail(err, AL_INVALID, CLI_NOT_ALCO); /* nothing is known stored */
-    m->lines += accepted;
-    al_buf_done(&answer);
-    al_buf_clear(&m->chunk);
-    show(m, false);
+    m->is_doubtful = c == AL_IO || c == AL_AGAIN;
     return c;
 }
 
-static void add_raw(al_buf *out, al_slice line)
+static void count_answer(importer *m, al_slice answer, uint64_t accepted)
 {
-    static const char hex[] = "0123456789abcdef";
-    al_buf_str(out, "{\"message\":\"");
-    for (size_t i = 0; i < line.len; i++) { /* bytes as they are, whatever their encoding */
-        uint8_t c = line.ptr[i];
-        if (c == '"' || c == '\\')
-            al_buf_u8(out, '\\');
-        if (c < 0x20) {
-            al_buf_str(out, "\\u00");
-            al_buf_u8(out, (uint8_t)hex[c >> 4]);
-            al_buf_u8(out, (uint8_t)hex[c & 15]);
-        } else {
-            al_buf_u8(out, c);
-        }
-    }
-    al_buf_str(out, "\"}\n");
+    json_token t;
+    uint64_t rejected = 0;
+    m->n_records += accepted;
+    if (json_pick(answer, "rejected", &t) && al_parse_u64(t.raw, &rejected) && rejected)
+        cli_say("import: %s: %" PRIu64 " records were rejected: %.*s", m->name, rejected,
+                json_pick(answer, "errors", &t) ? (int)(t.raw.len < 300 ? t.raw.len : 300) : 0,
+                (const char *)t.raw.ptr);
 }
 
-static void add_line(import *m, al_slice line)
+static al_code send_chunk(importer *m, al_err *err)
 {
-    if (line.len && line.ptr[line.len - 1] == '\r')
-        line.len--;
-    if (line.len == 0)
-        return;
-    if (m->format == FORMAT_AUTO) {
-        al_slice text = al_slice_trim(line);
-        m->format = text.len && text.ptr[0] == '{' ? FORMAT_JSON : FORMAT_RAW;
+    al_buf body;
+    json_token n;
+    uint64_t accepted = 0;
+    al_code c = AL_OK;
+    if (m->chunk.len) {
+        al_buf_init(&body, 1 << 20);
+        c = send_patiently(m, &body, err);
+        al_slice answer = al_buf_slice(&body);
+        if (!c && !(json_pick(answer, "accepted", &n) && al_parse_u64(n.raw, &accepted)))
+            c = al_fail(err, AL_INVALID, CLI_NOT_ALCO); /* nothing is known stored */
+        if (!c)
+            count_answer(m, answer, accepted);
+        al_buf_done(&body);
+        al_buf_clear(&m->chunk);
     }
-    if (m->format == FORMAT_RAW) {
-        add_raw(&m->chunk, line);
-        return;
-    }
-    al_buf_slice_put(&m->chunk, line);
-    al_buf_u8(&m->chunk, '\n');
+    if (c)
+        return c;
+    m->lines_done = m->lines_taken;
+    show(m, false);
+    return stop_if_interrupted(err);
 }
 
-static al_code add_bytes(import *m, al_slice bytes, al_err *err)
+/* ---- Bytes to records */
+
+static uint64_t count_lines(al_slice s)
 {
-    for (size_t at = 0; at < bytes.len;) {
+    uint64_t n = 0;
+    for (size_t at = al_slice_find(s, '\n', 0); at < s.len; at = al_slice_find(s, '\n', at + 1))
+        n++;
+    return n;
+}
+
+/* Passes over what --skip says. */
+static al_slice skip_lines(importer *m, al_slice bytes)
+{
+    size_t at = 0;
+    while (m->skip && at < bytes.len) {
         size_t end = al_slice_find(bytes, '\n', at);
-        al_slice part = al_slice_sub(bytes, at, end);
+        if (end < bytes.len) {
+            m->skip--;
+            m->lines_done = ++m->lines_taken;
+        }
         at = end + 1;
-        if (m->line.len || end == bytes.len) {
-            al_buf_slice_put(&m->line, part);
-            if (end == bytes.len)
-                break;
-            part = al_buf_slice(&m->line);
-        }
-        add_line(m, part);
-        al_buf_clear(&m->line);
-        if (al_buf_code(&m->chunk))
-            return al_fail(err, AL_LIMIT, "%s: a line of more than %d bytes", m->name,
-                           CHUNK_BYTES_MAX);
-        if (m->chunk.len >= CHUNK_BYTES) {
-            al_code c = send_chunk(m, err);
-            if (c)
-                return c;
-        }
     }
-    return al_buf_code(&m->line) ? al_fail(err, AL_LIMIT, "%s: a line of more than %d bytes",
-                                           m->name, CHUNK_BYTES_MAX)
-                                 : AL_OK;
+    return al_slice_sub(bytes, at, bytes.len);
 }
 
-static al_code read_all(import *m, uint8_t *bytes, al_err *err)
+/* Finds out what the file holds once its first line that is not empty is there. */
+static bool know_format(importer *m, al_slice data)
 {
-    for (;;) {
-        int n = gzread(m->file, bytes, READ_BYTES);
-        if (n < 0) {
-            int code = 0;
-            return al_fail(err, AL_IO, "%s: %s", m->name, gzerror(m->file, &code));
-        }
-        if (n == 0)
+    for (size_t at = 0; !m->is_known && at < data.len;) {
+        size_t end = al_slice_find(data, '\n', at);
+        al_slice line = al_slice_sub(data, at, end);
+        at = end + 1;
+        if (end == data.len)
             break;
-        m->bytes += (uint64_t)n;
-        al_code c = add_bytes(m, (al_slice){bytes, (size_t)n}, err);
+        if (al_slice_trim(line).len == 0)
+            continue;
+        m->joins = import_doc_joins(&m->doc, line);
+        m->is_known = true;
+    }
+    return m->is_known;
+}
+
+static bool next_line(al_slice data, line_rec *ret)
+{
+    size_t end = al_slice_find(data, '\n', 0);
+    bool has_cr = end && end < data.len && data.ptr[end - 1] == '\r';
+    *ret = (line_rec){
+        .text = al_slice_sub(data, 0, end - has_cr), .bytes = end + 1, .is_closed = true};
+    return end < data.len;
+}
+
+/* All whole records of `pending`; the last one stays while lines may follow that belong to it. */
+static al_code take_records(importer *m, bool is_end, al_err *err)
+{
+    line_rec rec;
+    al_code c = AL_OK;
+    size_t at = 0;
+    al_slice all = al_buf_slice(&m->pending);
+    if (!know_format(m, all))
+        return AL_OK;
+    while (!c && at < all.len) {
+        al_slice rest = al_slice_sub(all, at, all.len);
+        bool has = m->joins ? line_join_first(rest, &rec) : next_line(rest, &rec);
+        if (!has || !(rec.is_closed || is_end))
+            break;
+        if (rec.text.len)
+            import_doc_put(&m->doc, &m->chunk, rec.text);
+        m->lines_taken += count_lines(al_slice_sub(rest, 0, rec.bytes));
+        at += rec.bytes;
+        if (al_buf_code(&m->chunk))
+            c = al_fail(err, AL_LIMIT, "%s: line %" PRIu64 " is too long", m->name, m->lines_taken);
+        else if (m->chunk.len >= CHUNK_BYTES)
+            c = send_chunk(m, err);
+    }
+    if (at)
+        memmove(m->pending.ptr, m->pending.ptr + at, all.len - at);
+    m->pending.len = all.len - at;
+    return c;
+}
+
+static al_code take_bytes(importer *m, al_slice bytes, al_err *err)
+{
+    bytes = skip_lines(m, bytes);
+    al_buf_slice_put(&m->pending, bytes);
+    if (al_buf_code(&m->pending))
+        return al_fail(err, AL_NOMEM, "%s", m->name);
+    al_code c = take_records(m, false, err);
+    if (!c && m->pending.len > LINE_BYTES_MAX)
+        c = al_fail(err, AL_LIMIT, "%s: line %" PRIu64 " has more than %d bytes", m->name,
+                    m->lines_taken + 1, LINE_BYTES_MAX);
+    return c;
+}
+
+static al_code take_end(importer *m, al_err *err)
+{
+    al_slice last = al_buf_slice(&m->pending);
+    if (last.len && last.ptr[last.len - 1] != '\n')
+        al_buf_u8(&m->pending, '\n');
+    al_code c = take_records(m, true, err);
+    return c ? c : send_chunk(m, err);
+}
+
+/* What is there is sent before a pipe is waited for: its writer may have said all for hours. */
+static al_code read_some(importer *m, al_slice *ret, al_err *err)
+{
+    while (!import_source_wait(m->source, IDLE_MS)) {
+        al_code c = take_records(m, true, err);
+        if (!c)
+            c = send_chunk(m, err); /* looks for signals, too */
         if (c)
             return c;
     }
-    add_line(m, al_buf_slice(&m->line));
-    al_buf_clear(&m->line);
-    return send_chunk(m, err);
+    al_code c = stop_if_interrupted(err);
+    return c ? c : import_source_read(m->source, ret, err);
 }
 
-static al_code import_file(import *m, const char *name, al_err *err)
+/* What was read before is worth keeping. */
+static al_code keep_rest(importer *m, al_code why)
 {
-    struct stat st;
-    int fd = strcmp(name, "-") == 0 ? dup(STDIN_FILENO) : -1;
+    al_err ignored = {0}; /* the first error is what is told */
+    (void)(why == AL_CORRUPT ? take_end(m, &ignored) : send_chunk(m, &ignored));
+    return why;
+}
+
+static al_code read_all(importer *m, al_err *err)
+{
+    for (;;) {
+        al_slice bytes = {0};
+        al_code c = read_some(m, &bytes, err);
+        if (c == AL_CORRUPT || c == AL_CANCELLED)
+            return keep_rest(m, c);
+        if (!c && bytes.len == 0)
+            return take_end(m, err);
+        if (!c)
+            c = take_bytes(m, bytes, err);
+        if (!c && is_interrupted)
+            return keep_rest(m, stop_if_interrupted(err));
+        if (c)
+            return c;
+    }
+}
+
+static al_code import_file(importer *m, const char *name, al_err *err)
+{
     m->name = name;
-    m->format = m->asked;
-    m->bytes = 0;
-    m->bytes_all = 0;
-    if (fd < 0 && stat(name, &st) == 0 && S_ISREG(st.st_mode))
-        m->bytes_all = (uint64_t)st.st_size;
-    m->file = fd >= 0 ? gzdopen(fd, "rb") : gzopen(name, "rbe");
-    if (!m->file)
-        return al_fail_errno(err, "%s", name);
-    (void)gzbuffer(m->file, READ_BYTES);
-    uint8_t *bytes = al_alloc(READ_BYTES, 1);
-    al_code c = bytes ? read_all(m, bytes, err) : al_fail(err, AL_NOMEM, "import");
-    free(bytes);
+    m->is_known = false;
+    m->lines_taken = m->lines_done = 0;
+    al_buf_clear(&m->pending);
+    al_code c = import_source_open(name, &m->source, err);
+    m->is_bad_file = c != AL_OK;
+    if (c)
+        return c;
+    m->doc = (import_doc){.format = m->asked,
+                          .zone = m->zone,
+                          .near_ns = import_source_modified_ns(m->source) - HALF_YEAR_NS,
+                          .last_ns = -1};
+    c = read_all(m, err);
+    m->is_bad_file = c == AL_CORRUPT || c == AL_LIMIT;
     show(m, true);
-    (void)gzclose(m->file); /* was only read */
-    m->file = NULL;
+    m->source = import_source_close(m->source);
     return c;
 }
 
 /* ---- The command */
 
-static bool take_format(import *m, const char *text)
+/* Where the index reads times without offset: lines have them, and their time is read here. */
+static al_code open_zone(importer *m, al_slice index, al_err *err)
 {
-    static const struct {
-        const char *name;
-        format format;
-    } names[] = {{"auto", FORMAT_AUTO},
-                 {"logstash", FORMAT_JSON},
-                 {"jsonl", FORMAT_JSON},
-                 {"raw", FORMAT_RAW}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i].name) == 0) {
-            m->asked = names[i].format;
-            return true;
-        }
-    }
-    return false;
+    json_token zone;
+    if (json_pick(index, "timestamp_zone", &zone) && zone.type == VAL_STRING)
+        return rec_zone_open(zone.raw, &m->zone, err);
+    return al_fail(err, AL_INVALID, CLI_NOT_ALCO);
 }
 
-static int run(import *m, const client_options *o, char **files, int n)
+static al_code look_at_index(importer *m, al_err *err)
 {
-    al_err err = {0};
-    al_code c = client_open(o, &m->client, &err);
+    al_buf body;
     al_buf path;
-    al_buf_init(&path, sizeof m->path);
+    al_buf_init(&body, 1 << 20);
+    al_buf_init(&path, sizeof m->path - 8);
     al_buf_str(&path, "/api/v1/indexes/");
     cli_put_escaped(&path, al_cstr(m->index));
-    al_buf_str(&path, "/logs");
-    if (!c && al_buf_code(&path))
-        c = al_fail(&err, AL_NOT_FOUND, "no index '%s'", m->index);
     (void)snprintf(m->path, sizeof m->path, "%.*s", AL_ARG(al_buf_slice(&path)));
+    client_call call = {.path = m->path};
+    al_code c = al_buf_code(&path) ? AL_NOT_FOUND : client_run(m->client, &call, &body, err);
+    if (c == AL_NOT_FOUND)
+        c = al_fail(err, c, "no index '%s': `alco index create %s` makes it", m->index, m->index);
+    else if (!c)
+        c = open_zone(m, al_buf_slice(&body), err);
+    (void)snprintf(m->path, sizeof m->path, "%.*s/logs", AL_ARG(al_buf_slice(&path)));
+    al_buf_done(&body);
     al_buf_done(&path);
+    return c;
+}
+
+/* Says how far it came. `files` begins with the one that broke. */
+static void tell_how_far(const importer *m, char **files, int n)
+{
+    cli_say("import: %" PRIu64 " records are in and durable", m->n_records);
+    if (!m->name)
+        return;
+    if (m->lines_done || m->is_doubtful)
+        cli_say("import: of %s its first %" PRIu64 " lines", m->name, m->lines_done);
+    if (m->is_doubtful)
+        cli_say("import: the %" PRIu64 " lines behind them were sent last: any of them may be in",
+                m->lines_taken - m->lines_done);
+    if (m->is_bad_file && n > 1)
+        cli_say("import: not read: the files behind %s", m->name);
+    if (!m->is_bad_file && strcmp(m->name, "-") != 0)
+        cli_say("import: to go on: alco import --index %s --skip %" PRIu64 " %s%s", m->index,
+                m->lines_done, files[0], n > 1 ? " and the files behind it" : "");
+}
+
+static int run(importer *m, const client_options *o, char **files, int n)
+{
+    al_err err = {0};
+    int i = 0;
+    al_code c = client_open(o, &m->client, &err);
+    if (!c)
+        c = look_at_index(m, &err);
     m->has_bars = isatty(STDERR_FILENO);
     m->begun_ns = al_mono_ns();
-    for (int i = 0; !c && i < n; i++)
+    for (; !c && i < n; i++)
         c = import_file(m, files[i], &err);
     if (c) {
         cli_say("import: %s", err.msg);
-        cli_say("import: %" PRIu64 " lines are in and durable", m->lines);
+        tell_how_far(m, files + (i ? i - 1 : 0), n - (i ? i - 1 : 0));
         return CLI_FAILED;
     }
-    (void)printf("%" PRIu64 " line%s imported into %s\n", m->lines, m->lines == 1 ? "" : "s",
-                 m->index);
+    (void)printf("%" PRIu64 " record%s imported into %s\n", m->n_records,
+                 m->n_records == 1 ? "" : "s", m->index);
     return CLI_OK;
 }
 
-int cmd_import(int argc, char **argv)
+static int parse_flags(int argc, char **argv, importer *m, client_options *o, bool *ret_is_help)
 {
     static const struct option flags[] = {{"index", required_argument, NULL, 'i'},
                                           {"format", required_argument, NULL, 'f'},
+                                          {"skip", required_argument, NULL, 's'},
                                           {"help", no_argument, NULL, 'h'},
                                           CLIENT_FLAGS,
                                           {0}};
-    client_options o = {0};
-import m = {.index = "logs" };
     int c = 0;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (c == 'h') {
-            (void)fputs(help, stdout);
+            *ret_is_help = true;
             return CLI_OK;
         }
         if (c == 'i') {
-            m.index = optarg;
+            m->index = optarg;
         } else if (c == 'f') {
-            if (!take_format(&m, optarg))
-                return cli_usage(
-                    "import", "--format '%s': expected auto, logstash, jsonl or raw%s", optarg,
-                    strcmp(optarg, "syslog") == 0 ? " (syslog comes with a later version)" : "");
-        } else if (!client_take_flag(&o, c, optarg)) {
+            if (!import_format_of(optarg, &m->asked))
+                return cli_usage("import",
+                                 "--format '%s': expected auto, logstash, jsonl, syslog or raw",
+                                 optarg);
+        } else if (c == 's') {
+            if (!al_parse_u64(al_cstr(optarg), &m->skip))
+                return cli_usage("import", "--skip '%s': expected a number of lines", optarg);
+        } else if (!client_take_flag(o, c, optarg)) {
             return cli_usage("import", "a flag is wrong");
         }
     }
-    if (optind == argc)
-        return cli_usage("import", "expected a FILE, or - for standard input");
+    return optind < argc ? CLI_OK : cli_usage("import", "expected a FILE, or - for standard input");
+}
+
+int cmd_import(int argc, char **argv)
+{
+    client_options o = {0};
+    importer m = {.index = "logs"};
+    bool is_help = false;
+    int r = parse_flags(argc, argv, &m, &o, &is_help);
+    if (r != CLI_OK)
+        return r;
+    if (is_help) {
+        (void)fputs(help, stdout);
+        return CLI_OK;
+    }
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    (void)sigaction(SIGINT, &action, NULL); /* the second one ends us at once */
+    (void)sigaction(SIGTERM, &action, NULL);
     al_buf_init(&m.chunk, CHUNK_BYTES_MAX);
-    al_buf_init(&m.line, CHUNK_BYTES_MAX / 8);
-    int r = run(&m, &o, argv + optind, argc - optind);
+    al_buf_init(&m.pending, (size_t)2 * LINE_BYTES_MAX);
+    r = run(&m, &o, argv + optind, argc - optind);
     (void)client_close(m.client);
+    (void)rec_zone_free(m.zone);
     al_buf_done(&m.chunk);
-    al_buf_done(&m.line);
+    al_buf_done(&m.pending);
     return r;
 }

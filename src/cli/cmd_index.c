@@ -143,7 +143,7 @@ static void print_row(void *ctx, al_slice item)
 static int print_list(const index_args *a, al_slice body)
 {
     if (a->is_json) {
-        (void)fwrite(body.ptr, 1, body.len, stdout);
+        cli_print_json(body);
         return CLI_OK;
     }
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);

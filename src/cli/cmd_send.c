@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/json_pick.h"
 #include "inputs/amqp_link.h"
 #include "record/json.h"
 #include "record/json_out.h"
@@ -74,18 +74,9 @@ static bool is_object(al_slice line)
 /* The text of the top-level "logger" of an object, as it stands in the JSON; empty without. */
 static al_slice find_logger(al_slice object)
 {
-    json_reader r = json_read(object);
-    json_token name;
-    json_token v;
-    al_slice found = {0};
-    val_type type;
-    if (!json_peek(&r, &type) || type != VAL_OBJECT)
-        return found;
-    json_open(&r);
-    while (json_next(&r, VAL_OBJECT, &name) == JSON_ITEM && json_value(&r, &v))
-        if (al_slice_eq(name.raw, AL_LIT("logger")) && v.type == VAL_STRING)
-            found = v.raw;
-    return found;
+    json_token t;
+    bool has_logger = json_pick(object, "logger", &t) && t.type == VAL_STRING;
+    return has_logger ? t.raw : (al_slice){0};
 }
 
 static void wrap_text(sender *s, al_slice line)
@@ -148,7 +139,7 @@ static al_code on_frame(sender *s, const amqp_frame_t *f, al_err *err)
         return AL_OK;
     case AMQP_CONNECTION_BLOCKED_METHOD:
         if (!s->is_blocked)
-            (void)fprintf(stderr, "alco send: the broker blocks publishers (memory or disk)\n");
+            cli_say("send: the broker blocks publishers (memory or disk)");
         s->is_blocked = true;
         return AL_OK;
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
@@ -165,21 +156,16 @@ static al_code on_frame(sender *s, const amqp_frame_t *f, al_err *err)
 /* Takes what the broker says; waits for it until at most `limit_s` seconds from now have passed. */
 static al_code listen(sender *s, int limit_s, bool *ret_heard, al_err *err)
 {
-    struct timeval limit = {.tv_sec = limit_s};
     *ret_heard = false;
     for (;;) {
         amqp_frame_t f;
-        amqp_maybe_release_buffers(s->k->c);
-        int status = amqp_simple_wait_frame_noblock(s->k->c, &f, &limit);
-        if (status == AMQP_STATUS_TIMEOUT)
-            return AL_OK;
-        if (status != AMQP_STATUS_OK)
-            return amqp_link_status(s->k, status, "connection lost", err);
-        al_code c = on_frame(s, &f, err);
-        if (c)
+        bool has_frame = false;
+        al_code c = amqp_link_frame(s->k, *ret_heard ? 0 : limit_s, &f, &has_frame, err);
+        if (!c && has_frame)
+            c = on_frame(s, &f, err);
+        if (c || !has_frame)
             return c;
         *ret_heard = true;
-        limit = (struct timeval){0}; /* the rest only if it is there */
     }
 }
 
@@ -282,7 +268,7 @@ static al_code declare(sender *s, al_err *err)
                                     amqp_empty_table);
         al_code c = amqp_link_check(s->k, "declare the exchange", err);
         if (c == AL_EXISTS) {
-            (void)fprintf(stderr, "alco send: %s; it is used as it is\n", err->msg);
+            cli_say("send: %s; it is used as it is", err->msg);
             (void)amqp_exchange_declare(s->k->c, s->k->channel, name, topic, 1, 0, 0, 0,
                                         amqp_empty_table);
             c = amqp_link_check(s->k, "look for the exchange", err);
@@ -311,20 +297,19 @@ static al_code send_all(sender *s, char **paths, int n_paths, al_err *err)
 static int report(const sender *s, al_code c, const al_err *err)
 {
     if (c) {
-        (void)fprintf(stderr, "alco send: %s (%llu lines were confirmed)\n", err->msg,
-                      (unsigned long long)s->n_confirmed);
+        cli_say("send: %s (%llu lines were confirmed)", err->msg,
+                (unsigned long long)s->n_confirmed);
         return EXIT_ERROR;
     }
     (void)printf("%llu messages to exchange '%s' at %s confirmed\n",
                  (unsigned long long)(s->n_confirmed - s->n_refused), s->exchange, s->to.label);
     if (s->n_unrouted)
-        (void)fprintf(stderr,
-                      "alco send: %llu had no queue to go to: no binding of exchange '%s' "
-                      "matches their routing key\n",
-                      (unsigned long long)s->n_unrouted, s->exchange);
+        cli_say(
+            "send: %llu had no queue to go to: no binding of exchange '%s' matches their routing "
+            "key",
+            (unsigned long long)s->n_unrouted, s->exchange);
     if (s->n_refused) {
-        (void)fprintf(stderr, "alco send: %llu were refused by the broker\n",
-                      (unsigned long long)s->n_refused);
+        cli_say("send: %llu were refused by the broker", (unsigned long long)s->n_refused);
         return EXIT_ERROR;
     }
     return s->n_unrouted ? EXIT_UNROUTED : 0;
@@ -360,13 +345,11 @@ static int parse_options(sender *s, int argc, char **argv)
             (void)fputs(usage, stdout);
             return 0;
         default:
-            (void)fputs(usage, stderr);
-            return EXIT_ERROR;
+            return cli_usage("send", "a flag is wrong");
         }
     }
     if (strlen(s->exchange) > 255 || (s->routing_key && strlen(s->routing_key) > 255)) {
-        (void)fputs("alco send: exchange and routing key have at most 255 bytes\n", stderr);
-        return EXIT_ERROR;
+        return cli_usage("send", "exchange and routing key have at most 255 bytes");
     }
     return -1;
 }

@@ -44,7 +44,7 @@ static const char help[] =
     "                      what a client may take to send a request that is no upload (30)\n"
     "  --connections-per-address N (8192)\n"
     "  --check-config      check the flags, start nothing\n"
-    "  --config FILE       not in this version: settings are flags\n"
+    "  --config FILE       this build does not have it yet: settings are flags\n"
     "\n"
     "Prints `alco: ready on http://HOST:PORT` when it answers. SIGTERM makes durable what came in\n"
     "and ends it. Exit status 0, 1 when it cannot run, 2 when a flag is wrong.\n";
@@ -171,9 +171,9 @@ static int parse_flags(int argc, char **argv, serve *s)
             break;
         case 'c':
             return cli_usage("serve",
-                             "--config %s: configuration files come with a later version; "
-                             "settings are flags for now",
-                             optarg);
+                             "--config %s: this build (%s) does not have configuration files yet; "
+                             "settings are flags",
+                             optarg, CLI_VERSION);
         case 'h':
             (void)fputs(help, stdout);
             return -1;

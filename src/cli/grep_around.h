@@ -3,20 +3,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/client.h"
+#include "cli/grep_source.h"
 
 enum { AROUND_MAX = 900 }; /* rows on each side */
 
 typedef struct around_job {
-    client *client;
-    al_slice index;
-    uint64_t before, after; /* <= AROUND_MAX */
-    uint64_t max;           /* hits; 0: all */
-    /* Asks /search with these further parameters. */
-    al_code (*ask)(void *ctx, const char *more, al_buf *ret_body, al_err *err);
-    /* Sees each answer. False: it is not one of alco's. */
-    bool (*check)(void *ctx, al_slice body);
-    void (*print)(void *ctx, al_slice hit, bool is_hit);
+    grep_source *source;                                 /* with its index */
+    uint64_t before, after;                              /* <= AROUND_MAX */
+    uint64_t max;                                        /* hits; 0: all */
+    bool (*print)(void *ctx, al_slice hit, bool is_hit); /* false: stop */
     void (*gap)(void *ctx); /* rows were left out, or this is the index' first group */
     void *ctx;
 } around_job;

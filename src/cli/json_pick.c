@@ -33,6 +33,15 @@ al_slice json_pick_text(al_slice text, const char *name, al_arena *arena)
     return (al_slice){out, n};
 }
 
+uint64_t json_pick_id(al_slice hit)
+{
+    json_token id;
+    uint64_t n = 0;
+    if (json_pick(hit, "id", &id))
+        (void)al_parse_u64(id.raw, &n); /* 0 when it is none */
+    return n;
+}
+
 bool json_pick_items(al_slice text, const char *name, void (*fn)(void *ctx, al_slice item),
                      void *ctx)
 {

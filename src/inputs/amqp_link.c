@@ -181,6 +181,17 @@ static al_code code_of_reply(int reply_code)
     }
 }
 
+al_code amqp_link_frame(amqp_link *k, int limit_s, amqp_frame_t *ret, bool *ret_has, al_err *err)
+{
+    struct timeval limit = {.tv_sec = limit_s};
+    amqp_maybe_release_buffers(k->c);
+    int status = amqp_simple_wait_frame_noblock(k->c, ret, &limit);
+    *ret_has = status == AMQP_STATUS_OK;
+    if (status == AMQP_STATUS_OK || status == AMQP_STATUS_TIMEOUT)
+        return AL_OK;
+    return amqp_link_status(k, status, "connection lost", err);
+}
+
 al_code amqp_link_closed(amqp_link *k, const amqp_method_t *method, al_err *err)
 {
     if (method->id == AMQP_CHANNEL_CLOSE_METHOD) {

@@ -37,6 +37,10 @@ static inline amqp_link *amqp_link_drop(amqp_link *k)
  * 406 (it is there, but different), AL_INVALID for other refusals, AL_IO for a lost connection; all
  * with a message that begins with `what`. After a refusal the channel has been opened anew. */
 AL_CHECK al_code amqp_link_check(amqp_link *k, const char *what, al_err *err);
+/* The next frame that came, or comes within limit_s seconds; *ret_has false: none did. What a frame
+ * before it points to is gone. AL_IO: the connection is lost. */
+AL_CHECK al_code amqp_link_frame(amqp_link *k, int limit_s, amqp_frame_t *ret, bool *ret_has,
+                                 al_err *err);
 /* The message for a negative status of a librabbitmq function; the connection is broken. */
 AL_CHECK al_code amqp_link_status(amqp_link *k, int status, const char *what, al_err *err);
 /* Answers a channel.close or connection.close that arrived as `method` and puts it into words. */

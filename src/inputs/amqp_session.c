@@ -338,22 +338,18 @@ static bool may_read(const session *s)
 /* Takes what has arrived. *ret_is_drained: there was no more. */
 static al_code read_frames(session *s, bool *ret_is_drained, al_err *err)
 {
-    static const struct timeval now = {0};
     for (int i = 0; i < READ_MAX && may_read(s); i++) {
         amqp_frame_t f;
-        /* Whatever a frame pointed to was copied: the library may use its memory again. */
-        amqp_maybe_release_buffers(s->k->c);
-        struct timeval limit = now;
-        int status = amqp_simple_wait_frame_noblock(s->k->c, &f, &limit);
-        if (status == AMQP_STATUS_TIMEOUT) {
+        bool has_frame = false;
+        al_code c = amqp_link_frame(s->k, 0, &f, &has_frame, err); /* the one before was copied */
+        if (!c && has_frame)
+            c = on_frame(s, &f, err);
+        if (c)
+            return c;
+        if (!has_frame) {
             *ret_is_drained = true;
             return AL_OK;
         }
-        if (status != AMQP_STATUS_OK)
-            return amqp_link_status(s->k, status, "connection lost", err);
-        al_code c = on_frame(s, &f, err);
-        if (c)
-            return c;
     }
     return AL_OK;
 }

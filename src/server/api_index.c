@@ -40,7 +40,7 @@ static void put_time(al_buf *out, int64_t time_ns)
     al_buf_u8(out, '"');
 }
 
-/* Records of the last five minutes by their time. */
+/* Records of the last five minutes by their time; those of clocks that are ahead come in theirs. */
 static uint64_t count_recent(req *r, const char *name)
 {
     AL_CLEANUP(query_unrefp) query *all = query_all();
@@ -49,10 +49,11 @@ static uint64_t count_recent(req *r, const char *name)
     al_err err;
     if (!all)
         return 0;
+    int64_t now_ns = al_now_ns();
     eng_scope scope = {.indexes = &name,
                        .n_indexes = 1,
-                       .from_ns = al_now_ns() - RECENT_S * AL_NS_PER_S,
-                       .to_ns = INT64_MAX,
+                       .from_ns = now_ns - RECENT_S * AL_NS_PER_S,
+                       .to_ns = now_ns + 1,
                        .q = all};
     eng_budget budget = {.deadline_ns = al_mono_ns() + RECENT_TIMEOUT_S * AL_NS_PER_S,
                          .cancel = &r->cancel};

@@ -52,7 +52,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   private readonly ownColumns = signal<string[]>([]);
 
   readonly contextFields = computed(() => {
-    const fields = this.reader.fields.value;
+    const fields = this.reader.summary.fields.value;
     if (fields.length === 0) return ['exc_info', 'stack_info'];
     return fields.filter((field) => field.context).map((field) => field.name);
   });
@@ -68,7 +68,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
       first = false;
     }));
     this.stops.push(effect(() => {
-      const fields = this.reader.fields.value;
+      const fields = this.reader.summary.fields.value;
       if (fields.length > 0) untracked(() => this.chooseColumns());
     }));
     void this.reader.run(this.view.value);
@@ -157,7 +157,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   /* ---- Screen: what the reader asks for ---- */
 
   show(rows: readonly Row[], place: Place): void {
-    if (rows.length > 0 && (this.widths === null || this.reader.fields.value.length === 0)) {
+    if (rows.length > 0 && (this.widths === null || this.reader.summary.fields.value.length === 0)) {
       this.chooseColumns();
     }
     this.list?.show(rows, place);
@@ -177,7 +177,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   }
 
   private chooseColumns(): void {
-    const own = defaultColumns(this.reader.fields.value, this.reader.window.rows);
+    const own = defaultColumns(this.reader.summary.fields.value, this.reader.window.rows);
     if (own.join() !== this.ownColumns.value.join()) this.ownColumns.value = own;
     this.setWidths();
   }
@@ -322,6 +322,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
       case 'next': return void this.nextHit('newer');
       case 'previous': return void this.nextHit('older');
       case 'context': return this.lookAround(null);
+      case 'around': return this.lookAround(this.current.value ?? list.firstInView());
       case 'wrap': return void (wrap.value = wrap.value === 'on' ? 'off' : 'on');
       case 'expand': return this.expandCurrent();
       case 'link': return void this.copyLink();
@@ -423,7 +424,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
 
   /* Fields that some loaded row has, for the menu of columns. */
   fieldNames(): string[] {
-    const names = this.reader.fields.value.filter((field) => field.display).map((field) => field.name);
+    const names = this.reader.summary.fields.value.filter((field) => field.display).map((field) => field.name);
     if (names.length > 0) return names;
     const seen = new Set<string>();
     for (const row of this.reader.window.rows.slice(-100)) {

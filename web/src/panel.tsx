@@ -7,7 +7,7 @@ import { textIsSelected } from './dom.ts';
 import { levelOfValue, LEVEL_FIELDS } from './level.ts';
 import type { LogControl, Pick } from './log_control.ts';
 import { filterOf, type FieldFilter } from './query_text.ts';
-import type { PanelField } from './reader.ts';
+import type { PanelField } from './summary.ts';
 import { groupDigits } from './text.ts';
 
 const SHOWN_FIRST = 8;
@@ -16,14 +16,14 @@ const FIRST_FIELDS = [...LEVEL_FIELDS, 'host', 'logger', 'application', 'project
 const closed = signal<ReadonlySet<string>>(new Set());
 
 export function Panel({ control }: { control: LogControl }) {
-  const fields = control.reader.panel.value;
+  const fields = control.reader.summary.panel.value;
   const rank = (name: string): number => (FIRST_FIELDS.indexOf(name) + 1) || FIRST_FIELDS.length + 1;
   const shown = fields
     .map((field) => ({ field, filter: filterOf(control.view.value.q, field.name) }))
     .filter(({ field, filter }) => field.values.length > 0 || filter.only.length + filter.not.length > 0)
     .sort((a, b) => rank(a.field.name) - rank(b.field.name));
   return (
-    <nav class="panel" aria-label="Field values">
+    <nav class={`panel ${control.reader.summary.isOld.value ? 'old' : ''}`} aria-label="Field values">
       {shown.map(({ field, filter }) => (
         <Field key={field.name} control={control} field={field} filter={filter} />
       ))}

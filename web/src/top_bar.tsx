@@ -99,7 +99,7 @@ function MoreMenu({ control }: { control: LogControl }) {
       <div class="choice"><span>download</span>
         {(['text', 'ndjson', 'csv'] as const).map((format) => (
           <a key={format} href={exportAddress(control.reader.hitReading(), format)} download
-            title={control.reader.hits.value === null ? '' : `${groupDigits(control.reader.hits.value)} records`}>{format}</a>
+            title={control.reader.summary.hits.value === null ? '' : `${groupDigits(control.reader.summary.hits.value)} records`}>{format}</a>
         ))}
       </div>
       {names.length > 0 && (

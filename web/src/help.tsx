@@ -21,7 +21,8 @@ const QUERY_HELP: ReadonlyArray<readonly [string, string]> = [
 
 const MOUSE_HELP: ReadonlyArray<readonly [string, string]> = [
   ['value', 'only it \u00b7 Ctrl: it too \u00b7 Alt or Shift: not it'],
-  ['time of a row', 'open the row'],
+  ['time of a row', 'open the row: its fields, its traceback, what one can do with them'],
+  ['exc_info +4', 'a folded text; filled: the query is found in it'],
   ['histogram', 'click or drag: only that time \u00b7 Shift: go there'],
 ];
 
@@ -39,6 +40,10 @@ export function Help({ control }: { control: LogControl }) {
       onClick={(event) => {
         if (event.target === dialog.current) control.helpOpen.value = false;
       }}>
+      <header>
+        <h1>Help</h1>
+        <button type="button" class="btn" ref={close} onClick={() => (control.helpOpen.value = false)}>Close</button>
+      </header>
       <div class="help-body">
         <section>
           <h2>Keys</h2>
@@ -53,7 +58,6 @@ export function Help({ control }: { control: LogControl }) {
             onChange={(event) => (singleKeys.value = event.currentTarget.checked ? 'on' : 'off')} /> keys without Ctrl act</label>
         </section>
       </div>
-      <button type="button" class="btn" ref={close} onClick={() => (control.helpOpen.value = false)}>Close</button>
     </dialog>
   );
 }

@@ -20,6 +20,11 @@ import type { Row, Side } from './window.ts';
 
 export type Pick = 'only' | 'toggle' | 'exclude';
 
+/* Where the style sheet makes the panel a sheet. */
+function isNarrow(): boolean {
+  return matchMedia('(max-width: 760px)').matches;
+}
+
 export class LogControl implements Screen, ListSource, ListEvents {
   readonly view;
   readonly draft; /* the text in the query box */
@@ -401,8 +406,12 @@ export class LogControl implements Screen, ListSource, ListEvents {
     this.say((await copyText(this.linkTo(row))) ? 'address copied' : 'no clipboard');
   }
 
+  get isPanelOpen(): boolean {
+    return isNarrow() ? this.sheetOpen.value : panelShown.value === 'on';
+  }
+
   flipPanel(): void {
-    if (matchMedia('(max-width: 760px)').matches) this.sheetOpen.value = !this.sheetOpen.value;
+    if (isNarrow()) this.sheetOpen.value = !this.sheetOpen.value;
     else panelShown.value = panelShown.value === 'on' ? 'off' : 'on';
   }
 

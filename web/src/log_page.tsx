@@ -12,6 +12,7 @@ import { boundText, SPANS, widerRange } from './range_menu.tsx';
 import { RankMap } from './rank_map.tsx';
 import { panelShown, singleKeys, zone } from './settings.ts';
 import { missingParts, StatusBar } from './status_bar.tsx';
+import { asText } from './query_text.ts';
 import { groupDigits } from './text.ts';
 import { dayTitle } from './time.ts';
 import { TopBar } from './top_bar.tsx';
@@ -138,8 +139,10 @@ function Nothing({ control }: { control: LogControl }) {
     return (
       <div class="nothing" role="alert">
         <h2>{isQuery ? 'The query could not be read' : problem.status === 404 ? 'No such log' : 'That did not work'}</h2>
-        {!isQuery && <p>{problem.message}</p>}
+        <p>{isQuery ? 'What is wrong with it stands below the query box.' : problem.message}</p>
         <p>
+          {isQuery && <button type="button" class="btn" onClick={() => control.go({ q: asText(q) })}>Find it as plain text</button>}
+          {isQuery && <button type="button" class="btn" onClick={() => control.go({ q: '' })}>Without the query</button>}
           {!isQuery && <button type="button" class="btn" onClick={() => void reader.run(control.view.value)}>Try again</button>}
           {problem.status === 404 && <a class="btn" href="/">All indexes</a>}
         </p>

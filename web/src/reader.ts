@@ -127,6 +127,7 @@ export class Reader {
     } catch (error) {
       if (signal.aborted || isAbort(error)) return;
       this.problem.value = error instanceof Problem ? error : new Problem(String(error), 0);
+      this.report.value = null;
       this.summary.clear();
       this.resetRows({ rows: [], older: { kind: 'end' }, newer: { kind: 'end' } }, 'top');
     } finally {

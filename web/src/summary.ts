@@ -47,12 +47,15 @@ export class Summary {
     this.close();
     this.abort = new AbortController();
     const asked = ({ indexes, q, from, to }: View): string => [indexes, q, from, to].join('\0');
-    if (asked(view) !== asked(this.view)) this.hits.value = null;
+    if (asked(view) !== asked(this.view)) {
+      this.hits.value = null;
+      this.isOld.value = true;
+    }
     this.view = view;
     this.bounds = bounds;
     this.trouble.value = '';
     this.asOfMs.value = api.serverNowMs();
-    this.isOld.value = this.isWanted = true;
+    this.isWanted = true;
   }
 
   /* Rows are there: now count, unless that is done or under way. */

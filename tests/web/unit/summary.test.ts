@@ -178,7 +178,7 @@ test('another view cancels what is under way, and nothing of the old one appears
   await settle();
   const held = holding;
   holding = null;
-  summary.begin(VIEW, { from: '', to: '' });
+  summary.begin({ ...VIEW, q: 'third' }, { from: '', to: '' });
   held.forEach((answer) => answer());
   await settle();
   assert.equal(summary.hits.value, null, 'the cancelled count is not shown');

@@ -123,6 +123,14 @@ export function momentAt(chart: Chart, rank: number): number {
   return chart.endMs;
 }
 
+/* Where the next (or last) step with hits begins, seen from a moment; null if there is none. */
+export function nextStep(chart: Chart, ms: number, side: 'older' | 'newer'): number | null {
+  const full = chart.slots.filter((slot) => slot.count > 0);
+  const found = side === 'newer' ? full.find((slot) => slot.startMs > ms)
+    : full.reverse().find((slot) => slot.startMs < ms);
+  return found?.startMs ?? null;
+}
+
 /* Whole steps that a drag from one share of the width (0..1) to another covers. */
 export function draggedRange(chart: Chart, from: number, to: number): { fromMs: number; toMs: number } {
   const last = chart.slots.length - 1;

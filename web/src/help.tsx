@@ -24,6 +24,7 @@ const MOUSE_HELP: ReadonlyArray<readonly [string, string]> = [
   ['time of a row', 'open the row: its fields, its traceback, what one can do with them'],
   ['exc_info +4', 'a folded text; filled: the query is found in it'],
   ['histogram', 'click or drag: only that time \u00b7 Shift: go there'],
+  ['bar at the right', 'go to that part of the hits; marks are errors'],
 ];
 
 export function Help({ control }: { control: LogControl }) {
@@ -52,7 +53,7 @@ export function Help({ control }: { control: LogControl }) {
         <section>
           <h2>Query</h2>
           <dl class="wide">{QUERY_HELP.map(([term, says]) => <Entry key={term} term={term} says={says} />)}</dl>
-          <h2>Mouse</h2>
+          <h2>Mouse, or Enter</h2>
           <dl class="wide">{MOUSE_HELP.map(([term, says]) => <Entry key={term} term={term} says={says} />)}</dl>
           <label><input type="checkbox" checked={singleKeys.value === 'on'}
             onChange={(event) => (singleKeys.value = event.currentTarget.checked ? 'on' : 'off')} /> keys without Ctrl act</label>

@@ -4,6 +4,7 @@
  * The address is written here and nowhere else. */
 
 import { computed, effect, signal, untracked } from '@preact/signals';
+import { nextStep } from './buckets.ts';
 import { columnWidths, defaultColumns } from './columns.ts';
 import { makeDetail, type DetailActions } from './detail.ts';
 import { copyText } from './dom.ts';
@@ -14,7 +15,7 @@ import { Reader, type Screen } from './reader.ts';
 import { isEmpty, rowElementId } from './row_paint.ts';
 import { ROW_HEIGHT, RowList, type ListEvents, type ListSource, type Place, type Viewed } from './rows.ts';
 import { panelShown, storeColumns, storedColumns, wrap, zone } from './settings.ts';
-import { formatNs, trimZeros } from './time.ts';
+import { formatNs, msOf, trimZeros } from './time.ts';
 import { logAddress, type Context, type RowRef, type View } from './url_state.ts';
 import type { Row, Side } from './window.ts';
 
@@ -328,6 +329,8 @@ export class LogControl implements Screen, ListSource, ListEvents {
       case 'previous': return void this.nextHit('older');
       case 'context': return this.lookAround(null);
       case 'around': return this.lookAround(this.current.value ?? list.firstInView());
+      case 'step-back': return this.toStep('older');
+      case 'step-on': return this.toStep('newer');
       case 'wrap': return void (wrap.value = wrap.value === 'on' ? 'off' : 'on');
       case 'expand': return this.expandCurrent();
       case 'link': return void this.copyLink();
@@ -367,6 +370,16 @@ export class LogControl implements Screen, ListSource, ListEvents {
   private toEnd(): void {
     if (this.reader.follow.value === 'paused') this.reader.resume();
     else void this.reader.goEnd();
+  }
+
+  /* From bar to bar of the histogram; rows of the bar that holds the top line begin above it or at it. */
+  private toStep(side: Side): void {
+    const chart = this.reader.summary.chart.value;
+    const first = this.list?.firstInView() ?? null;
+    const ms = chart === null || first === null ? null : nextStep(chart, msOf(first.time), side);
+    if (ms === null) return this.say(side === 'older' ? 'no bar before this one' : 'no bar after this one');
+    this.reader.pause();
+    void this.reader.goTime(ms);
   }
 
   follow(on: boolean): void {

@@ -8,7 +8,7 @@ import { HistogramView } from './histogram.tsx';
 import { commandOf } from './keys.ts';
 import type { LogControl } from './log_control.ts';
 import { Panel } from './panel.tsx';
-import { boundText, SPANS, widerRange } from './range_menu.tsx';
+import { boundText, spanName, widerRange } from './range_menu.tsx';
 import { RankMap } from './rank_map.tsx';
 import { panelShown, singleKeys, zone } from './settings.ts';
 import { missingParts, StatusBar } from './status_bar.tsx';
@@ -39,6 +39,7 @@ function useKeys(control: LogControl): void {
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement;
+      if (event.key === 'Tab') document.documentElement.dataset['tabbed'] = 'y';
       if (control.helpOpen.value || target.closest('input, textarea, select, .sheet, dialog') !== null) return;
       if ((event.key === 'Enter' || event.key === ' ') && target.closest('button, a') !== null) return;
       const command = commandOf(event, singleKeys.value === 'on');
@@ -111,7 +112,7 @@ function Marker({ control, side }: { control: LogControl; side: 'older' | 'newer
     <span>{from === '' ? 'start of the log' : 'start of the range'}
       {from !== '' && wider !== null && (
         <> {'\u00b7'} <button type="button" class="link" onClick={() => control.setRange(wider, to)}>
-          {SPANS.find(([span]) => span === wider)![1]}</button></>
+          {spanName(wider)}</button></>
       )}
     </span>
   );
@@ -150,15 +151,16 @@ function Nothing({ control }: { control: LogControl }) {
     );
   }
   const wider = widerRange(from, to, now);
-  const range = from === '' && to === '' ? 'at any time'
+  const span = to === '' ? spanName(from) : undefined;
+  const range = from === '' && to === '' ? 'at any time' : span !== undefined ? `in the ${span}`
     : `from ${boundText(from, zone.value, now) || 'the start'} to ${boundText(to, zone.value, now) || 'now'}`;
   return (
     <div class="nothing">
       <h2>Nothing found</h2>
-      <p>{q === '' ? 'No records' : <>No record matches <code>{q}</code></>} in {indexes.join(', ')}, {range}.</p>
+      <p>{q === '' ? 'No records' : <>No record matches <code>{q}</code></>} in {indexes.join(', ')} {range}.</p>
       <p>
         {wider !== null && <button type="button" class="btn" onClick={() => control.setRange(wider, '')}>
-          Look in {SPANS.find(([span]) => span === wider)![1]}</button>}
+          {wider === '' ? 'Look at all time' : `Look in the ${spanName(wider)}`}</button>}
         {q !== '' && <button type="button" class="btn" onClick={() => control.go({ q: '' })}>Without the query</button>}
       </p>
     </div>

@@ -1,6 +1,6 @@
 /* Values of the fields that are marked `filtered`, with counts. What is chosen stands in the query text
- * and is read from there. Click: only this value. Ctrl+click: this one too, or no longer. Alt+click or
- * Shift+click: everything but this. */
+ * and is read from there. Click or Enter: only this value. With Ctrl: this one too, or no longer. With Alt
+ * or Shift: everything but this. */
 
 import { signal, useSignal } from '@preact/signals';
 import { textIsSelected } from './dom.ts';
@@ -86,14 +86,22 @@ interface ValueProps {
 function Value({ control, field, value, count, share, filter }: ValueProps) {
   const state = filter.not.includes(value) ? 'not' : filter.only.includes(value) ? 'on' : '';
   const level = LEVEL_FIELDS.includes(field) ? levelOfValue(value) : null;
-  const click = (event: MouseEvent): void => {
-    if (textIsSelected(event.currentTarget as Element)) return;
-    const pick: Pick = event.ctrlKey || event.metaKey ? 'toggle'
+  const pick = (event: MouseEvent | KeyboardEvent): void => {
+    const way: Pick = event.ctrlKey || event.metaKey ? 'toggle'
       : event.altKey || event.shiftKey ? 'exclude' : 'only';
-    control.pickValue(field, value, pick);
+    control.pickValue(field, value, way);
+  };
+  const click = (event: MouseEvent): void => {
+    if (!textIsSelected(event.currentTarget as Element)) pick(event);
+  };
+  /* Browsers make a click of Enter, but not of Ctrl+Enter. */
+  const press = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter') return;
+    event.preventDefault();
+    pick(event);
   };
   return (
-    <button type="button" class={`v ${state}`} aria-pressed={state === 'on'} data-value={value} onClick={click}
+    <button type="button" class={`v ${state}`} aria-pressed={state === 'on'} data-value={value} onClick={click} onKeyDown={press}
       title={`${value}\nclick: only this \u00b7 Ctrl+click: this too \u00b7 Alt+click: not this`}
       ref={(element) => element?.style.setProperty('--w', `${share * 100}%`)}>
       <span class={level === null ? '' : `lv ${level}`}>{value === '' ? '(empty)' : value}</span>

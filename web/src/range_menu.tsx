@@ -8,10 +8,15 @@ import { serverNowMs } from './api.ts';
 import { spanLabel } from './axis.ts';
 import { boundNs, clock, dayOf, formatNs, readBound, spanMs, zoneName, type Zone } from './time.ts';
 
-export const SPANS: ReadonlyArray<readonly [from: string, says: string]> = [
+const SPANS: ReadonlyArray<readonly [from: string, says: string]> = [
   ['-5m', 'last 5 minutes'], ['-15m', 'last 15 minutes'], ['-1h', 'last hour'], ['-6h', 'last 6 hours'],
   ['-1d', 'last day'], ['-7d', 'last 7 days'], ['', 'all time'],
 ];
+
+/* `last hour` for `-1h`; undefined if it is none of those. */
+export function spanName(from: string): string | undefined {
+  return SPANS.find(([span]) => span === from)?.[1];
+}
 
 /* The next wider range than [from, to): a longer span back from now, at last everything. */
 export function widerRange(from: string, to: string, nowMs: number): string | null {

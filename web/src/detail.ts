@@ -110,7 +110,7 @@ function footer(row: Row, zone: Zone, actions: DetailActions): HTMLElement {
   return foot;
 }
 
-export function recordJson(row: Row): string {
+function recordJson(row: Row): string {
   return jsonText(new Map<string, Json>([
     ['id', row.id], ['time', row.time], ['message', row.message], ['fields', row.fields],
   ]), 2);

@@ -254,7 +254,7 @@ function withoutParts(text: string, gone: readonly Part[]): string {
 }
 
 /* Replace all plain filters of one field by `filter`; where the first one stood, else at the end. */
-export function setFilter(text: string, filter: FieldFilter): string {
+function setFilter(text: string, filter: FieldFilter): string {
   const old = plainFilters(text).filter((part) => part.field === filter.field);
   const terms = written(filter);
   const [first, ...others] = old;

@@ -37,7 +37,7 @@ export function boundText(bound: string, zoneNow: Zone, nowMs: number): string {
   return day === dayOf(new Date(nowMs).toISOString(), zoneNow) ? at : `${day} ${at}`;
 }
 
-export function rangeLabel(from: string, to: string, zoneNow: Zone, nowMs: number): [string, string] {
+function rangeLabel(from: string, to: string, zoneNow: Zone, nowMs: number): [string, string] {
   if (from === '' && to === '') return ['all time', ''];
   if (from.startsWith('-') && (to === '' || to === 'now')) {
     return [from.slice(1), spanLabel(nowMs - (spanMs(from) ?? 0), nowMs, zoneNow)];

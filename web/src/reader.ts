@@ -35,6 +35,7 @@ const CONTEXT_LIMIT = 200;
 const PAINT_MS = 100; /* at most ten paints a second while following */
 const PENDING_MAX = 5000; /* rows kept while the reader looks elsewhere */
 const REREAD_LIMIT = 5000; /* rows in a page when the first one lay among equal times */
+const LINE_OFFSET = 200; /* pixels from the top, for a line that one is led to */
 const MARK_PAGES = 5;
 const STEP_BACK_NS = 10_000_000n; /* more than ids run ahead of times: one for each row of one time */
 
@@ -193,7 +194,7 @@ export class Reader {
       return this.readEnd(signal);
     }
     const { row, before, after } = around;
-    const place = { key: row.key, offset: offset ?? 200 };
+    const place = { key: row.key, offset: offset ?? LINE_OFFSET };
     if (limit === 0) return this.readBesides(row, place, signal);
     const older = this.trimmed(before, 'older', limit, row);
     const newer = this.trimmed(after, 'newer', limit, row);
@@ -322,7 +323,7 @@ export class Reader {
   /* Show a row, loading its surroundings if need be; `offset`: where its line shall stand. */
   async goRow(ref: RowRef, offset: number | null): Promise<void> {
     if (this.window.indexOf(rowKey(ref)) >= 0) {
-      this.screen.show(this.window.rows, { key: rowKey(ref), offset: offset ?? 200 });
+      this.screen.show(this.window.rows, { key: rowKey(ref), offset: offset ?? LINE_OFFSET });
       return;
     }
     this.cancel();

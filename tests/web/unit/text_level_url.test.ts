@@ -7,7 +7,7 @@ import { commandOf, type KeyPress } from '../../../web/src/keys.ts';
 import { fieldAt, levelOf, levelOfValue } from '../../../web/src/level.ts';
 import { parseJson, type JsonObject } from '../../../web/src/json.ts';
 import { byteSize, countLines, cutText, lineOfFirst, oneLine, pieces } from '../../../web/src/text.ts';
-import { logAddress, parseAddress, type View } from '../../../web/src/url_state.ts';
+import { joinNames, logAddress, parseAddress, splitNames, type View } from '../../../web/src/url_state.ts';
 
 test('highlights cut a message by UTF-16 units', () => {
   const shown = (text: string, marks: Array<[number, number]>): string =>
@@ -79,6 +79,15 @@ test('addresses there and back', () => {
   assert.deepEqual(parseAddress('/grep/', ''), { page: 'indexes' });
   assert.equal((parseAddress('/grep/logs', '?line=x') as { view: View }).view.line, null);
   assert.equal(logAddress((parseAddress('/grep/logs', '') as { view: View }).view), '/grep/logs/');
+  for (const word of ['constructor', '__proto__', 'x', '']) {
+    assert.equal((parseAddress('/grep/logs', `?context=${word}`) as { view: View }).view.context, 'off');
+  }
+});
+
+test('names of columns may hold commas and signs', () => {
+  const names = ['a,b', '100%', '%2C', 'plain', '\u202eodd\n'];
+  assert.deepEqual(splitNames(joinNames(names)), names);
+  assert.deepEqual(splitNames('a,,b%'), ['a', 'b%'], 'as people type it');
 });
 
 test('keys', () => {

@@ -61,8 +61,8 @@ enum { HIGHLIGHTS_MAX = 1000 }; /* of one text */
  * (<= max). All regular expressions together may take the steps of one match; places behind them
  * are left out, as they are without memory. */
 size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max);
-/* The same in one field of the record: what looks into it by name, and bare text if it is one of the
- * text fields. 0 for a value that is no string. */
+/* The same in one field of the record: what looks into it by name, and bare text if it is one of
+ * the text fields. 0 for a value that is no string. */
 size_t matcher_field_highlights(matcher *m, const field *f, highlight *ret, size_t max);
 
 AL_DEFINE_CLEANUP(query, query_unref);

@@ -282,49 +282,70 @@ static void merge(highlight *all, size_t *n, const highlight *more, size_t n_mor
 
 typedef struct highlighting {
     matcher *m;
-    al_slice message;
+    al_slice name; /* of the field that the text is the value of */
+    al_slice text;
     highlight *all;
     size_t n;
     highlight *of_leaf;
     highlight *room;
 } highlighting;
 
-static bool shows_in_message(const ast_node *n)
+static bool is_bare_text_field(const matcher *m, al_slice name)
+{
+    if (al_slice_eq(name, AL_LIT("message")))
+        return true;
+    for (size_t i = 0; i < m->n_text_fields; i++)
+        if (al_slice_eq(name, m->text_fields[i]))
+            return true;
+    return false;
+}
+
+static bool looks_into(const highlighting *h, const ast_node *n)
 {
     if (n->kind == AST_TEXT || n->kind == AST_REGEX)
-        return true;
-    return (n->kind == AST_CONTAINS || n->kind == AST_FIELD_REGEX) &&
-           al_slice_eq(n->name, AL_LIT("message"));
+        return is_bare_text_field(h->m, h->name);
+    return (n->kind == AST_CONTAINS || n->kind == AST_FIELD_REGEX) && al_slice_eq(n->name, h->name);
 }
 
 static void gather(highlighting *h, const ast_node *n, bool is_positive)
 {
     for (uint32_t i = 0; i < n->n_kids; i++)
         gather(h, n->kids[i], is_positive == (n->kind != AST_NOT));
-    if (!is_positive || !shows_in_message(n))
+    if (!is_positive || !looks_into(h, n))
         return;
-    size_t n_leaf = find_all(h->m, n, h->message, h->of_leaf);
+    size_t n_leaf = find_all(h->m, n, h->text, h->of_leaf);
     if (n_leaf)
         merge(h->all, &h->n, h->of_leaf, n_leaf, h->room);
 }
 
-size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max)
+static size_t highlights_in(matcher *m, al_slice name, al_slice text, highlight *ret, size_t max)
 {
     if (!m->found)
         m->found = al_alloc((size_t)4 * HIGHLIGHTS_MAX, sizeof *m->found);
-    if (!m->found || r->message.len > UINT32_MAX)
+    if (!m->found || text.len > UINT32_MAX)
         return 0;
     highlighting h = {
         .m = m,
-        .message = r->message,
+        .name = name,
+        .text = text,
         .all = m->found,
         .of_leaf = m->found + HIGHLIGHTS_MAX,
         .room = m->found + (size_t)2 * HIGHLIGHTS_MAX,
     };
-    regex_allow(m->regexes, r->message.len);
+    regex_allow(m->regexes, text.len);
     gather(&h, m->q->root, true);
     size_t n = AL_MIN(h.n, max);
     if (n)
         memcpy(ret, h.all, n * sizeof *ret);
     return n;
+}
+
+size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max)
+{
+    return highlights_in(m, AL_LIT("message"), r->message, ret, max);
+}
+
+size_t matcher_field_highlights(matcher *m, const field *f, highlight *ret, size_t max)
+{
+    return f->val.type == VAL_STRING ? highlights_in(m, f->name, f->val.text, ret, max) : 0;
 }

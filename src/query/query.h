@@ -55,15 +55,18 @@ matcher *matcher_free(matcher *m);
 AL_CHECK bool matcher_matches(matcher *m, const record *r, al_code *ret_code);
 
 typedef struct highlight {
-    uint32_t start;  /* bytes into the message */
+    uint32_t start;  /* bytes into the text */
     uint32_t length; /* bytes, > 0 */
 } highlight;
-enum { HIGHLIGHTS_MAX = 1000 }; /* of one message */
+enum { HIGHLIGHTS_MAX = 1000 }; /* of one text */
 /* Where the query's positive text and regular expressions stand in the message: sorted; what
  * overlaps is merged, what touches stays apart (grep -o prints each). Returns how many were written
  * (<= max). All regular expressions together may take the steps of one match; places behind them
  * are left out, as they are without memory. */
 size_t matcher_highlights(matcher *m, const record *r, highlight *ret, size_t max);
+/* The same in one field of the record: what looks into it by name, and bare text if it is one of
+ * the text fields. 0 for a value that is no string. */
+size_t matcher_field_highlights(matcher *m, const field *f, highlight *ret, size_t max);
 
 AL_DEFINE_CLEANUP(query, query_unref);
 AL_DEFINE_CLEANUP(matcher, matcher_free);

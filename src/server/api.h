@@ -5,11 +5,15 @@
 
 /* ---- api_scope.c: what every reading call begins with. */
 
+enum { API_TEXT_FIELDS_MAX = 64 };
+
 typedef struct api_scope {
     al_arena *arena;                          /* the request's */
     const char *names[ENG_SCOPE_INDEXES_MAX]; /* sorted, each once */
     size_t n;
-    bool is_many; /* hits carry `index` */
+    bool is_many;                              /* hits carry `index` */
+    al_slice text_fields[API_TEXT_FIELDS_MAX]; /* of all its indexes, each once: for highlights */
+    size_t n_text_fields;
     query *q;
     eng_scope eng;
     eng_budget budget;

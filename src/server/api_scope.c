@@ -23,6 +23,17 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void add_text_fields(api_scope *s, const cat_index *idx)
+{
+    for (size_t i = 0; i < idx->n_text_fields && s->n_text_fields < API_TEXT_FIELDS_MAX; i++) {
+        bool is_known = false;
+        for (size_t k = 0; k < s->n_text_fields && !is_known; k++)
+            is_known = al_slice_eq(s->text_fields[k], idx->text_fields[i]);
+        if (!is_known)
+            s->text_fields[s->n_text_fields++] = idx->text_fields[i];
+    }
+}
+
 /* "a,b" -> sorted names, each once; each must exist. */
 static bool read_names(req *r, api_scope *s)
 {
@@ -46,6 +57,7 @@ static bool read_names(req *r, api_scope *s)
             req_problem(r, 404, "no index '%.*s'", AL_ARG(name));
             return false;
         }
+        add_text_fields(s, &idx);
         s->names[s->n++] = (const char *)name.ptr;
     }
     qsort(s->names, s->n, sizeof s->names[0], by_text);

@@ -422,7 +422,8 @@ static bool read_page(req *r, page *p)
         return false;
     p->style.is_many = p->scope->is_many;
     p->style.scratch = al_arena_new(65536);
-    if (!p->style.scratch || matcher_new(p->scope->q, NULL, 0, &p->style.m, &err)) {
+    if (!p->style.scratch || matcher_new(p->scope->q, p->scope->text_fields,
+                                         p->scope->n_text_fields, &p->style.m, &err)) {
         req_problem(r, 503, "no memory");
         return false;
     }

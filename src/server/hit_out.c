@@ -67,18 +67,48 @@ static void put_chosen_fields(al_buf *out, const hit_style *s, const record *rec
     al_buf_u8(out, '}');
 }
 
-static void put_highlights(al_buf *out, const hit_style *s, const record *rec)
+/* Pairs of start and length in UTF-16 units of the text that is sent. */
+static void put_places(al_buf *out, al_slice text, const highlight *places, size_t n)
 {
-    highlight *all = al_arena_alloc(s->scratch, HIGHLIGHTS_MAX, sizeof *all);
-    size_t n = s->m && all ? matcher_highlights(s->m, rec, all, HIGHLIGHTS_MAX) : 0;
     utf16_pos at = {0};
-    al_buf_str(out, ",\"highlights\":[");
+    al_buf_u8(out, '[');
     for (size_t i = 0; i < n; i++) {
-        uint64_t start = utf16_units_at(&at, rec->message, all[i].start);
-        uint64_t end = utf16_units_at(&at, rec->message, all[i].start + all[i].length);
+        uint64_t start = utf16_units_at(&at, text, places[i].start);
+        uint64_t end = utf16_units_at(&at, text, places[i].start + places[i].length);
         al_buf_printf(out, "%s[%" PRIu64 ",%" PRIu64 "]", i ? "," : "", start, end - start);
     }
     al_buf_u8(out, ']');
+}
+
+static bool is_sent(const hit_style *s, al_slice name)
+{
+    for (size_t i = 0; s->has_fields && i < s->n_fields; i++)
+        if (al_slice_eq(s->fields[i], name))
+            return true;
+    return !s->has_fields;
+}
+
+/* In the message always; in fields only where there are some, for few queries reach into one. */
+static void put_highlights(al_buf *out, const hit_style *s, const record *rec)
+{
+    highlight *all = s->m ? al_arena_alloc(s->scratch, HIGHLIGHTS_MAX, sizeof *all) : NULL;
+    size_t n = all ? matcher_highlights(s->m, rec, all, HIGHLIGHTS_MAX) : 0;
+    al_buf_str(out, ",\"highlights\":");
+    put_places(out, rec->message, all, n);
+    bool is_first = true;
+    for (uint32_t i = 0; all && i < rec->n_fields; i++) {
+        const field *f = &rec->fields[i];
+        n = is_sent(s, f->name) ? matcher_field_highlights(s->m, f, all, HIGHLIGHTS_MAX) : 0;
+        if (n == 0)
+            continue;
+        al_buf_str(out, is_first ? ",\"field_highlights\":{" : ",");
+        json_put_string(out, f->name);
+        al_buf_u8(out, ':');
+        put_places(out, f->val.text, all, n);
+        is_first = false;
+    }
+    if (!is_first)
+        al_buf_u8(out, '}');
 }
 
 void hit_put_json(al_buf *out, const hit_style *s, const eng_row *row)

@@ -370,7 +370,8 @@ void api_tail(req *r)
         return;
     f->style.is_many = f->scope->is_many;
     f->style.scratch = al_arena_new(4096);
-    if (!f->style.scratch || matcher_new(f->scope->q, NULL, 0, &f->style.m, &err)) {
+    if (!f->style.scratch || matcher_new(f->scope->q, f->scope->text_fields,
+                                         f->scope->n_text_fields, &f->style.m, &err)) {
         req_problem(r, 503, "no memory");
         return;
     }

@@ -1,6 +1,6 @@
 /* Query language: any bytes are parsed or refused with a column; what was read is read the same
  * again from its read_as; it matches a record cut from the same input, or not, without harm;
- * highlights are sorted, do not overlap and lie inside the message. Up to the first NUL the input
+ * highlights are sorted, do not overlap and lie inside their text. Up to the first NUL the input
  * is the query, behind it the message; the environment knows every name of one letter. */
 #include "fuzz.h"
 
@@ -31,6 +31,18 @@ static void check_reads_again(const query *q, const query_env *env)
     al_buf_done(&twice);
 }
 
+static void check_places(const highlight *found, size_t n, size_t text_bytes)
+{
+    CHECK(n <= 50);
+    size_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        CHECK(found[i].length > 0);
+        CHECK(i == 0 || found[i].start >= end);
+        end = (size_t)found[i].start + found[i].length;
+        CHECK(end <= text_bytes);
+    }
+}
+
 static void check_matches(query *q, al_slice message)
 {
     field fields[] = {
@@ -48,15 +60,10 @@ static void check_matches(query *q, al_slice message)
     bool is_match = matcher_matches(m, &r, &code);
     CHECK(code == AL_OK || (code == AL_LIMIT && !is_match));
     highlight found[50];
-    size_t n = matcher_highlights(m, &r, found, 50);
-    CHECK(n <= 50);
-    size_t end = 0;
-    for (size_t i = 0; i < n; i++) {
-        CHECK(found[i].length > 0);
-        CHECK(found[i].start >= end);
-        end = (size_t)found[i].start + found[i].length;
-        CHECK(end <= message.len);
-    }
+    check_places(found, matcher_highlights(m, &r, found, 50), message.len);
+    for (uint32_t i = 0; i < r.n_fields; i++)
+        check_places(found, matcher_field_highlights(m, &fields[i], found, 50),
+                     fields[i].val.text.len);
     (void)matcher_free(m);
 }
 

@@ -88,6 +88,24 @@ def test_highlights_count_utf16_units_of_the_text_that_is_sent(server):
         assert [m.lower() for m in marked] == ["refused"] * (2 if "é" in hit["message"] else 1)
 
 
+def test_highlights_in_fields(server):
+    trace = "Traceback:\n  \U0001f600 é in charge\nGatewayTimeout: no answer"
+    server.send("logs", [{"message": "giving up", "exc_info": trace, "note": "a Timeout too", "n": 1}])
+
+    def marked(q, **params):
+        (hit,) = server.api("logs", "search", q=q, **params)["hits"]
+        return {name: [hit["fields"][name].encode("utf-16-le")[2 * s:2 * (s + n)].decode("utf-16-le")
+                       for s, n in places] for name, places in hit.get("field_highlights", {}).items()}
+
+    assert marked("timeout") == {"exc_info": ["Timeout"]}
+    assert marked("/[A-Z]\\w+Time/ answer") == {"exc_info": ["GatewayTime", "answer"]}
+    assert marked("@note:timeout answer -refused") == {"note": ["Timeout"], "exc_info": ["answer"]}
+    assert marked("@note~/t.o/") == {"note": ["too"]}
+    assert marked("giving") == {} and marked("@n=1") == {} and marked("timeout", fields="note") == {}
+    (hit,) = server.api("logs", "search", q="giving")["hits"]
+    assert "field_highlights" not in hit
+
+
 def test_chosen_fields(filled):
     answer = filled.api("logs", "search", limit=1, fields="n,req.id,nothere")
     assert answer["hits"][0]["fields"] == {"n": 99, "req.id": "r4"}

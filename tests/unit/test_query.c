@@ -468,6 +468,37 @@ static void highlights_show_where_it_stands(void **state)
     }
 }
 
+static void highlights_of_fields(void **state)
+{
+    (void)state;
+    const struct {
+        const char *query;
+        const char *name;
+        size_t start;  /* of the only place */
+        size_t length; /* 0: there is none */
+    } cases[] = {
+        {"foo", "exc_info", 2, 3},          {"foo", "other", 0, 0},
+        {"/o+/", "exc_info", 3, 2},         {"-foo bar", "exc_info", 0, 0},
+        {"@other:FOO", "other", 2, 3},      {"@other:foo", "exc_info", 0, 0},
+        {"@other~/f/", "other", 2, 1},      {"@other=\"a foo\"", "other", 0, 0},
+        {"@message:foo", "exc_info", 0, 0},
+    };
+    al_slice text_field = AL_LIT("exc_info");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AL_CLEANUP(query_unrefp) query *q = parsed(cases[i].query, "");
+        AL_CLEANUP(matcher_freep) matcher *m = NULL;
+        assert_int_equal(matcher_new(q, &text_field, 1, &m, NULL), AL_OK);
+        field f = {al_cstr(cases[i].name), {VAL_STRING, AL_LIT("a foo")}};
+        highlight found[2];
+        size_t n = matcher_field_highlights(m, &f, found, 2);
+        if (n != (cases[i].length > 0) ||
+            (n && (found[0].start != cases[i].start || found[0].length != cases[i].length)))
+            fail_msg("%s in %s: %zu places", cases[i].query, cases[i].name, n);
+        f.val.type = VAL_NUMBER;
+        assert_int_equal(matcher_field_highlights(m, &f, found, 2), 0);
+    }
+}
+
 static void highlights_are_the_first_ones(void **state)
 {
     (void)state;
@@ -769,6 +800,7 @@ int main(void)
         cmocka_unit_test(values_are_taken_as_the_language_does),
         cmocka_unit_test(leaves_match_single_values),
         cmocka_unit_test(highlights_show_where_it_stands),
+        cmocka_unit_test(highlights_of_fields),
         cmocka_unit_test(highlights_are_the_first_ones),
         cmocka_unit_test(highlights_share_their_steps),
         cmocka_unit_test(literals_equal_a_dumb_search),

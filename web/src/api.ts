@@ -9,7 +9,7 @@ import { isScalar, parseJson, plainText, type Json, type JsonObject } from './js
 import { levelOf } from './level.ts';
 import { msOf } from './time.ts';
 import type { RowRef } from './url_state.ts';
-import { rowKey, type Edge, type Order, type Page, type Row } from './window.ts';
+import { rowKey, type Edge, type Order, type Page, type Places, type Row } from './window.ts';
 
 export class Problem extends Error {
   constructor(
@@ -166,6 +166,13 @@ function report(body: JsonObject): Report {
   };
 }
 
+function places(json: Json | undefined): Places {
+  return list(json).map((pair) => {
+    const [start, length] = list(pair);
+    return [number(start), number(length)] as const;
+  });
+}
+
 export function readHit(json: Json, fallbackIndex: string): Row {
   const hit = object(json);
   const id = plainText(hit.get('id') ?? '0');
@@ -177,10 +184,8 @@ export function readHit(json: Json, fallbackIndex: string): Row {
   return {
     key: rowKey({ id, index }), id, index, fields, message, size,
     time: string(hit.get('time')),
-    highlights: list(hit.get('highlights')).map((pair) => {
-      const [start, length] = list(pair);
-      return [number(start), number(length)] as const;
-    }),
+    highlights: places(hit.get('highlights')),
+    fieldHighlights: new Map([...object(hit.get('field_highlights'))].map(([name, json]) => [name, places(json)])),
     level: levelOf(fields),
   };
 }

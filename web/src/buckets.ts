@@ -35,14 +35,16 @@ export interface Chart {
 
 export const SLOTS_MAX = 400;
 const BARS_MAX = 240;
-const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
+const STEPS_MS = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500,
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400].map((s) => s * 1000),
+];
 
-/* The step for a range that is shown whole, also where there is nothing in it: `15s`. null: let the
- * server choose by what it finds, for a range too short for whole seconds. */
-export function stepFor(spanMs: number): string | null {
-  if (spanMs < BARS_MAX * 250) return null;
-  const step = STEPS_S.find((seconds) => spanMs / (seconds * 1000) <= BARS_MAX - 1);
-  return `${step ?? Math.ceil(spanMs / 86_400_000 / BARS_MAX) * 86_400}s`;
+/* The step for a range that is shown whole, also where there is nothing in it: `15s`, `20ms`. */
+export function stepFor(spanMs: number): string {
+  const step = STEPS_MS.find((ms) => spanMs / ms <= BARS_MAX - 1)
+    ?? Math.ceil(spanMs / 86_400_000 / BARS_MAX) * 86_400_000;
+  return step % 1000 === 0 ? `${step / 1000}s` : `${step}ms`;
 }
 
 /* fromMs and toMs: the range that was asked for, null where it is open. */
@@ -119,6 +121,14 @@ export function momentAt(chart: Chart, rank: number): number {
     before += slot.count;
   }
   return chart.endMs;
+}
+
+/* Where the next (or last) step with hits begins, seen from a moment; null if there is none. */
+export function nextStep(chart: Chart, ms: number, side: 'older' | 'newer'): number | null {
+  const full = chart.slots.filter((slot) => slot.count > 0);
+  const found = side === 'newer' ? full.find((slot) => slot.startMs > ms)
+    : full.reverse().find((slot) => slot.startMs < ms);
+  return found?.startMs ?? null;
 }
 
 /* Whole steps that a drag from one share of the width (0..1) to another covers. */

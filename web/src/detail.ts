@@ -2,10 +2,10 @@
 
 import { button, copyText, make } from './dom.ts';
 import { isScalar, jsonText, plainText, type Json } from './json.ts';
-import { appendPieces, isEmpty } from './row_paint.ts';
+import { appendPieces, isEmpty, NO_PLACES } from './row_paint.ts';
 import { byteSize, cutText, SHOWN_MAX } from './text.ts';
 import { fullTime, type Zone } from './time.ts';
-import type { Row } from './window.ts';
+import type { Places, Row } from './window.ts';
 
 export interface DetailActions {
   only(field: string, value: string): void;
@@ -32,15 +32,16 @@ export function makeDetail(row: Row, contextFields: readonly string[], zone: Zon
   for (const [name, value] of row.fields) {
     const isBlock = typeof value === 'string' && (contextFields.includes(name) || BLOCK_LINES.test(value));
     if (isBlock && isEmpty(value)) continue;
-    if (isBlock) blocks.push(block(name, value, actions));
-    else table.append(fieldRow(name, value, actions));
+    const places = row.fieldHighlights.get(name) ?? NO_PLACES;
+    if (isBlock) blocks.push(block(name, value, places, actions));
+    else table.append(fieldRow(name, value, places, actions));
   }
   if (table.childElementCount > 0) detail.append(table);
   detail.append(...blocks, footer(row, zone, actions));
   return detail;
 }
 
-function fieldRow(name: string, value: Json, actions: DetailActions): HTMLElement {
+function fieldRow(name: string, value: Json, places: Places, actions: DetailActions): HTMLElement {
   const doing = make('td', 'do');
   const text = plainText(value);
   const add = (label: string, title: string, act: () => void): void => {
@@ -56,7 +57,7 @@ function fieldRow(name: string, value: Json, actions: DetailActions): HTMLElemen
   doing.append(' \u00b7 ', copy);
   const isShort = isScalar(value) || text.length <= VALUE_IN_LINE_MAX;
   const shown = isShort ? text : jsonText(value, 2);
-  const cell = make('td', 'v', longText(isShort ? 'span' : 'pre', '', shown, [], actions));
+  const cell = make('td', 'v', longText(isShort ? 'span' : 'pre', '', shown, places, actions));
   if (value === null) cell.classList.add('null');
   cell.dataset['field'] = name;
   return make('tr', '', make('td', 'n', name), cell, doing);
@@ -68,21 +69,23 @@ async function copied(element: HTMLElement, text: string): Promise<void> {
   setTimeout(() => (element.textContent = label), 1200);
 }
 
-function block(name: string, text: string, actions: DetailActions): HTMLElement {
+function block(name: string, text: string, places: Places, actions: DetailActions): HTMLElement {
   const copy = button('link', 'copy', `Copy ${name}`, () => void copied(copy, text));
   return make('div', 'block',
     make('div', 'block-name', name, ' ', copy),
-    longText('pre', 'trace', text, [], actions));
+    longText('pre', 'trace', text, places, actions));
 }
 
 /* Text that is cut at SHOWN_MAX until asked for. */
-function longText(tag: 'pre' | 'span', className: string, text: string, highlights: Row['highlights'],
+function longText(tag: 'pre' | 'span', className: string, text: string, highlights: Places,
     actions: DetailActions): HTMLElement {
   const element = make(tag, className);
   const shown = cutText(text, SHOWN_MAX);
   appendPieces(element, shown, highlights);
   if (shown.length < text.length) {
-    const more = button('more', `\u2026 show all ${byteSize(text.length)}`, 'Show the rest', () => {
+    const hidden = highlights.filter(([start, length]) => start + length > shown.length).length;
+    const hits = hidden === 0 ? '' : hidden === 1 ? ', 1 hit in the rest' : `, ${hidden} hits in the rest`;
+    const more = button('more', `\u2026 show all ${byteSize(text.length)}${hits}`, 'Show the rest', () => {
       element.replaceChildren();
       appendPieces(element, text, highlights);
       actions.resized();
@@ -101,13 +104,13 @@ function footer(row: Row, zone: Zone, actions: DetailActions): HTMLElement {
     void copied(copyJson, recordJson(row)));
   const copyLink = button('link', 'copy link', 'Copy an address that leads to this line', () =>
     void copied(copyLink, actions.link(row)));
-  const around = button('link', 'lines around it', 'Show this line among all others (c)', () =>
+  const around = button('link', 'lines around it', 'Show this line among all others (C)', () =>
     actions.around(row));
   foot.append(stamp, around, ' \u00b7 ', copyLine, ' \u00b7 ', copyJson, ' \u00b7 ', copyLink);
   return foot;
 }
 
-export function recordJson(row: Row): string {
+function recordJson(row: Row): string {
   return jsonText(new Map<string, Json>([
     ['id', row.id], ['time', row.time], ['message', row.message], ['fields', row.fields],
   ]), 2);

@@ -21,8 +21,10 @@ const QUERY_HELP: ReadonlyArray<readonly [string, string]> = [
 
 const MOUSE_HELP: ReadonlyArray<readonly [string, string]> = [
   ['value', 'only it \u00b7 Ctrl: it too \u00b7 Alt or Shift: not it'],
-  ['time of a row', 'open the row'],
+  ['time of a row', 'open the row: its fields, its traceback, what one can do with them'],
+  ['exc_info +4', 'a folded text; filled: the query is found in it'],
   ['histogram', 'click or drag: only that time \u00b7 Shift: go there'],
+  ['bar at the right', 'go to that part of the hits; marks are errors'],
 ];
 
 export function Help({ control }: { control: LogControl }) {
@@ -39,6 +41,10 @@ export function Help({ control }: { control: LogControl }) {
       onClick={(event) => {
         if (event.target === dialog.current) control.helpOpen.value = false;
       }}>
+      <header>
+        <h1>Help</h1>
+        <button type="button" class="btn" ref={close} onClick={() => (control.helpOpen.value = false)}>Close</button>
+      </header>
       <div class="help-body">
         <section>
           <h2>Keys</h2>
@@ -47,13 +53,12 @@ export function Help({ control }: { control: LogControl }) {
         <section>
           <h2>Query</h2>
           <dl class="wide">{QUERY_HELP.map(([term, says]) => <Entry key={term} term={term} says={says} />)}</dl>
-          <h2>Mouse</h2>
+          <h2>Mouse, or Enter</h2>
           <dl class="wide">{MOUSE_HELP.map(([term, says]) => <Entry key={term} term={term} says={says} />)}</dl>
           <label><input type="checkbox" checked={singleKeys.value === 'on'}
             onChange={(event) => (singleKeys.value = event.currentTarget.checked ? 'on' : 'off')} /> keys without Ctrl act</label>
         </section>
       </div>
-      <button type="button" class="btn" ref={close} onClick={() => (control.helpOpen.value = false)}>Close</button>
     </dialog>
   );
 }

@@ -2,22 +2,23 @@
  * of bars, Shift+click goes there in the list. The veil marks the rows in view. */
 
 import { signal } from '@preact/signals';
+import { axisTicks, stepLabel } from './axis.ts';
 import { useMemo, useRef } from 'preact/hooks';
 import { draggedRange, type Chart, type Slot } from './buckets.ts';
 import { LEVELS } from './level.ts';
 import type { LogControl } from './log_control.ts';
 import { zone } from './settings.ts';
 import { groupDigits } from './text.ts';
-import { axisLabel, msOf, shortSpan } from './time.ts';
+import { msOf, shortSpan } from './time.ts';
 
 const HEIGHT = 44;
-const LABELS = 6;
+const LABELS_MAX = 8;
 const DRAG_MIN = 4; /* pixels: less is a click */
 
 export function HistogramView({ control }: { control: LogControl }) {
-  const chart = control.reader.chart.value;
+  const { chart: { value: chart }, isOld } = control.reader.summary;
   return (
-    <div class="hist" role="group" aria-label="Hits over time">
+    <div class={`hist ${isOld.value ? 'old' : ''}`} role="group" aria-label="Hits over time">
       {chart === null ? <div class="hist-none" /> : <Bars control={control} chart={chart} />}
     </div>
   );
@@ -98,10 +99,19 @@ function barPaths(chart: Chart): Array<[string, string]> {
 }
 
 function Axis({ chart }: { chart: Chart }) {
-  const span = chart.endMs - chart.startMs;
-  const labels = Array.from({ length: LABELS }, (_, i) =>
-    axisLabel(chart.startMs + (span * i) / (LABELS - 1), span, zone.value));
-  return <div class="ax" aria-hidden="true">{labels.map((label, i) => <span key={i}>{label}</span>)}</div>;
+  const { startMs, endMs } = chart;
+  const ticks = axisTicks(startMs, endMs, zone.value, LABELS_MAX);
+  return (
+    <div class="ax" aria-hidden="true">
+      {ticks.map(({ ms, label }) => <AxisLabel key={ms} at={(ms - startMs) / (endMs - startMs)} label={label} />)}
+    </div>
+  );
+}
+
+/* Under its moment; at the edges beside it. */
+function AxisLabel({ at, label }: { at: number; label: string }) {
+  const side = at < 0.05 ? 'first' : at > 0.95 ? 'last' : '';
+  return <span class={side} ref={(element) => element?.style.setProperty('left', `${at * 100}%`)}>{label}</span>;
 }
 
 function Tip({ chart, slot, at }: { chart: Chart; slot: Slot; at: number }) {
@@ -110,7 +120,7 @@ function Tip({ chart, slot, at }: { chart: Chart; slot: Slot; at: number }) {
     <div class="tip" ref={(element) => {
       if (element !== null) element.style.left = `${at * 100}%`;
     }}>
-      {axisLabel(slot.startMs, Math.min(chart.endMs - chart.startMs, chart.intervalMs * 60), zone.value)}
+      {stepLabel(slot.startMs, chart.intervalMs, zone.value)}
       {` +${shortSpan(chart.intervalMs)} `}
       <b>{groupDigits(slot.count)}</b>
       {parts.map(([level, n]) => <span key={level} class={level}> {level} {groupDigits(n)}</span>)}
@@ -120,7 +130,7 @@ function Tip({ chart, slot, at }: { chart: Chart; slot: Slot; at: number }) {
 
 function summary(chart: Chart): string {
   const top = chart.slots.reduce((a, b) => (b.count > a.count ? b : a));
-  const peak = axisLabel(top.startMs, chart.endMs - chart.startMs, 'utc');
+  const peak = stepLabel(top.startMs, chart.intervalMs, 'utc');
   return `${groupDigits(chart.total)} hits in ${chart.slots.length} steps of ${shortSpan(chart.intervalMs)}, ` +
     `most at ${peak}: ${groupDigits(top.count)}`;
 }

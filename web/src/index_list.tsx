@@ -16,18 +16,19 @@ export function IndexList() {
 
   useEffect(() => {
     const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const load = async (): Promise<void> => {
-      if (document.visibilityState !== 'visible') return;
       try {
-        indexes.value = await listIndexes(abort.signal);
+        if (document.visibilityState === 'visible') indexes.value = await listIndexes(abort.signal);
         problem.value = null;
       } catch (error) {
-        if (!abort.signal.aborted) problem.value = error instanceof Problem ? error.message : String(error);
+        if (abort.signal.aborted) return;
+        problem.value = error instanceof Problem ? error.message : String(error);
       }
+      timer = setTimeout(() => void load(), REFRESH_MS); /* after the answer: a slow server is asked less often */
     };
     void load();
-    const timer = setInterval(() => void load(), REFRESH_MS);
-    return () => (clearInterval(timer), abort.abort());
+    return () => (clearTimeout(timer), abort.abort());
   }, []);
 
   const list = indexes.value;

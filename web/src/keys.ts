@@ -2,7 +2,7 @@
 
 export type Command =
   | 'down' | 'up' | 'half-down' | 'half-up' | 'page-down' | 'page-up' | 'start' | 'end' | 'follow'
-  | 'search' | 'next' | 'previous' | 'context' | 'wrap' | 'expand' | 'link' | 'time' | 'panel'
+  | 'search' | 'next' | 'previous' | 'context' | 'around' | 'step-back' | 'step-on' | 'wrap' | 'expand' | 'link' | 'time' | 'panel'
   | 'help' | 'escape';
 
 interface Binding {
@@ -25,7 +25,10 @@ export const BINDINGS: readonly Binding[] = [
   { command: 'search', keys: ['/'], shown: '/', says: 'to the query box' },
   { command: 'next', keys: ['n'], shown: 'n', says: 'next hit' },
   { command: 'previous', keys: ['N'], shown: 'N', says: 'hit before' },
-  { command: 'context', keys: ['c', '&'], shown: 'c', says: 'lines around the hits: the text goes, @filters stay' },
+  { command: 'context', keys: ['c', '&'], shown: 'c', says: 'lines around the hits, and back: the text goes, @filters stay' },
+  { command: 'around', keys: ['C'], shown: 'C', says: 'all lines around this one, without @filters too' },
+  { command: 'step-back', keys: ['['], shown: '[', says: 'to the bar before, of the histogram' },
+  { command: 'step-on', keys: [']'], shown: ']', says: 'to the next bar' },
   { command: 'expand', keys: ['Enter', 'v'], shown: 'Enter', says: 'open or close the line' },
   { command: 'wrap', keys: ['s'], shown: 's', says: 'wrap long lines' },
   { command: 'link', keys: ['y'], shown: 'y', says: 'copy the address of the line' },

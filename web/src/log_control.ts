@@ -4,6 +4,7 @@
  * The address is written here and nowhere else. */
 
 import { computed, effect, signal, untracked } from '@preact/signals';
+import { nextStep } from './buckets.ts';
 import { columnWidths, defaultColumns } from './columns.ts';
 import { makeDetail, type DetailActions } from './detail.ts';
 import { copyText } from './dom.ts';
@@ -14,11 +15,16 @@ import { Reader, type Screen } from './reader.ts';
 import { isEmpty, rowElementId } from './row_paint.ts';
 import { ROW_HEIGHT, RowList, type ListEvents, type ListSource, type Place, type Viewed } from './rows.ts';
 import { panelShown, storeColumns, storedColumns, wrap, zone } from './settings.ts';
-import { formatNs, trimZeros } from './time.ts';
+import { formatNs, msOf, trimZeros } from './time.ts';
 import { logAddress, type Context, type RowRef, type View } from './url_state.ts';
 import type { Row, Side } from './window.ts';
 
 export type Pick = 'only' | 'toggle' | 'exclude';
+
+/* Where the style sheet makes the panel a sheet. */
+function isNarrow(): boolean {
+  return matchMedia('(max-width: 760px)').matches;
+}
 
 export class LogControl implements Screen, ListSource, ListEvents {
   readonly view;
@@ -52,7 +58,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   private readonly ownColumns = signal<string[]>([]);
 
   readonly contextFields = computed(() => {
-    const fields = this.reader.fields.value;
+    const fields = this.reader.summary.fields.value;
     if (fields.length === 0) return ['exc_info', 'stack_info'];
     return fields.filter((field) => field.context).map((field) => field.name);
   });
@@ -68,7 +74,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
       first = false;
     }));
     this.stops.push(effect(() => {
-      const fields = this.reader.fields.value;
+      const fields = this.reader.summary.fields.value;
       if (fields.length > 0) untracked(() => this.chooseColumns());
     }));
     void this.reader.run(this.view.value);
@@ -157,7 +163,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   /* ---- Screen: what the reader asks for ---- */
 
   show(rows: readonly Row[], place: Place): void {
-    if (rows.length > 0 && (this.widths === null || this.reader.fields.value.length === 0)) {
+    if (rows.length > 0 && (this.widths === null || this.reader.summary.fields.value.length === 0)) {
       this.chooseColumns();
     }
     this.list?.show(rows, place);
@@ -177,7 +183,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   }
 
   private chooseColumns(): void {
-    const own = defaultColumns(this.reader.fields.value, this.reader.window.rows);
+    const own = defaultColumns(this.reader.summary.fields.value, this.reader.window.rows);
     if (own.join() !== this.ownColumns.value.join()) this.ownColumns.value = own;
     this.setWidths();
   }
@@ -322,6 +328,9 @@ export class LogControl implements Screen, ListSource, ListEvents {
       case 'next': return void this.nextHit('newer');
       case 'previous': return void this.nextHit('older');
       case 'context': return this.lookAround(null);
+      case 'around': return this.lookAround(this.current.value ?? list.firstInView());
+      case 'step-back': return this.toStep('older');
+      case 'step-on': return this.toStep('newer');
       case 'wrap': return void (wrap.value = wrap.value === 'on' ? 'off' : 'on');
       case 'expand': return this.expandCurrent();
       case 'link': return void this.copyLink();
@@ -363,6 +372,16 @@ export class LogControl implements Screen, ListSource, ListEvents {
     else void this.reader.goEnd();
   }
 
+  /* From bar to bar of the histogram; rows of the bar that holds the top line begin above it or at it. */
+  private toStep(side: Side): void {
+    const chart = this.reader.summary.chart.value;
+    const first = this.list?.firstInView() ?? null;
+    const ms = chart === null || first === null ? null : nextStep(chart, msOf(first.time), side);
+    if (ms === null) return this.say(side === 'older' ? 'no bar before this one' : 'no bar after this one');
+    this.reader.pause();
+    void this.reader.goTime(ms);
+  }
+
   follow(on: boolean): void {
     if (!on) return this.reader.stopFollow();
     if (this.reader.follow.value === 'paused') return this.reader.resume();
@@ -400,8 +419,12 @@ export class LogControl implements Screen, ListSource, ListEvents {
     this.say((await copyText(this.linkTo(row))) ? 'address copied' : 'no clipboard');
   }
 
+  get isPanelOpen(): boolean {
+    return isNarrow() ? this.sheetOpen.value : panelShown.value === 'on';
+  }
+
   flipPanel(): void {
-    if (matchMedia('(max-width: 760px)').matches) this.sheetOpen.value = !this.sheetOpen.value;
+    if (isNarrow()) this.sheetOpen.value = !this.sheetOpen.value;
     else panelShown.value = panelShown.value === 'on' ? 'off' : 'on';
   }
 
@@ -423,7 +446,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
 
   /* Fields that some loaded row has, for the menu of columns. */
   fieldNames(): string[] {
-    const names = this.reader.fields.value.filter((field) => field.display).map((field) => field.name);
+    const names = this.reader.summary.fields.value.filter((field) => field.display).map((field) => field.name);
     if (names.length > 0) return names;
     const seen = new Set<string>();
     for (const row of this.reader.window.rows.slice(-100)) {

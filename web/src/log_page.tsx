@@ -8,10 +8,11 @@ import { HistogramView } from './histogram.tsx';
 import { commandOf } from './keys.ts';
 import type { LogControl } from './log_control.ts';
 import { Panel } from './panel.tsx';
-import { boundText, SPANS, widerRange } from './range_menu.tsx';
+import { boundText, spanName, widerRange } from './range_menu.tsx';
 import { RankMap } from './rank_map.tsx';
 import { panelShown, singleKeys, zone } from './settings.ts';
 import { missingParts, StatusBar } from './status_bar.tsx';
+import { asText } from './query_text.ts';
 import { groupDigits } from './text.ts';
 import { dayTitle } from './time.ts';
 import { TopBar } from './top_bar.tsx';
@@ -38,6 +39,7 @@ function useKeys(control: LogControl): void {
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement;
+      if (event.key === 'Tab') document.documentElement.dataset['tabbed'] = 'y';
       if (control.helpOpen.value || target.closest('input, textarea, select, .sheet, dialog') !== null) return;
       if ((event.key === 'Enter' || event.key === ' ') && target.closest('button, a') !== null) return;
       const command = commandOf(event, singleKeys.value === 'on');
@@ -110,7 +112,7 @@ function Marker({ control, side }: { control: LogControl; side: 'older' | 'newer
     <span>{from === '' ? 'start of the log' : 'start of the range'}
       {from !== '' && wider !== null && (
         <> {'\u00b7'} <button type="button" class="link" onClick={() => control.setRange(wider, to)}>
-          {SPANS.find(([span]) => span === wider)![1]}</button></>
+          {spanName(wider)}</button></>
       )}
     </span>
   );
@@ -138,8 +140,10 @@ function Nothing({ control }: { control: LogControl }) {
     return (
       <div class="nothing" role="alert">
         <h2>{isQuery ? 'The query could not be read' : problem.status === 404 ? 'No such log' : 'That did not work'}</h2>
-        {!isQuery && <p>{problem.message}</p>}
+        <p>{isQuery ? 'What is wrong with it stands below the query box.' : problem.message}</p>
         <p>
+          {isQuery && <button type="button" class="btn" onClick={() => control.go({ q: asText(q) })}>Find it as plain text</button>}
+          {isQuery && <button type="button" class="btn" onClick={() => control.go({ q: '' })}>Without the query</button>}
           {!isQuery && <button type="button" class="btn" onClick={() => void reader.run(control.view.value)}>Try again</button>}
           {problem.status === 404 && <a class="btn" href="/">All indexes</a>}
         </p>
@@ -147,15 +151,16 @@ function Nothing({ control }: { control: LogControl }) {
     );
   }
   const wider = widerRange(from, to, now);
-  const range = from === '' && to === '' ? 'at any time'
+  const span = to === '' ? spanName(from) : undefined;
+  const range = from === '' && to === '' ? 'at any time' : span !== undefined ? `in the ${span}`
     : `from ${boundText(from, zone.value, now) || 'the start'} to ${boundText(to, zone.value, now) || 'now'}`;
   return (
     <div class="nothing">
       <h2>Nothing found</h2>
-      <p>{q === '' ? 'No records' : <>No record matches <code>{q}</code></>} in {indexes.join(', ')}, {range}.</p>
+      <p>{q === '' ? 'No records' : <>No record matches <code>{q}</code></>} in {indexes.join(', ')} {range}.</p>
       <p>
         {wider !== null && <button type="button" class="btn" onClick={() => control.setRange(wider, '')}>
-          Look in {SPANS.find(([span]) => span === wider)![1]}</button>}
+          {wider === '' ? 'Look at all time' : `Look in the ${spanName(wider)}`}</button>}
         {q !== '' && <button type="button" class="btn" onClick={() => control.go({ q: '' })}>Without the query</button>}
       </p>
     </div>

@@ -1,13 +1,13 @@
 /* Values of the fields that are marked `filtered`, with counts. What is chosen stands in the query text
- * and is read from there. Click: only this value. Ctrl+click: this one too, or no longer. Alt+click or
- * Shift+click: everything but this. */
+ * and is read from there. Click or Enter: only this value. With Ctrl: this one too, or no longer. With Alt
+ * or Shift: everything but this. */
 
 import { signal, useSignal } from '@preact/signals';
 import { textIsSelected } from './dom.ts';
 import { levelOfValue, LEVEL_FIELDS } from './level.ts';
 import type { LogControl, Pick } from './log_control.ts';
 import { filterOf, type FieldFilter } from './query_text.ts';
-import type { PanelField } from './reader.ts';
+import type { PanelField } from './summary.ts';
 import { groupDigits } from './text.ts';
 
 const SHOWN_FIRST = 8;
@@ -16,14 +16,14 @@ const FIRST_FIELDS = [...LEVEL_FIELDS, 'host', 'logger', 'application', 'project
 const closed = signal<ReadonlySet<string>>(new Set());
 
 export function Panel({ control }: { control: LogControl }) {
-  const fields = control.reader.panel.value;
+  const fields = control.reader.summary.panel.value;
   const rank = (name: string): number => (FIRST_FIELDS.indexOf(name) + 1) || FIRST_FIELDS.length + 1;
   const shown = fields
     .map((field) => ({ field, filter: filterOf(control.view.value.q, field.name) }))
     .filter(({ field, filter }) => field.values.length > 0 || filter.only.length + filter.not.length > 0)
     .sort((a, b) => rank(a.field.name) - rank(b.field.name));
   return (
-    <nav class="panel" aria-label="Field values">
+    <nav class={`panel ${control.reader.summary.isOld.value ? 'old' : ''}`} aria-label="Field values">
       {shown.map(({ field, filter }) => (
         <Field key={field.name} control={control} field={field} filter={filter} />
       ))}
@@ -86,14 +86,22 @@ interface ValueProps {
 function Value({ control, field, value, count, share, filter }: ValueProps) {
   const state = filter.not.includes(value) ? 'not' : filter.only.includes(value) ? 'on' : '';
   const level = LEVEL_FIELDS.includes(field) ? levelOfValue(value) : null;
-  const click = (event: MouseEvent): void => {
-    if (textIsSelected(event.currentTarget as Element)) return;
-    const pick: Pick = event.ctrlKey || event.metaKey ? 'toggle'
+  const pick = (event: MouseEvent | KeyboardEvent): void => {
+    const way: Pick = event.ctrlKey || event.metaKey ? 'toggle'
       : event.altKey || event.shiftKey ? 'exclude' : 'only';
-    control.pickValue(field, value, pick);
+    control.pickValue(field, value, way);
+  };
+  const click = (event: MouseEvent): void => {
+    if (!textIsSelected(event.currentTarget as Element)) pick(event);
+  };
+  /* Browsers make a click of Enter, but not of Ctrl+Enter. */
+  const press = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter') return;
+    event.preventDefault();
+    pick(event);
   };
   return (
-    <button type="button" class={`v ${state}`} aria-pressed={state === 'on'} data-value={value} onClick={click}
+    <button type="button" class={`v ${state}`} aria-pressed={state === 'on'} data-value={value} onClick={click} onKeyDown={press}
       title={`${value}\nclick: only this \u00b7 Ctrl+click: this too \u00b7 Alt+click: not this`}
       ref={(element) => element?.style.setProperty('--w', `${share * 100}%`)}>
       <span class={level === null ? '' : `lv ${level}`}>{value === '' ? '(empty)' : value}</span>

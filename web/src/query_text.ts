@@ -62,12 +62,17 @@ function unquote(text: string): string {
 
 export function quoteValue(value: string): string {
   if (PLAIN_VALUE.test(value)) return value;
-  return `"${value.replace(/["\\]/g, '\\$&')}"`;
+  return asText(value);
+}
+
+/* Any text as a query for just that text. */
+export function asText(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /* A field's name as a filter begins: `@host`, or `@"odd name"`. */
 export function writtenName(field: string): string {
-  return `@${matchAt(NAME, field, 0) === field ? field : `"${field.replace(/["\\]/g, '\\$&')}"`}`;
+  return `@${matchAt(NAME, field, 0) === field ? field : asText(field)}`;
 }
 
 /* Where a run of text ends: at white space, or at a bracket that closes a group. */
@@ -249,7 +254,7 @@ function withoutParts(text: string, gone: readonly Part[]): string {
 }
 
 /* Replace all plain filters of one field by `filter`; where the first one stood, else at the end. */
-export function setFilter(text: string, filter: FieldFilter): string {
+function setFilter(text: string, filter: FieldFilter): string {
   const old = plainFilters(text).filter((part) => part.field === filter.field);
   const terms = written(filter);
   const [first, ...others] = old;

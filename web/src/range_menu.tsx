@@ -5,12 +5,18 @@ import type { LogControl } from './log_control.ts';
 import { Menu } from './menu.tsx';
 import { zone } from './settings.ts';
 import { serverNowMs } from './api.ts';
-import { axisLabel, boundNs, clock, dayOf, formatNs, readBound, spanMs, zoneName, type Zone } from './time.ts';
+import { spanLabel } from './axis.ts';
+import { boundNs, clock, dayOf, formatNs, readBound, spanMs, zoneName, type Zone } from './time.ts';
 
-export const SPANS: ReadonlyArray<readonly [from: string, says: string]> = [
+const SPANS: ReadonlyArray<readonly [from: string, says: string]> = [
   ['-5m', 'last 5 minutes'], ['-15m', 'last 15 minutes'], ['-1h', 'last hour'], ['-6h', 'last 6 hours'],
   ['-1d', 'last day'], ['-7d', 'last 7 days'], ['', 'all time'],
 ];
+
+/* `last hour` for `-1h`; undefined if it is none of those. */
+export function spanName(from: string): string | undefined {
+  return SPANS.find(([span]) => span === from)?.[1];
+}
 
 /* The next wider range than [from, to): a longer span back from now, at last everything. */
 export function widerRange(from: string, to: string, nowMs: number): string | null {
@@ -31,12 +37,10 @@ export function boundText(bound: string, zoneNow: Zone, nowMs: number): string {
   return day === dayOf(new Date(nowMs).toISOString(), zoneNow) ? at : `${day} ${at}`;
 }
 
-export function rangeLabel(from: string, to: string, zoneNow: Zone, nowMs: number): [string, string] {
+function rangeLabel(from: string, to: string, zoneNow: Zone, nowMs: number): [string, string] {
   if (from === '' && to === '') return ['all time', ''];
   if (from.startsWith('-') && (to === '' || to === 'now')) {
-    const span = spanMs(from) ?? 0;
-    const label = (ms: number): string => axisLabel(ms, Math.max(span, 600_000), zoneNow);
-    return [from.slice(1), `${label(nowMs - span)} \u2013 ${label(nowMs)}`];
+    return [from.slice(1), spanLabel(nowMs - (spanMs(from) ?? 0), nowMs, zoneNow)];
   }
   const [a, b] = [boundText(from, zoneNow, nowMs), boundText(to, zoneNow, nowMs)];
   return [`${a || 'start'} \u2013 ${b || 'now'}`, ''];
@@ -44,8 +48,7 @@ export function rangeLabel(from: string, to: string, zoneNow: Zone, nowMs: numbe
 
 export function RangeMenu({ control }: { control: LogControl }) {
   const { from, to } = control.view.value;
-  void control.reader.report.value; /* say the clock times of the latest run */
-  const [main, detail] = rangeLabel(from, to, zone.value, serverNowMs());
+  const [main, detail] = rangeLabel(from, to, zone.value, control.reader.summary.asOfMs.value);
   return (
     <Menu open={control.rangeOpen} title="Time range (t)" alignRight className="range"
       label={<>{main} {detail !== '' && <small class="hide">{detail}</small>} <small>{'\u25be'}</small></>}>

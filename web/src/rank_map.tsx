@@ -8,7 +8,7 @@ import { msOf } from './time.ts';
 
 export function RankMap({ control }: { control: LogControl }) {
   const map = useRef<HTMLDivElement>(null);
-  const chart = control.reader.chart.value;
+  const chart = control.reader.summary.chart.value;
   const viewed = control.viewedRows.value;
   const marks = useMemo(() => (chart === null ? [] : ticks(chart)).map(([y, shade]) =>
     <rect key={y} class={shade} x="2" width="8" y={y} height="2" />), [chart]);

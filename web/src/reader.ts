@@ -1,6 +1,6 @@
 /* Reading a log: what is loaded, what is asked next, what just arrived.
  *
- * The reader owns the window of rows and every request of a log page. It publishes signals for the parts
+ * The reader owns the window of rows and its requests; counts are its Summary's. It publishes signals for the parts
  * around the list and tells its `Screen` when rows changed and where to look. One `run` per view; a new
  * one cancels whatever the old one still waits for.
  *
@@ -10,13 +10,12 @@
 
 import { signal } from '@preact/signals';
 import * as api from './api.ts';
-import { isAbort, Problem, type FieldInfo, type Reading, type Report } from './api.ts';
-import { makeChart, stepFor, type Chart } from './buckets.ts';
-import { LEVEL_FIELDS } from './level.ts';
-import { clearField, withoutText } from './query_text.ts';
+import { isAbort, Problem, type Reading, type Report } from './api.ts';
+import { withoutText } from './query_text.ts';
 import type { Place } from './rows.ts';
+import { Summary } from './summary.ts';
 import { Tail } from './tail.ts';
-import { boundNs, formatNs, parseNs, trimZeros } from './time.ts';
+import { boundNs, formatNs, instantBound, parseNs } from './time.ts';
 import type { RowRef, View } from './url_state.ts';
 import { LogWindow, rowKey, type Edge, type Order, type Page, type Row, type Side } from './window.ts';
 
@@ -28,37 +27,26 @@ export interface Screen {
   hasScrolledUp(): boolean;
 }
 
-export interface PanelField {
-  name: string;
-  values: api.ValueCount[];
-  other: number;
-}
-
 const FIRST_LIMIT = 200;
 const PAGE_LIMIT = 500;
 const PAGE_SIZE = 4_000_000; /* characters: pages of huge records are shorter */
 const PAGE_LIMIT_MIN = 20;
 const CONTEXT_LIMIT = 200;
-const PANEL_VALUES = 100;
 const PAINT_MS = 100; /* at most ten paints a second while following */
 const PENDING_MAX = 5000; /* rows kept while the reader looks elsewhere */
-const SUMMARY_MS = 10_000; /* counts are renewed this often while following */
 const REREAD_LIMIT = 5000; /* rows in a page when the first one lay among equal times */
+const LINE_OFFSET = 200; /* pixels from the top, for a line that one is led to */
 const MARK_PAGES = 5;
 const STEP_BACK_NS = 10_000_000n; /* more than ids run ahead of times: one for each row of one time */
 
 export class Reader {
   readonly window = new LogWindow();
+  readonly summary: Summary;
   readonly hitKeys = new Set<string>(); /* in context: rows the query finds */
 
   readonly loading = signal(true);
   readonly problem = signal<Problem | null>(null);
   readonly report = signal<Report | null>(null);
-  readonly hits = signal<number | null>(null);
-  readonly hitsAreAll = signal(true); /* false: counting stopped before the end */
-  readonly chart = signal<Chart | null>(null);
-  readonly fields = signal<FieldInfo[]>([]);
-  readonly panel = signal<PanelField[]>([]);
   readonly follow = signal<FollowState>('off');
   readonly followTrouble = signal<string | null>(null);
   readonly waiting = signal(0); /* rows that arrived while paused */
@@ -76,9 +64,10 @@ export class Reader {
   private pendingLost = false;
   private catchingUp = false;
   private paintTimer: ReturnType<typeof setTimeout> | undefined;
-  private summaryTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly screen: Screen, private view: View) {}
+  constructor(private readonly screen: Screen, private view: View) {
+    this.summary = new Summary(view, this.bounds);
+  }
 
   /* ---- a view ---- */
 
@@ -87,25 +76,19 @@ export class Reader {
     const following = this.isFollowing() && view.line === null && view.to === '';
     this.cancel();
     this.stopFollow();
-    const asked = ({ indexes, q, from, to }: View): string => [indexes, q, from, to].join('\0');
-    if (asked(view) !== asked(this.view)) this.hits.value = null;
     this.view = view;
     this.problem.value = null;
     this.notice.value = '';
     const now = api.serverNowMs();
-    const instant = (bound: string): string => {
-      const ns = bound.startsWith('-') || bound === 'now' ? boundNs(bound, now) : null;
-      return ns === null ? bound : trimZeros(formatNs(ns));
-    };
-    this.bounds = { from: instant(view.from), to: instant(view.to) };
+    this.bounds = { from: instantBound(view.from, now), to: instantBound(view.to, now) };
+    this.summary.begin(view, this.bounds);
     await this.guarded(async (signal) => {
       await (view.line === null ? this.readEnd(signal) : this.readAround(view.line, offset, signal));
-      void this.loadFields(signal).then(() => this.loadSummary(signal));
       if (following) void this.startFollow();
     });
   }
 
-  /* The query's own reading: counts, histogram, values. */
+  /* The query's own reading. */
   hitReading(): Reading {
     return { indexes: this.view.indexes, q: this.view.q, ...this.bounds };
   }
@@ -124,6 +107,7 @@ export class Reader {
   close(): void {
     this.cancel();
     this.stopFollow();
+    this.summary.close();
   }
 
   private cancel(): void {
@@ -140,10 +124,12 @@ export class Reader {
     try {
       await act(signal);
       this.problem.value = null;
+      this.summary.ensure();
     } catch (error) {
       if (signal.aborted || isAbort(error)) return;
       this.problem.value = error instanceof Problem ? error : new Problem(String(error), 0);
-      this.chart.value = null;
+      this.report.value = null;
+      this.summary.clear();
       this.resetRows({ rows: [], older: { kind: 'end' }, newer: { kind: 'end' } }, 'top');
     } finally {
       if (!signal.aborted) this.loading.value = false;
@@ -208,7 +194,7 @@ export class Reader {
       return this.readEnd(signal);
     }
     const { row, before, after } = around;
-    const place = { key: row.key, offset: offset ?? 200 };
+    const place = { key: row.key, offset: offset ?? LINE_OFFSET };
     if (limit === 0) return this.readBesides(row, place, signal);
     const older = this.trimmed(before, 'older', limit, row);
     const newer = this.trimmed(after, 'newer', limit, row);
@@ -337,7 +323,7 @@ export class Reader {
   /* Show a row, loading its surroundings if need be; `offset`: where its line shall stand. */
   async goRow(ref: RowRef, offset: number | null): Promise<void> {
     if (this.window.indexOf(rowKey(ref)) >= 0) {
-      this.screen.show(this.window.rows, { key: rowKey(ref), offset: offset ?? 200 });
+      this.screen.show(this.window.rows, { key: rowKey(ref), offset: offset ?? LINE_OFFSET });
       return;
     }
     this.cancel();
@@ -372,7 +358,7 @@ export class Reader {
 
   /* In context: mark which of the lines just loaded the query finds, with its matches. */
   private async markHits(rows: readonly Row[], signal: AbortSignal): Promise<void> {
-        const first = rows[0];
+    const first = rows[0];
     const last = rows[rows.length - 1];
     if (!this.isInContext() || first === undefined || last === undefined) return;
     const times = rows.map((row) => parseNs(row.time) ?? 0n);
@@ -400,72 +386,11 @@ export class Reader {
       const row = this.window.rows[this.window.indexOf(hit.key)];
       if (row === undefined) continue;
       row.highlights = hit.highlights;
+      row.fieldHighlights = hit.fieldHighlights;
       this.hitKeys.add(hit.key);
       keys.push(hit.key);
     }
     if (keys.length > 0) this.screen.repaintRows(keys);
-  }
-
-  /* ---- counts ---- */
-
-  private async loadFields(signal: AbortSignal): Promise<void> {
-    try {
-      this.fields.value = await api.listFields(this.view.indexes, signal);
-    } catch (error) {
-      if (!isAbort(error)) this.notice.value = 'the list of fields could not be read';
-    }
-  }
-
-  levelField(): string | null {
-    const names = new Set(this.fields.value.map((field) => field.name));
-    return LEVEL_FIELDS.find((name) => names.has(name)) ?? null;
-  }
-
-  /* Rows come first; then how many there are, when, and with which values. */
-  private async loadSummary(signal: AbortSignal): Promise<void> {
-    const reading = this.hitReading();
-    const quiet = async (work: Promise<void>): Promise<void> => {
-      try {
-        await work;
-      } catch (error) {
-        if (!isAbort(error) && !signal.aborted) {
-          this.notice.value = error instanceof Error ? error.message : String(error);
-        }
-      }
-    };
-    const counting = api.count(reading, signal).then(({ count, report }) => {
-      if (signal.aborted) return;
-      this.hits.value = count;
-      this.hitsAreAll.value = !report.partial;
-    });
-    const { fromMs, toMs } = this.shownRange();
-    const step = fromMs === null || toMs === null ? null : stepFor(toMs - fromMs);
-    const charting = api.histogram(reading, this.levelField(), step, signal).then((histogram) => {
-      if (!signal.aborted) this.chart.value = makeChart(histogram, fromMs, toMs);
-    });
-    await Promise.all([quiet(counting), quiet(charting)]);
-    await quiet(this.loadPanel(reading, signal));
-  }
-
-  /* The range as the chart's axis has it; null where it is open and follows the data. */
-  private shownRange(): { fromMs: number | null; toMs: number | null } {
-    const now = api.serverNowMs();
-    const ms = (bound: string): number | null => {
-      const ns = boundNs(bound, now);
-      return ns === null ? null : Number(ns / 1_000_000n);
-    };
-    const isRelative = this.view.from.startsWith('-');
-    return { fromMs: ms(this.bounds.from), toMs: ms(this.bounds.to) ?? (isRelative ? now : null) };
-  }
-
-  /* Counts of a field are taken without the field's own filter: they say what a click would give. */
-  private async loadPanel(reading: Reading, signal: AbortSignal): Promise<void> {
-    const names = this.fields.value.filter((field) => field.filtered).map((field) => field.name);
-    const found = await Promise.all(names.map(async (name): Promise<PanelField> => {
-      const wider = { ...reading, q: clearField(reading.q, name) };
-      return { name, ...(await api.values(wider, name, PANEL_VALUES, signal)) };
-    }));
-    if (!signal.aborted) this.panel.value = found;
   }
 
   /* ---- following ---- */
@@ -474,6 +399,7 @@ export class Reader {
     if (this.follow.value !== 'off') return;
     this.follow.value = 'live';
     this.bounds = { ...this.bounds, to: '' };
+    this.summary.follow();
     if (this.window.newer.kind !== 'end' || this.problem.value !== null) {
       this.cancel();
       await this.guarded((signal) => this.readEnd(signal));
@@ -505,9 +431,9 @@ export class Reader {
   stopFollow(): void {
     this.tail?.stop();
     this.tail = null;
+    this.summary.unfollow();
     clearTimeout(this.paintTimer);
-    clearTimeout(this.summaryTimer);
-    this.paintTimer = this.summaryTimer = undefined;
+    this.paintTimer = undefined;
     this.pending = [];
     this.pendingLost = false;
     this.waiting.value = 0;
@@ -550,8 +476,8 @@ export class Reader {
       this.pendingLost = true;
     }
     if (this.follow.value === 'paused') this.waiting.value += inside.length;
+    this.summary.arrived(0);
     this.schedulePaint();
-    this.scheduleSummary();
   }
 
   private schedulePaint(): void {
@@ -560,13 +486,6 @@ export class Reader {
       if (this.follow.value === 'live' && this.screen.hasScrolledUp()) this.pause();
       if (this.follow.value === 'live' && !this.catchingUp) this.flush(false);
     }, PAINT_MS);
-  }
-
-  private scheduleSummary(): void {
-    this.summaryTimer ??= setTimeout(() => {
-      this.summaryTimer = undefined;
-      if (document.visibilityState === 'visible') void this.loadSummary(this.abort.signal);
-    }, SUMMARY_MS);
   }
 
   /* Put what arrived into the list and look at its end. */
@@ -582,7 +501,7 @@ export class Reader {
     }
     const added = this.window.insert(pending);
     if (added === 0 && !always) return;
-    if (this.hits.value !== null && !this.isInContext()) this.hits.value += added;
+    if (!this.isInContext()) this.summary.arrived(added);
     this.changed('bottom');
     if (this.isInContext()) void this.markHits(pending, this.abort.signal);
   }

@@ -6,9 +6,11 @@
 import { make } from './dom.ts';
 import { isScalar, plainText, type Json } from './json.ts';
 import { fieldAt } from './level.ts';
-import { byteSize, countLines, cutText, oneLine, pieces, SHOWN_MAX } from './text.ts';
+import { byteSize, countLines, cutText, lineOfFirst, oneLine, pieces, SHOWN_MAX } from './text.ts';
 import { clock, dayTitle, fullTime, type Zone } from './time.ts';
-import type { Row } from './window.ts';
+import type { Places, Row } from './window.ts';
+
+export const NO_PLACES: Places = [];
 
 export interface PaintStyle {
   columns: readonly string[];
@@ -39,7 +41,7 @@ export function paintRow(element: HTMLElement, row: Row, marks: RowMarks, style:
   time.title = fullTime(row.time, style.zone);
   line.append(make('span', 'bar'), time, make('span', 'l', row.level ?? ''));
   if (style.showIndex) line.append(make('span', 'c', row.index));
-  for (const name of style.columns) line.append(columnCell(name, fieldAt(row.fields, name)));
+  for (const name of style.columns) line.append(columnCell(row, name));
   line.append(messageCell(row, style));
   for (const cell of Array.from(line.children)) cell.setAttribute('role', 'gridcell');
   element.id = rowElementId(row.key);
@@ -65,8 +67,10 @@ export function columnText(name: string, value: Json | undefined): string {
   return text;
 }
 
-function columnCell(name: string, value: Json | undefined): HTMLElement {
-  const cell = make('span', 'c', columnText(name, value));
+function columnCell(row: Row, name: string): HTMLElement {
+  const value = fieldAt(row.fields, name);
+  const cell = make('span', 'c');
+  appendPieces(cell, columnText(name, value), row.fieldHighlights.get(name) ?? NO_PLACES);
   if (value !== undefined && value !== null) cell.title = `${name}: ${cutText(plainText(value), 1000)}`;
   return cell;
 }
@@ -80,14 +84,32 @@ function messageCell(row: Row, style: PaintStyle): HTMLElement {
   if (shown.length < row.message.length) {
     cell.append(make('button', 'more', `\u2026 show all ${byteSize(row.message.length)}`));
   }
-  for (const name of style.contextFields) {
-    const value = fieldAt(row.fields, name);
-    if (!isEmpty(value)) cell.append(make('button', 'pill', pillText(name, value)));
-  }
+  appendPills(cell, row, style);
   return cell;
 }
 
-export function appendPieces(parent: HTMLElement, text: string, highlights: Row['highlights']): void {
+/* What a row folds away: one pill for each field. If the query is found in folded text, its pill says so;
+ * if nowhere else in the row, the line where it stands follows the pill. */
+function appendPills(cell: HTMLElement, row: Row, style: PaintStyle): void {
+  const found = [...row.fieldHighlights.keys()].filter((name) => !style.columns.includes(name));
+  const isSeen = row.highlights.length > 0 || found.length < row.fieldHighlights.size;
+  const quoted = isSeen ? undefined : found[0];
+  for (const name of new Set([...style.contextFields, ...(isSeen ? [] : found)])) {
+    const value = fieldAt(row.fields, name);
+    if (isEmpty(value)) continue;
+    const places = row.fieldHighlights.get(name) ?? NO_PLACES;
+    const pill = make('button', places.length > 0 ? 'pill found' : 'pill', pillText(name, value));
+    if (places.length > 0) pill.title = `The query is found in ${name}: ${places.length}\u00d7`;
+    cell.append(pill);
+    if (name !== quoted || typeof value !== 'string') continue;
+    const line = lineOfFirst(value, places);
+    const quote = make('span', 'quote');
+    appendPieces(quote, oneLine(line.text), line.highlights);
+    cell.append(quote);
+  }
+}
+
+export function appendPieces(parent: HTMLElement, text: string, highlights: Places): void {
   for (const piece of pieces(text, highlights)) {
     parent.append(piece.hit ? make('mark', '', piece.text) : piece.text);
   }

@@ -28,7 +28,7 @@ export function SearchBox({ control }: { control: LogControl }) {
     }}>
       <div class="q-text">
         <div class="q-mirror" ref={mirror} aria-hidden="true">
-          <Coloured text={text} known={new Set(control.reader.fields.value.map((field) => field.name))} />
+          <Coloured text={text} known={new Set(control.reader.summary.fields.value.map((field) => field.name))} />
         </div>
         <input ref={input} class="q-input" type="text" name="q" value={text}
           placeholder="search, or @field=value" aria-label="Search" autocomplete="off"

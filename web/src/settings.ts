@@ -2,6 +2,7 @@
 
 import { effect, signal, type Signal } from '@preact/signals';
 import type { Zone } from './time.ts';
+import { joinNames, splitNames } from './url_state.ts';
 
 export type Theme = 'system' | 'dark' | 'light';
 
@@ -39,11 +40,11 @@ export const singleKeys = kept<'on' | 'off'>('keys', ['on', 'off']);
 
 export function storedColumns(indexes: readonly string[]): string[] | null {
   const text = load(`columns.${indexes.join(',')}`);
-  return text === null ? null : text.split(',').filter((name) => name !== '');
+  return text === null ? null : splitNames(text);
 }
 
 export function storeColumns(indexes: readonly string[], columns: readonly string[] | null): void {
-  save(`columns.${indexes.join(',')}`, columns === null ? null : columns.join(','));
+  save(`columns.${indexes.join(',')}`, columns === null ? null : joinNames(columns));
 }
 
 /* The style sheet follows the system by itself; an explicit choice is told to it by an attribute. */

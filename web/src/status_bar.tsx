@@ -8,14 +8,15 @@ import { clock } from './time.ts';
 
 export function StatusBar({ control }: { control: LogControl }) {
   const { reader } = control;
-  const hits = reader.hits.value;
+  const { summary } = reader;
+  const hits = summary.hits.value;
   const report = reader.report.value;
   const missing = missingParts(report);
   const row = control.current.value ?? control.viewedRows.value?.first ?? null;
-  const notice = control.said.value || reader.followTrouble.value || reader.notice.value;
+  const notice = control.said.value || reader.followTrouble.value || reader.notice.value || summary.trouble.value;
   return (
     <footer class="st">
-      <span role="status">{hits === null ? (reader.problem.value === null ? '\u2026' : '\u2013') : <><b>{reader.hitsAreAll.value ? '' : '\u2265 '}{groupDigits(hits)}</b> hits</>}</span>
+      <span role="status">{hits === null ? (reader.problem.value === null ? '\u2026' : '\u2013') : <><b>{summary.hitsAreAll.value ? '' : '\u2265 '}{groupDigits(hits)}</b> hits</>}</span>
       {row !== null && <span>{clock(row.time, zone.value)}</span>}
       {report?.tookMs != null && <span class="hide">{took(report.tookMs)}</span>}
       {report !== null && (missing.length > 0

@@ -1,6 +1,8 @@
 /* Log text on its way to the screen. It always becomes text nodes; here it is only cut into pieces.
  * Positions count UTF-16 units, as the server's highlights do. */
 
+import type { Places } from './window.ts';
+
 export interface Piece {
   text: string;
   hit: boolean;
@@ -8,6 +10,9 @@ export interface Piece {
 
 /* A message longer than this is shown cut, with the rest on demand. */
 export const SHOWN_MAX = 4096;
+
+const EXCERPT_BEFORE = 40;
+const EXCERPT_MAX = 300;
 
 /* One line for the list: what would break the line or not show becomes a visible sign of the same
  * length, so that highlight positions stay right. */
@@ -26,7 +31,7 @@ export function cutText(text: string, max: number): string {
   return text.slice(0, code >= 0xd800 && code < 0xdc00 ? max - 1 : max);
 }
 
-export function pieces(text: string, highlights: ReadonlyArray<readonly [number, number]>): Piece[] {
+export function pieces(text: string, highlights: Places): Piece[] {
   const cut: Piece[] = [];
   let at = 0;
   for (const [start, length] of highlights) {
@@ -40,6 +45,29 @@ export function pieces(text: string, highlights: ReadonlyArray<readonly [number,
   }
   if (at < text.length) cut.push({ text: text.slice(at), hit: false });
   return cut;
+}
+
+/* The line in which the first place stands, without its margin, and the places in it: what a fold shows
+ * of what it hides. A long line is cut, with the place not far from its beginning. */
+export function lineOfFirst(text: string, highlights: Places): { text: string; highlights: Places } {
+  const at = highlights[0]![0];
+  let start = text.lastIndexOf('\n', at - 1) + 1;
+  const lineEnd = text.indexOf('\n', at);
+  while (start < at && /\s/.test(text[start]!)) start++;
+  const isCut = at - start > EXCERPT_BEFORE;
+  if (isCut) start = at - EXCERPT_BEFORE + (isLowHalf(text, at - EXCERPT_BEFORE) ? 1 : 0);
+  const line = cutText(text.slice(start, lineEnd < 0 ? text.length : lineEnd), EXCERPT_MAX);
+  const sign = isCut ? '\u2026' : '';
+  return {
+    text: sign + line,
+    highlights: highlights.filter(([from]) => from < start + line.length)
+      .map(([from, length]) => [from - start + sign.length, length]),
+  };
+}
+
+function isLowHalf(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code >= 0xdc00 && code < 0xe000;
 }
 
 export function countLines(text: string): number {

@@ -47,13 +47,24 @@ export function formatNs(ns: bigint): string {
   return new Date(Number(ms)).toISOString().slice(0, -1) + String(rest).padStart(6, '0') + 'Z';
 }
 
+/* What the clock on the wall reads, counted as if it were UTC; milliseconds. */
+export function wallOf(ms: number, zone: Zone): number {
+  return zone === 'utc' ? ms : ms - new Date(ms).getTimezoneOffset() * 60_000;
+}
+
+/* The instant at which the clock on the wall reads so; of two such instants the later one. */
+export function instantOfWall(wall: number, zone: Zone): number {
+  if (zone === 'utc') return wall;
+  const about = wall + new Date(wall).getTimezoneOffset() * 60_000;
+  return wall + new Date(about).getTimezoneOffset() * 60_000;
+}
+
 /* The same instant with the wall clock of `zone`, still written as a UTC string: what to cut from. */
 function wallClock(time: string, zone: Zone): string {
   if (zone === 'utc') return time;
   const ms = msOf(time);
   if (Number.isNaN(ms)) return time;
-  const shifted = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000);
-  return shifted.toISOString().slice(0, 19) + time.slice(19);
+  return new Date(wallOf(ms, zone)).toISOString().slice(0, 19) + time.slice(19);
 }
 
 /* `10:53:20.118` */
@@ -86,15 +97,6 @@ export function dayTitle(time: string, zone: Zone): string {
   return `${name} ${day.slice(0, 4)}, ${zoneName(zone)}`;
 }
 
-/* A point of an axis that spans `spanMs`: no more detail than the span can use. */
-export function axisLabel(ms: number, spanMs: number, zone: Zone): string {
-  const wall = wallClock(new Date(ms).toISOString(), zone);
-  if (spanMs > 5 * 86_400_000) return wall.slice(0, 10);
-  if (spanMs > 86_400_000) return `${wall.slice(5, 10)} ${wall.slice(11, 16)}`;
-  if (spanMs > 300_000) return wall.slice(11, 16);
-  return spanMs > 5_000 ? wall.slice(11, 19) : wall.slice(11, 23);
-}
-
 /* Milliseconds of `-15m`, `2h`, `7d`; null if it is no such span. */
 export function spanMs(text: string): number | null {
   const m = /^-?(\d+(?:\.\d+)?)(s|m|h|d|w)$/.exec(text.trim());
@@ -117,9 +119,8 @@ export function readBound(typed: string, zone: Zone, nowMs: number): string | nu
   const ns = parseNs(full);
   if (ns === null) return null;
   if (zone === 'utc' || /(Z|[+-]\d\d:?\d\d)$/i.test(full)) return trimZeros(formatNs(ns));
-  const wallMs = Number(ns / 1_000_000n);
-  const offset = new Date(wallMs + new Date(wallMs).getTimezoneOffset() * 60_000).getTimezoneOffset();
-  return trimZeros(formatNs(ns + BigInt(offset) * 60_000_000_000n));
+  const wall = Number(ns / 1_000_000n);
+  return trimZeros(formatNs(ns + BigInt(instantOfWall(wall, zone) - wall) * 1_000_000n));
 }
 
 /* `…:20.500000000Z` -> `…:20.5Z`, `…:00.000000000Z` -> `…:00Z`: short addresses. */
@@ -141,6 +142,12 @@ export function boundNs(bound: string, nowMs: number): bigint | null {
     return BigInt(bound) * scale;
   }
   return parseNs(bound);
+}
+
+/* A bound as the API takes it, with `now` and `-2h` made an instant, so that it does not move on. */
+export function instantBound(bound: string, nowMs: number): string {
+  const ns = bound.startsWith('-') || bound === 'now' ? boundNs(bound, nowMs) : null;
+  return ns === null ? bound : trimZeros(formatNs(ns));
 }
 
 /* `15m`, `2h`, `3d` for a number of milliseconds. */

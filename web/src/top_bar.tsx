@@ -7,7 +7,7 @@ import type { LogControl } from './log_control.ts';
 import { Menu } from './menu.tsx';
 import { RangeMenu } from './range_menu.tsx';
 import { SearchBox } from './search_box.tsx';
-import { panelShown, theme, wrap, zone, type Theme } from './settings.ts';
+import { theme, wrap, zone, type Theme } from './settings.ts';
 import { groupDigits } from './text.ts';
 import { indexAddress } from './url_state.ts';
 import { zoneName } from './time.ts';
@@ -76,7 +76,7 @@ function MoreMenu({ control }: { control: LogControl }) {
   return (
     <Menu open={open} title="More" alignRight className="more-menu" label={<span aria-label="More">{'\u22ef'}</span>}>
       <ul>
-        <li><button type="button" onClick={() => control.do('panel')}>{panelShown.value === 'on' ? 'field panel \u2713' : 'field panel'}</button></li>
+        <li><button type="button" onClick={() => control.do('panel')}>{control.isPanelOpen ? 'field panel \u2713' : 'field panel'}</button></li>
         <li><button type="button" onClick={() => control.do('wrap')}>{wrap.value === 'on' ? 'wrap long lines \u2713' : 'wrap long lines'}</button></li>
         <li><button type="button" onClick={() => control.do('context')}>{control.view.value.context !== 'off' ? 'only the hits' : 'lines around the hits'}</button></li>
         <li><button type="button" onClick={() => {
@@ -99,7 +99,7 @@ function MoreMenu({ control }: { control: LogControl }) {
       <div class="choice"><span>download</span>
         {(['text', 'ndjson', 'csv'] as const).map((format) => (
           <a key={format} href={exportAddress(control.reader.hitReading(), format)} download
-            title={control.reader.hits.value === null ? '' : `${groupDigits(control.reader.hits.value)} records`}>{format}</a>
+            title={control.reader.summary.hits.value === null ? '' : `${groupDigits(control.reader.summary.hits.value)} records`}>{format}</a>
         ))}
       </div>
       {names.length > 0 && (

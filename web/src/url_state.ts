@@ -38,11 +38,24 @@ export function parseAddress(path: string, query: string): Route {
       q: params.get('q') ?? '',
       from: params.get('from') ?? '',
       to: params.get('to') ?? '',
-      context: { y: 'filtered', all: 'all' }[params.get('context') ?? ''] as Context | undefined ?? 'off',
+      context: parseContext(params.get('context')),
       line: parseLine(params.get('line') ?? '', indexes),
-      columns: columns === null ? null : columns.split(',').filter((name) => name !== ''),
+      columns: columns === null ? null : splitNames(columns),
     },
   };
+}
+
+function parseContext(text: string | null): Context {
+  return text === 'y' ? 'filtered' : text === 'all' ? 'all' : 'off';
+}
+
+/* Names as one text; a name may hold the comma itself. */
+export function joinNames(names: readonly string[]): string {
+  return names.map((name) => name.replace(/[%,]/g, encodeURIComponent)).join(',');
+}
+
+export function splitNames(text: string): string[] {
+  return text.split(',').filter((name) => name !== '').map(decode);
 }
 
 function decode(text: string): string {
@@ -64,7 +77,7 @@ export function logAddress(view: View): string {
   if (view.from !== '') params.set('from', view.from);
   if (view.to !== '') params.set('to', view.to);
   if (view.context !== 'off') params.set('context', view.context === 'all' ? 'all' : 'y');
-  if (view.columns !== null) params.set('cols', view.columns.join(','));
+  if (view.columns !== null) params.set('cols', joinNames(view.columns));
   if (view.line !== null) {
     const { index, id } = view.line;
     params.set('line', view.indexes.length > 1 ? `${index}:${id}` : id);

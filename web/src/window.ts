@@ -12,12 +12,16 @@ import type { JsonObject } from './json.ts';
 import type { Level } from './level.ts';
 import type { RowRef } from './url_state.ts';
 
+/* Where the query stands in a text: start and length in UTF-16 units, in order, apart. */
+export type Places = ReadonlyArray<readonly [start: number, length: number]>;
+
 export interface Row extends RowRef {
   key: string;
   time: string;
   message: string;
   fields: JsonObject;
-  highlights: ReadonlyArray<readonly [number, number]>;
+  highlights: Places; /* in the message */
+  fieldHighlights: ReadonlyMap<string, Places>; /* in fields that have some */
   level: Level | null;
   size: number; /* about so many characters */
 }

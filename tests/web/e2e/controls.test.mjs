@@ -23,10 +23,10 @@ test('a drag over the histogram shows that time alone, Back shows all again', as
   const { page, troubles } = await openBrowser(t);
   const tag = newTag('drag');
   await sendTenMinutes(tag);
-  await openLog(page, { q: `@run=${tag}` });
+  await openLog(page, { q: `@run=${tag}`, from: '-15m' });
   await waitForHits(page, COUNT);
   const box = await page.locator('.hist svg').boundingBox();
-  await page.mouse.move(box.x + box.width * 0.25, box.y + 20);
+  await page.mouse.move(box.x + box.width * 0.35, box.y + 20);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.5, box.y + 20, { steps: 4 });
   await page.mouse.up();

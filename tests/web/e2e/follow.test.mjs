@@ -93,3 +93,20 @@ test('a late record takes its place among the others', async (t) => {
   await page.locator('.rows .m', { hasText: `record 5 of ${tag}` }).waitFor();
   assert.deepEqual(await messages(page), [0, 1, 2, 3, 4, 5].map((i) => `record ${i} of ${tag}`));
 });
+
+test('under Follow the histogram moves on with the clock', async (t) => {
+  const { page, troubles } = await openBrowser(t);
+  const tag = newTag('axis');
+  await send(records(tag, 0, 3));
+  await openLog(page, { q: `@run=${tag}`, from: '-1m' });
+  const bars = page.locator('.hist svg');
+  await bars.waitFor();
+  await page.keyboard.press('F');
+  await page.locator('.st .live', { hasText: 'following' }).waitFor();
+  const shape = () => page.locator('.hist path').evaluateAll((paths) => paths.map((path) => path.getAttribute('d')).join(''));
+  const before = await shape();
+  await page.waitForFunction((old) => [...document.querySelectorAll('.hist path')]
+    .map((path) => path.getAttribute('d')).join('') !== old, before);
+  assert.equal(await bars.count(), 1);
+  assert.deepEqual(troubles, []);
+});

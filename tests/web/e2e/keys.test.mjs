@@ -92,3 +92,44 @@ test('x hides the panel, y copies an address that leads back', async (t) => {
   await page.locator('.rows .r.cur').waitFor();
   assert.equal(await current(page), line);
 });
+
+test('[ and ] go from bar to bar of the histogram', async (t) => {
+  const { page } = await openBrowser(t);
+  const tag = newTag('bars');
+  const start = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
+  await send([0, 1, 2].flatMap((burst) => Array.from({ length: 100 }, (_, i) => ({
+    '@timestamp': new Date(start + burst * 120_000 + i).toISOString(), message: `burst ${burst} line ${i} of ${tag}`, run: tag,
+  }))));
+  await openLog(page, { q: `@run=${tag}`, from: '-15m' });
+  await page.locator('.hist svg').waitFor();
+  const top = (text) => page.waitForFunction((wanted) => {
+    const list = document.querySelector('.rows').getBoundingClientRect();
+    const row = [...document.querySelectorAll('.rows .r')].find((line) => line.getBoundingClientRect().top >= list.top - 1);
+    return row?.querySelector('.m').textContent.startsWith(wanted);
+  }, text);
+  await page.keyboard.press('g');
+  await top('burst 0 line 0 ');
+  await page.keyboard.press(']');
+  await top('burst 1 line 0 ');
+  await page.keyboard.press('[');
+  await top('burst 0 line 0 ');
+});
+
+test('values of the panel by keyboard: only, this too, not this', async (t) => {
+  const { page } = await openBrowser(t);
+  const tag = newTag('panelkeys');
+  await send(['web-1', 'web-2', 'web-3'].map((host) => ({ '@timestamp': timeAgo(1000), message: `from ${tag}`, run: tag, host })));
+  await openLog(page, { q: `@run=${tag}` });
+  const value = (host) => page.locator('.panel .v', { hasText: host });
+  await value('web-1').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('.panel .v.on', { hasText: 'web-1' }).waitFor();
+  await value('web-2').focus();
+  await page.keyboard.press('Control+Enter');
+  await page.locator('.panel .v.on', { hasText: 'web-2' }).waitFor();
+  await waitForHits(page, 2);
+  await value('web-1').focus();
+  await page.keyboard.press('Shift+Enter');
+  await page.locator('.panel .v.not', { hasText: 'web-1' }).waitFor();
+  await waitForHits(page, 1);
+});

@@ -110,6 +110,6 @@ test('nothing found says what was searched and offers a wider range', async (t) 
   await send([{ '@timestamp': timeAgo(3 * 3600_000), message: `an old line of ${tag}`, run: tag }]);
   await page.goto(logAddress({ q: `@run=${tag}`, from: '-1h' }));
   await page.locator('.nothing', { hasText: `@run=${tag}` }).waitFor();
-  await page.locator('.nothing').getByRole('button', { name: /Look in last 6 hours/ }).click();
+  await page.locator('.nothing').getByRole('button', { name: /Look in the last 6 hours/ }).click();
   await page.locator('.rows .m', { hasText: `an old line of ${tag}` }).waitFor();
 });

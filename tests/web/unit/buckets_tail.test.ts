@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { draggedRange, makeChart, momentAt, rankAt, slotLevel, SLOTS_MAX, stepFor } from '../../../web/src/buckets.ts';
+import { draggedRange, makeChart, momentAt, nextStep, rankAt, slotLevel, SLOTS_MAX, stepFor } from '../../../web/src/buckets.ts';
 import { EventParser } from '../../../web/src/tail.ts';
 
 const bucket = (startMs: number, count: number, by: Array<[string, number]> = []) => ({ startMs, count, by });
@@ -30,14 +30,26 @@ test('open ends follow the data; a far end does not squeeze it', () => {
 });
 
 test('a whole range fits the axis at the step chosen for it', () => {
-  assert.equal(stepFor(30_000), null);
+  assert.equal(stepFor(30_000), '200ms');
+  assert.equal(stepFor(0), '1ms');
   assert.equal(stepFor(300_000), '2s');
   assert.equal(stepFor(3_600_000), '30s');
   assert.equal(stepFor(7 * 86_400_000), '3600s');
   for (let spanMs = 60_000; spanMs < 4e12; spanMs *= 1.37) {
-    const bars = spanMs / 1000 / Number.parseInt(stepFor(spanMs)!, 10);
+    const bars = spanMs / 1000 / Number.parseInt(stepFor(spanMs), 10);
     assert.ok(bars <= 240 && bars + 1 < SLOTS_MAX, `${spanMs}: ${bars}`);
   }
+});
+
+test('from one full step to the next', () => {
+  const chart = makeChart({ intervalMs: 10, buckets: [bucket(0, 1), bucket(50, 3), bucket(60, 1)] }, null, null)!;
+  assert.equal(nextStep(chart, 0, 'newer'), 50);
+  assert.equal(nextStep(chart, 55, 'newer'), 60);
+  assert.equal(nextStep(chart, 60, 'newer'), null);
+  assert.equal(nextStep(chart, 65, 'older'), 60, 'first the beginning of its own step');
+  assert.equal(nextStep(chart, 60, 'older'), 50);
+  assert.equal(nextStep(chart, 50, 'older'), 0);
+  assert.equal(nextStep(chart, 0, 'older'), null);
 });
 
 test('ranks and moments are inverse', () => {

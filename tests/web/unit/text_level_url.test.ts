@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { commandOf, type KeyPress } from '../../../web/src/keys.ts';
 import { fieldAt, levelOf, levelOfValue } from '../../../web/src/level.ts';
 import { parseJson, type JsonObject } from '../../../web/src/json.ts';
-import { byteSize, countLines, cutText, oneLine, pieces } from '../../../web/src/text.ts';
-import { logAddress, parseAddress, type View } from '../../../web/src/url_state.ts';
+import { byteSize, countLines, cutText, lineOfFirst, oneLine, pieces } from '../../../web/src/text.ts';
+import { joinNames, logAddress, parseAddress, splitNames, type View } from '../../../web/src/url_state.ts';
 
 test('highlights cut a message by UTF-16 units', () => {
   const shown = (text: string, marks: Array<[number, number]>): string =>
@@ -24,6 +24,21 @@ test('one line: signs of the same length for what breaks or hides', () => {
   const text = 'a\nb\u001b[0m\tc\r\u2028\u007f';
   assert.equal(oneLine(text), 'a\u21b5b\u241b[0m\tc\u240d\u21b5\u2421');
   assert.equal(oneLine(text).length, text.length);
+});
+
+test('the line of a longer text in which a hit stands', () => {
+  const shown = (text: string, ...marks: Array<[number, number]>): string => {
+    const line = lineOfFirst(text, marks);
+    return pieces(line.text, line.highlights).map((piece) => (piece.hit ? `[${piece.text}]` : piece.text)).join('');
+  };
+  assert.equal(shown('one\n  two three\nfour', [6, 3], [10, 5], [16, 4]), '[two] [three]');
+  assert.equal(shown('one', [0, 3]), '[one]');
+  assert.equal(shown('a\nb', [0, 3]), '[a]', 'a hit over two lines');
+  assert.equal(shown('a\n\nb', [1, 2]), 'a');
+  assert.equal(shown('  \n  x', [0, 2]), '[  ]');
+  assert.equal(shown(`${'-'.repeat(100)}hit`, [100, 3]), `\u2026${'-'.repeat(40)}[hit]`);
+  assert.equal(shown(`${'\u{1f600}'.repeat(50)}xhit`, [101, 3]).startsWith('\u2026\u{1f600}'), true, 'no half characters');
+  assert.ok(shown(`hit${'-'.repeat(1e6)}`, [0, 3]).length < 400);
 });
 
 test('cutting and counting', () => {
@@ -64,6 +79,15 @@ test('addresses there and back', () => {
   assert.deepEqual(parseAddress('/grep/', ''), { page: 'indexes' });
   assert.equal((parseAddress('/grep/logs', '?line=x') as { view: View }).view.line, null);
   assert.equal(logAddress((parseAddress('/grep/logs', '') as { view: View }).view), '/grep/logs/');
+  for (const word of ['constructor', '__proto__', 'x', '']) {
+    assert.equal((parseAddress('/grep/logs', `?context=${word}`) as { view: View }).view.context, 'off');
+  }
+});
+
+test('names of columns may hold commas and signs', () => {
+  const names = ['a,b', '100%', '%2C', 'plain', '\u202eodd\n'];
+  assert.deepEqual(splitNames(joinNames(names)), names);
+  assert.deepEqual(splitNames('a,,b%'), ['a', 'b%'], 'as people type it');
 });
 
 test('keys', () => {

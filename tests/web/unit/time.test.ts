@@ -6,7 +6,7 @@ process.env['TZ'] = 'Europe/Berlin';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  axisLabel, boundNs, clock, dayOf, dayTitle, formatNs, fullTime, parseNs, readBound, shortSpan, spanMs, trimZeros,
+  boundNs, clock, dayOf, dayTitle, formatNs, fullTime, parseNs, readBound, shortSpan, spanMs, trimZeros,
 } from '../../../web/src/time.ts';
 
 const T = '2026-11-22T23:53:20.118482913Z';
@@ -28,15 +28,6 @@ test('how times are shown', () => {
   assert.equal(fullTime(T, 'local'), '2026-11-23 00:53:20.118482913 Europe/Berlin');
   assert.equal(dayTitle(T, 'utc'), 'Sunday 22 November 2026, UTC');
   assert.equal(dayTitle(T, 'local'), 'Monday 23 November 2026, Europe/Berlin');
-});
-
-test('axis labels say no more than the span can use', () => {
-  const ms = Number(parseNs(T)! / 1_000_000n);
-  assert.equal(axisLabel(ms, 1000, 'utc'), '23:53:20.118');
-  assert.equal(axisLabel(ms, 60_000, 'utc'), '23:53:20');
-  assert.equal(axisLabel(ms, 3_600_000, 'utc'), '23:53');
-  assert.equal(axisLabel(ms, 3 * 86_400_000, 'utc'), '11-22 23:53');
-  assert.equal(axisLabel(ms, 30 * 86_400_000, 'utc'), '2026-11-22');
 });
 
 test('what is typed as a bound', () => {

@@ -9,7 +9,7 @@ import { LogWindow, rowKey, type Edge, type Order, type Page, type Row, type Sid
 
 function row(id: number | string): Row {
   const ref = { index: 'logs', id: String(id) };
-  return { ...ref, key: rowKey(ref), time: '', message: `row ${id}`, fields: new Map(), highlights: [], level: null, size: 100 };
+  return { ...ref, key: rowKey(ref), time: '', message: `row ${id}`, fields: new Map(), highlights: [], fieldHighlights: new Map(), level: null, size: 100 };
 }
 
 const END: Edge = { kind: 'end' };

@@ -17,10 +17,18 @@ struct node {
     server *srv;
 };
 
+static void tell_damage(void *ctx, const store_finding *f)
+{
+    (void)ctx;
+    cli_say("DAMAGED %s: %s (alco verify tells more)", f->file, f->text);
+}
+
 static al_code open_store(node *n, const node_options *o, al_err *err)
 {
-    store_options so = {
-        .path = o->data, .memory_bytes = o->memory_bytes, .min_free_bytes = o->min_free_bytes};
+    store_options so = {.path = o->data,
+                        .memory_bytes = o->memory_bytes,
+                        .min_free_bytes = o->min_free_bytes,
+                        .trouble = tell_damage};
     al_code c = catalog_open(o->data, &n->cat, err);
     if (c == AL_AGAIN)
         return al_fail(err, AL_EXISTS,

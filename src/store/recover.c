@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -346,12 +347,16 @@ static al_code replay_frame(void *ctx, uint64_t seq, al_slice body, al_err *err)
     return frame_body_visit(body, &v, &b, err);
 }
 
+/* The file, if there is one, is kept as *.bad. */
 static void note_damage(void *ctx, const char *file, const char *why)
 {
     recovery *r = ctx;
-    (void)file;
-    (void)why; /* `alco verify` names them; the file is kept as *.bad */
+    char path[sizeof "store/" NAME_OF_LOG_DIR "/" + NAME_BYTES];
+    (void)snprintf(path, sizeof path, "store/" NAME_OF_LOG_DIR "/%s", file);
     atomic_fetch_add(&r->st->quarantined, 1);
+    if (r->st->trouble)
+        r->st->trouble(r->st->trouble_ctx,
+                       &(store_finding){.file = path, .text = why, .is_damage = true});
 }
 
 static void tell_marks(recovery *r)
@@ -397,10 +402,13 @@ static al_code replay(recovery *r, al_err *err)
     store *st = r->st;
     wal_visitor v = {.ctx = r, .frame = replay_frame, .damage = note_damage};
     al_code c = wal_replay(st->io, st->log_dir, st->store_id, &v, &st->wal, err);
+    uint64_t known = seq_known(st);
+    if (!c && wal_last_seq(st->wal) < known)
+        note_damage(r, "", "its end is missing: segments have rows of later frames");
     if (!c)
         c = show_tails(r, err);
     if (!c)
-        c = wal_start(st->wal, seq_known(st), err);
+        c = wal_start(st->wal, known, err);
     if (c)
         return c;
     tell_marks(r);

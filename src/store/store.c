@@ -263,6 +263,8 @@ static store *new_store(const store_options *o, const eng_hooks *hooks)
     st->min_free_bytes = o->min_free_bytes == UINT64_MAX ? MIN_FREE_DEFAULT : o->min_free_bytes;
     st->drops_when_low = o->drops_when_low;
     st->idle_ns = o->idle_ns ? o->idle_ns : TAIL_IDLE_S * AL_NS_PER_S;
+    st->trouble = o->trouble;
+    st->trouble_ctx = o->trouble_ctx;
     st->now_ns = o->now_ns;
     st->now_ctx = o->now_ctx;
     st->tidied_ns = al_mono_ns();

@@ -3,12 +3,22 @@
 #include "base/io.h"
 #include "query/engine.h"
 
+/* One finding of a check. */
+typedef struct store_finding {
+    const char *file; /* relative to the data directory */
+    const char *text; /* lowercase sentence */
+    bool is_damage;   /* false: worth knowing only (a left-over file, a torn end of the log) */
+} store_finding;
+
 typedef struct store_options {
     const char *path; /* the data directory; made when absent. The store lives in path/store. */
     const al_io *io;  /* NULL: al_io_posix; must outlive the engine */
     uint64_t memory_bytes;   /* budget for queues, fresh segments and caches; 0: 256 MiB */
     uint64_t min_free_bytes; /* appends stop below; UINT64_MAX: 1 GiB; 0: never */
     bool drops_when_low;     /* below min_free the oldest segments are dropped instead */
+    /* Damage that was met while opening, before store_open returns, on its thread. May be NULL. */
+    void (*trouble)(void *ctx, const store_finding *f);
+    void *trouble_ctx;
     /* Tests: the wall clock (NULL: al_now_ns) and how long after its last record an index is merged
      * (0: TAIL_IDLE_S; negative: only when full or told to). */
     int64_t (*now_ns)(void *ctx);
@@ -22,13 +32,6 @@ typedef struct store_options {
  * and log files are set aside, and answers that miss them are partial. */
 AL_CHECK al_code store_open(const store_options *o, const eng_hooks *hooks, engine **ret,
                             al_err *err);
-
-/* One finding of a check. */
-typedef struct store_finding {
-    const char *file; /* relative to the data directory */
-    const char *text; /* lowercase sentence */
-    bool is_damage;   /* false: worth knowing only (a left-over file, a torn end of the log) */
-} store_finding;
 
 typedef struct store_verified {
     uint64_t n_indexes;

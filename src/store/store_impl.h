@@ -92,6 +92,8 @@ struct store {
     uint64_t min_free_bytes;
     bool drops_when_low;
     int64_t idle_ns; /* < 0: never */
+    void (*trouble)(void *ctx, const store_finding *f);
+    void *trouble_ctx;
     int64_t (*now_ns)(void *ctx);
     void *now_ctx;
 

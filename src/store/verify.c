@@ -36,6 +36,7 @@ typedef struct check {
     /* the index being looked at */
     const root_entry *index;
     manifest man;
+    uint64_t max_frame; /* that any manifest knows of */
 } check;
 
 static void tell(check *k, bool is_damage, const char *file, const char *fmt, ...) AL_PRINTF(4, 5);
@@ -180,6 +181,13 @@ static al_code check_file(void *ctx, const char *name, al_err *err)
     return AL_OK;
 }
 
+static void note_frames(check *k)
+{
+    k->max_frame = AL_MAX(k->max_frame, k->man.covered);
+    for (size_t i = 0; i < k->man.n; i++)
+        k->max_frame = AL_MAX(k->max_frame, k->man.segs[i].max_frame);
+}
+
 static al_code check_index(check *k, al_err *err)
 {
     char dir_name[NAME_BYTES];
@@ -199,6 +207,7 @@ static al_code check_index(check *k, al_err *err)
     c = judge(k, c, path, err);
     if (is_read)
         c = k->io->list(k->io, dir, check_file, k, err);
+    note_frames(k);
     for (size_t i = 0; is_read && !c && i < k->man.n; i++)
         c = check_segment(k, &k->man.segs[i], err);
     manifest_done(&k->man);
@@ -248,6 +257,26 @@ static void log_torn(void *ctx, const char *file, uint64_t at, uint64_t bytes)
     tell(ctx, false, path, "%" PRIu64 " bytes at %" PRIu64 " were never acknowledged", bytes, at);
 }
 
+static void log_end_unknown(void *ctx, const char *why)
+{
+    tell(ctx, false, NAME_OF_LOG_DIR "/" NAME_OF_LOG_END, "%s: a lost end of the log would not show",
+         why);
+}
+
+static al_code check_log_file(void *ctx, const char *name, al_err *err)
+{
+    char path[PATH_MAX_BYTES];
+    uint64_t number = 0;
+    (void)err;
+    name_kind kind = names_parse(name, &number);
+    (void)snprintf(path, sizeof path, NAME_OF_LOG_DIR "/%.90s", name);
+    if (kind == NAME_BAD)
+        tell(ctx, false, path, "set aside as damaged");
+    else if (kind != NAME_LOG && kind != NAME_LOG_END)
+        tell(ctx, false, path, "left over: no list names it");
+    return AL_OK;
+}
+
 static al_code check_log(check *k, al_err *err)
 {
     int dir = -1;
@@ -258,10 +287,20 @@ static al_code check_log(check *k, al_err *err)
     }
     if (c)
         return c;
-    wal_visitor v = {.ctx = k, .frame = check_frame, .damage = log_damage, .torn = log_torn};
+    wal_visitor v = {.ctx = k,
+                     .frame = check_frame,
+                     .damage = log_damage,
+                     .torn = log_torn,
+                     .end_unknown = log_end_unknown};
     AL_CLEANUP(wal_closep) wal *w = NULL;
-    c = wal_replay(k->io, dir, k->root.store_id, &v, &w, err);
+    c = k->io->list(k->io, dir, check_log_file, k, err);
+    if (!c)
+        c = wal_replay(k->io, dir, k->root.store_id, &v, &w, err);
     k->io->close(k->io, dir);
+    if (!c && wal_last_seq(w) < k->max_frame)
+        tell(k, true, NAME_OF_LOG_DIR,
+             "it ends with frame %" PRIu64 ", segments have rows of frame %" PRIu64,
+             wal_last_seq(w), k->max_frame);
     return judge(k, c, NAME_OF_LOG_DIR, err);
 }
 

@@ -521,6 +521,57 @@ static void damage_in_the_log_costs_only_what_is_damaged(void **state)
     tmpdir_done(&w.dir);
 }
 
+static void hear_trouble(void *ctx, const store_finding *f)
+{
+    assert_true(f->is_damage);
+    assert_true(al_slice_ends(al_cstr(f->file), al_cstr(".log")) ||
+                al_slice_ends(al_cstr(f->file), al_cstr("log/")));
+    ++*(unsigned *)ctx;
+}
+
+/* Once with the rows merged, when nothing but numbers is lost, and once with them in the log only.
+ * `keeps_end`: the note of the log's end survives, else only the manifest can tell. */
+static void a_lost_log_is_told(bool is_merged, bool keeps_end)
+{
+    world w;
+    world_init(&w);
+    char path[300];
+    unsigned n_told = 0;
+    w.o.trouble = hear_trouble;
+    w.o.trouble_ctx = &n_told;
+    engine *e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    must_append(e, "logs", batch_of(w.now, "first"));
+    if (is_merged)
+        must_compact(e, "logs");
+    (void)engine_close(e);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    assert_int_equal(unlink(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path)),
+                     0);
+    if (!keeps_end)
+        assert_int_equal(unlink(tmpdir_join(&w.dir, "store/log/end", path, sizeof path)), 0);
+    assert_int_equal(n_damaged(w.dir.path), 1);
+    assert_int_equal(n_told, 0);
+    e = must_open(&w.o, NULL);
+    assert_true(n_told > 0);
+    eng_stats s;
+    engine_stats(e, &s);
+    assert_true(s.quarantined == n_told);
+    must_index(e, "logs");
+    must_append(e, "logs", batch_of(w.now, "goes on"));
+    assert_true(stats_of(e, "logs").records == (is_merged ? 2 : 1));
+    (void)engine_close(e);
+    tmpdir_done(&w.dir);
+}
+
+static void a_lost_newest_log_file_is_told(void **state)
+{
+    (void)state;
+    a_lost_log_is_told(false, true);
+    a_lost_log_is_told(true, true);
+    a_lost_log_is_told(true, false);
+}
+
 /* The others serve; nothing of it is lost: with its manifest back every row is there, once. */
 static void an_index_without_its_manifest_is_set_aside(bool is_missing)
 {
@@ -674,6 +725,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),
         cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
+        cmocka_unit_test(a_lost_newest_log_file_is_told),
         cmocka_unit_test(an_index_with_a_damaged_manifest_is_set_aside),
         cmocka_unit_test(an_index_with_a_missing_manifest_is_set_aside),
         cmocka_unit_test(an_index_that_is_set_aside_can_be_dropped),

@@ -546,8 +546,8 @@ static void a_lost_log_is_told(bool is_merged, bool keeps_end)
         must_compact(e, "logs");
     (void)engine_close(e);
     assert_int_equal(n_damaged(w.dir.path), 0);
-    assert_int_equal(unlink(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path)),
-                     0);
+    assert_int_equal(
+        unlink(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path)), 0);
     if (!keeps_end)
         assert_int_equal(unlink(tmpdir_join(&w.dir, "store/log/end", path, sizeof path)), 0);
     assert_int_equal(n_damaged(w.dir.path), 1);

@@ -35,6 +35,8 @@ static const char help[] =
     "given\n"
     "                      several times\n"
     "  --min-free BYTES    input stops when less of the disk is free (1GiB)\n"
+    "  --when-low WHAT     then: stop (input, until there is room) or drop (the oldest, but\n"
+    "                      never today's; input stops when that is not enough)\n"
     "  --memory BYTES      budget of the store (256MiB)\n"
     "  --check-config      check the flags, start nothing\n"
     "  --config FILE       not in this version: settings are flags\n"
@@ -68,6 +70,12 @@ static bool parse_bytes(const char *text, uint64_t *ret)
     return al_parse_bytes(al_cstr(text), ret);
 }
 
+static bool parse_when_low(const char *text, bool *ret_drops)
+{
+    *ret_drops = strcmp(text, "drop") == 0;
+    return *ret_drops || strcmp(text, "stop") == 0;
+}
+
 static bool add_follow(serve *s, const char *text)
 {
     al_err err = {0};
@@ -82,17 +90,13 @@ static bool add_follow(serve *s, const char *text)
 
 static int parse_flags(int argc, char **argv, serve *s)
 {
-    static const struct option flags[] = {{"data", required_argument, NULL, 'd'},
-                                          {"listen", required_argument, NULL, 'l'},
-                                          {"amqp", required_argument, NULL, 'a'},
-                                          {"min-free", required_argument, NULL, 'f'},
-                                          {"management", required_argument, NULL, 'g'},
-                                          {"memory", required_argument, NULL, 'm'},
-                                          {"check-config", no_argument, NULL, 'k'},
-                                          {"config", required_argument, NULL, 'c'},
-                                          {"follow", required_argument, NULL, 'F'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option flags[] = {
+        {"data", required_argument, NULL, 'd'},     {"listen", required_argument, NULL, 'l'},
+        {"amqp", required_argument, NULL, 'a'},     {"min-free", required_argument, NULL, 'f'},
+        {"when-low", required_argument, NULL, 'w'}, {"management", required_argument, NULL, 'g'},
+        {"memory", required_argument, NULL, 'm'},   {"check-config", no_argument, NULL, 'k'},
+        {"config", required_argument, NULL, 'c'},   {"follow", required_argument, NULL, 'F'},
+        {"help", no_argument, NULL, 'h'},           {0}};
     int c = 0;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
@@ -120,6 +124,10 @@ static int parse_flags(int argc, char **argv, serve *s)
         case 'f':
             if (!parse_bytes(optarg, &s->options.min_free_bytes))
                 return cli_usage("serve", "--min-free '%s': expected bytes, as 1GiB", optarg);
+            break;
+        case 'w':
+            if (!parse_when_low(optarg, &s->options.drops_when_low))
+                return cli_usage("serve", "--when-low '%s': expected stop or drop", optarg);
             break;
         case 'm':
             if (!parse_bytes(optarg, &s->options.memory_bytes))

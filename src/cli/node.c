@@ -28,6 +28,7 @@ static al_code open_store(node *n, const node_options *o, al_err *err)
     store_options so = {.path = o->data,
                         .memory_bytes = o->memory_bytes,
                         .min_free_bytes = o->min_free_bytes,
+                        .drops_when_low = o->drops_when_low,
                         .trouble = tell_damage};
     al_code c = catalog_open(o->data, &n->cat, err);
     if (c == AL_AGAIN)

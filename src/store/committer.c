@@ -106,7 +106,7 @@ al_code store_append(engine *e, const eng_append *a, al_err *err)
     if (st->is_stopping || waits || !has_room_locked(st, it->bytes)) {
         st->wants_room = !st->is_stopping;
         free(it);
-        return AL_AGAIN;
+        return st->is_stopping ? al_fail(err, AL_CANCELLED, "the store is being closed") : AL_AGAIN;
     }
     *(st->queue_last ? &st->queue_last->next : &st->queue_first) = it;
     st->queue_last = it;

@@ -562,6 +562,44 @@ static void when_low_input_stops_and_nothing_is_dropped(void **state)
     tmpdir_done(&w.dir);
 }
 
+typedef struct waiting_append {
+    engine *e;
+    int64_t now;
+    al_code code;
+} waiting_append;
+
+static void *append_and_wait(void *arg)
+{
+    waiting_append *w = arg;
+    al_err err = {0};
+    w->code =
+        engine_append_wait(w->e, "logs", batch_of(w->now, "waits"), (al_slice){0}, NULL, &err);
+    return NULL;
+}
+
+static void closing_ends_an_append_that_waits_for_room(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    hooked h;
+    small_disk d;
+    pthread_t thread;
+    eng_hooks hooks = hooks_of(&h);
+    waiting_append a = {.e = open_on_small_disk(&w, &d, &hooks), .now = w.now};
+    atomic_store(&d.room, 0);
+    wait_for_look(&d);
+    assert_int_equal(al_thread_start(&thread, "append", append_and_wait, &a, NULL), AL_OK);
+    while (atomic_load(&a.e->n_waiting) == 0)
+        (void)sched_yield();
+    (void)engine_close(a.e);
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(a.code, AL_CANCELLED);
+    hooked_done(&h);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    tmpdir_done(&w.dir);
+}
+
 /* ---- Damage */
 
 static void flip_middle_of(const char *path)
@@ -866,6 +904,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),
         cmocka_unit_test(when_low_the_oldest_are_dropped_but_never_todays),
         cmocka_unit_test(when_low_input_stops_and_nothing_is_dropped),
+        cmocka_unit_test(closing_ends_an_append_that_waits_for_room),
         cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
         cmocka_unit_test(a_lost_newest_log_file_is_told),

@@ -82,10 +82,11 @@ al_code engine_tail_end(engine *e, eng_arrival *ret, al_err *err)
 }
 
 al_code engine_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err)
+                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
+                    al_err *err)
 {
     assert(s->q);
-    return e->ops->tail(e, s, after, b, fn, ctx, ret_reached, err);
+    return e->ops->tail(e, s, after, b, fn, ctx, ret_reached, ret_partial, err);
 }
 
 al_code engine_compact(engine *e, const char *index, const atomic_bool *cancel, al_err *err)

@@ -200,7 +200,8 @@ typedef struct engine_ops {
                       al_err *err);
     al_code (*tail_end)(engine *e, eng_arrival *ret, al_err *err);
     al_code (*tail)(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err);
+                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
+                    al_err *err);
     al_code (*compact)(engine *e, const char *index, const atomic_bool *cancel, al_err *err);
     al_code (*index_stats)(engine *e, const char *index, eng_index_stats *ret, al_err *err);
     void (*stats)(engine *e, eng_stats *ret);
@@ -257,9 +258,12 @@ AL_CHECK al_code engine_values(engine *e, const eng_scope *s, al_slice field, si
 /* The position behind the newest committed row. */
 AL_CHECK al_code engine_tail_end(engine *e, eng_arrival *ret, al_err *err);
 /* Matching rows committed behind `after`, in order of commit, up to the present end. *ret_reached
- * is where to go on. AL_NOT_FOUND: `after` is too old to be resumed without a gap (or not ours). */
+ * is where to go on. *ret_partial (may be NULL): what behind `after` could not be read and was
+ * passed; a budget that ran out is no such reason, the next call goes on. AL_NOT_FOUND: `after` is
+ * too old to be resumed without a gap (or not ours). */
 AL_CHECK al_code engine_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                             eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err);
+                             eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached,
+                             eng_partial *ret_partial, al_err *err);
 /* Returns when everything of the index (NULL: of all) that was appended before is merged.
  * AL_CANCELLED: *cancel or engine_close. */
 AL_CHECK al_code engine_compact(engine *e, const char *index, const atomic_bool *cancel,

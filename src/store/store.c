@@ -207,6 +207,7 @@ static void op_close(engine *e)
     stop_threads(st);
     engine_wait_for_waiting(e);
     assert(!st->queue_first && !st->calls_first);
+    damage_forget(st);
     free_indexes(st);
     (void)seg_env_free(st->env);
     (void)wal_close(st->wal);

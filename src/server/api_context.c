@@ -56,7 +56,8 @@ static eng_flow take_wanted(void *ctx, const eng_row *row)
     wanted *w = ctx;
     (void)take_row(&w->hit, row);
     for (; w->n_same && !w->code; w->same++, w->n_same--)
-        (void)rec_values_at(row->rec, w->same[0], w->scratch, take_value, w);
+        if (rec_values_at(row->rec, w->same[0], w->scratch, take_value, w) == REC_NOMEM)
+            w->code = AL_NOMEM;
     return ENG_STOP;
 }
 

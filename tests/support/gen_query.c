@@ -113,7 +113,8 @@ static void put_value(rng *r, const record *rec, const char *path, al_buf *out)
     if (!scratch)
         abort();
     al_buf_init(&p.text, 1 << 22);
-    (void)rec_values_at(rec, al_cstr(path), scratch, pick_value, &p);
+    if (rec_values_at(rec, al_cstr(path), scratch, pick_value, &p) == REC_NOMEM)
+        abort();
     al_slice s = al_buf_slice(&p.text);
     bool may_quote = s.len < 200;
     bool may_stand_bare = s.len > 0 && s.len < 200;

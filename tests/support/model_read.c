@@ -211,9 +211,8 @@ static void each_value(const record *r, al_slice path, rec_value_fn *fn, void *c
     const value message = {.type = VAL_STRING, .text = r->message};
     if (al_slice_eq(path, AL_LIT("message")))
         (void)fn(ctx, &message, false);
-    else
-        if (rec_values_at(r, path, scratch, fn, ctx) == REC_NOMEM)
-            abort(); /* a model that forgets values proves nothing */
+    else if (rec_values_at(r, path, scratch, fn, ctx) == REC_NOMEM)
+        abort(); /* a model that forgets values proves nothing */
     (void)al_arena_free(scratch);
 }
 

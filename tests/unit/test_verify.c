@@ -94,7 +94,7 @@ static void equal_ids_are_found_in_any_memory(void **state)
     assert_int_equal(al_dir_open(d.path, false, &dir, &err), AL_OK);
     seg_env *env = seg_env_new(al_io_posix(), dir, store_id, 1 << 20);
     assert_int_equal(seg_env_index_dir(env, 1, true, &index_dir, &err), AL_OK);
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < 15; i++) {
         look(env, &r, 2 * SEGS + 1, &number);
         look(env, &r, 2 * SEGS + 1 + (size_t)rng_below(&r, 200), &number);
         look(env, &r, SEGS * IDS_MAX, &number);

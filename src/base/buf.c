@@ -29,6 +29,12 @@ void al_buf_clear(al_buf *b)
     b->code = AL_OK;
 }
 
+void al_buf_fail(al_buf *b, al_code code)
+{
+    if (!b->code)
+        b->code = code;
+}
+
 al_code al_buf_code(const al_buf *b)
 {
     return b->code;

@@ -36,6 +36,8 @@ static const char help[] =
     "given\n"
     "                      several times\n"
     "  --min-free BYTES    input stops when less of the disk is free (1GiB)\n"
+    "  --when-low WHAT     then: stop (input, until there is room) or drop (the oldest, but\n"
+    "                      never today's; input stops when that is not enough)\n"
     "  --memory BYTES      budget of the store (256MiB)\n"
     "  --query-timeout SECONDS\n"
     "                      what a query may take, waiting for others included (30)\n"
@@ -88,6 +90,12 @@ static bool parse_number(const char *flag, uint64_t max, uint32_t unit, uint32_t
     return true;
 }
 
+static bool parse_when_low(const char *text, bool *ret_drops)
+{
+    *ret_drops = strcmp(text, "drop") == 0;
+    return *ret_drops || strcmp(text, "stop") == 0;
+}
+
 static bool add_follow(serve *s, const char *text)
 {
     al_err err = {0};
@@ -106,6 +114,7 @@ static int parse_flags(int argc, char **argv, serve *s)
                                           {"listen", required_argument, NULL, 'l'},
                                           {"amqp", required_argument, NULL, 'a'},
                                           {"min-free", required_argument, NULL, 'f'},
+                                          {"when-low", required_argument, NULL, 'L'},
                                           {"management", required_argument, NULL, 'g'},
                                           {"memory", required_argument, NULL, 'm'},
                                           {"query-timeout", required_argument, NULL, 'q'},
@@ -144,6 +153,10 @@ static int parse_flags(int argc, char **argv, serve *s)
         case 'f':
             if (!parse_bytes(optarg, &s->options.min_free_bytes))
                 return cli_usage("serve", "--min-free '%s': expected bytes, as 1GiB", optarg);
+            break;
+        case 'L':
+            if (!parse_when_low(optarg, &s->options.drops_when_low))
+                return cli_usage("serve", "--when-low '%s': expected stop or drop", optarg);
             break;
         case 'm':
             if (!parse_bytes(optarg, &s->options.memory_bytes))

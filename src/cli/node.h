@@ -13,6 +13,7 @@ typedef struct node_options {
     const char *listen;
     uint64_t memory_bytes;   /* 0: the default */
     uint64_t min_free_bytes; /* UINT64_MAX: the default */
+    bool drops_when_low;     /* less is free: the oldest is dropped; else input stops */
     server_limits limits;
 } node_options;
 

@@ -238,7 +238,7 @@ al_code ingest_submit(ingest_batch *b, eng_done_fn *done, void *ctx, al_err *err
     al_code c = engine_append(e, &a, err);
     if (c)
         b->recs = recs;
-    return c;
+    return c == AL_CANCELLED ? AL_AGAIN : c; /* stopping */
 }
 
 static al_code try_submit(void *ctx, eng_done_fn *done, void *done_ctx, al_err *err)

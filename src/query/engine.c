@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
@@ -18,6 +19,14 @@ engine *engine_close(engine *e)
     if (e)
         e->ops->close(e);
     return NULL;
+}
+
+/* No condition: the last to leave must not touch what close frees. Close is rare and waits for at
+ * most one RETRY_MS of a waiter. */
+void engine_wait_for_waiting(engine *e)
+{
+    while (atomic_load(&e->n_waiting))
+        (void)nanosleep(&(struct timespec){.tv_nsec = AL_NS_PER_MS}, NULL);
 }
 
 al_code engine_index_open(engine *e, const eng_index_settings *s, al_err *err)
@@ -73,15 +82,19 @@ al_code engine_tail_end(engine *e, eng_arrival *ret, al_err *err)
 }
 
 al_code engine_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err)
+                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
+                    al_err *err)
 {
     assert(s->q);
-    return e->ops->tail(e, s, after, b, fn, ctx, ret_reached, err);
+    return e->ops->tail(e, s, after, b, fn, ctx, ret_reached, ret_partial, err);
 }
 
 al_code engine_compact(engine *e, const char *index, const atomic_bool *cancel, al_err *err)
 {
-    return e->ops->compact(e, index, cancel, err);
+    atomic_fetch_add(&e->n_waiting, 1);
+    al_code c = e->ops->compact(e, index, cancel, err);
+    atomic_fetch_sub(&e->n_waiting, 1);
+    return c;
 }
 
 al_code engine_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err)
@@ -172,7 +185,9 @@ al_code engine_append_wait(engine *e, const char *index, rec_batch *batch, al_sl
 {
     bool is_taken = false;
     appending p = {.e = e, .a = {.index = index, .batch = batch, .marks = marks}};
+    atomic_fetch_add(&e->n_waiting, 1);
     al_code c = eng_submit_wait(try_append, &p, cancel, &is_taken, err);
+    atomic_fetch_sub(&e->n_waiting, 1);
     if (!is_taken)
         (void)rec_batch_free(batch);
     return c;

@@ -200,7 +200,8 @@ typedef struct engine_ops {
                       al_err *err);
     al_code (*tail_end)(engine *e, eng_arrival *ret, al_err *err);
     al_code (*tail)(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err);
+                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
+                    al_err *err);
     al_code (*compact)(engine *e, const char *index, const atomic_bool *cancel, al_err *err);
     al_code (*indexes)(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err);
     al_code (*index_stats)(engine *e, const char *index, eng_index_stats *ret, al_err *err);
@@ -209,9 +210,16 @@ typedef struct engine_ops {
 
 struct engine { /* the first member of every engine's own struct */
     const engine_ops *ops;
+    atomic_uint n_waiting; /* calls under way that may wait long; close waits for them */
 };
 
-/* Stops taking appends, makes what was taken durable, reports it done and frees. NULL is fine. */
+/* For engines, in close: appends get AL_CANCELLED already. Returns when no call of
+ * engine_append_wait or engine_compact is under way. */
+void engine_wait_for_waiting(engine *e);
+
+/* Stops taking appends, makes what was taken durable, reports it done and frees. NULL is fine.
+ * engine_append_wait and engine_compact may be under way: they get AL_CANCELLED unless they had
+ * been taken. No other call may. */
 engine *engine_close(engine *e);
 /* Makes an index known (empty if it was never there) or changes its settings. */
 AL_CHECK al_code engine_index_open(engine *e, const eng_index_settings *s, al_err *err);
@@ -219,9 +227,10 @@ AL_CHECK al_code engine_index_open(engine *e, const eng_index_settings *s, al_er
  */
 AL_CHECK al_code engine_index_drop(engine *e, const char *name, al_err *err);
 /* AL_AGAIN: full or low on disk; nothing was taken, has_room will be called. AL_NOT_FOUND: no such
- * index. */
+ * index. AL_CANCELLED: the engine is being closed. */
 AL_CHECK al_code engine_append(engine *e, const eng_append *a, al_err *err);
-/* Blocks until durable; waits for room too, until *cancel (AL_CANCELLED; then not taken).
+/* Blocks until durable; waits for room too, until *cancel or engine_close (AL_CANCELLED; then not
+ * taken).
  * Takes `batch` in every case. For threads of their own, tests and tools. */
 AL_CHECK al_code engine_append_wait(engine *e, const char *index, rec_batch *batch, al_slice marks,
                                     const atomic_bool *cancel, al_err *err);
@@ -250,10 +259,14 @@ AL_CHECK al_code engine_values(engine *e, const eng_scope *s, al_slice field, si
 /* The position behind the newest committed row. */
 AL_CHECK al_code engine_tail_end(engine *e, eng_arrival *ret, al_err *err);
 /* Matching rows committed behind `after`, in order of commit, up to the present end. *ret_reached
- * is where to go on. AL_NOT_FOUND: `after` is too old to be resumed without a gap (or not ours). */
+ * is where to go on. *ret_partial (may be NULL): what behind `after` could not be read and was
+ * passed; a budget that ran out is no such reason, the next call goes on. AL_NOT_FOUND: `after` is
+ * too old to be resumed without a gap (or not ours). */
 AL_CHECK al_code engine_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                             eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err);
-/* Returns when everything of the index (NULL: of all) that was appended before is merged. */
+                             eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached,
+                             eng_partial *ret_partial, al_err *err);
+/* Returns when everything of the index (NULL: of all) that was appended before is merged.
+ * AL_CANCELLED: *cancel or engine_close. */
 AL_CHECK al_code engine_compact(engine *e, const char *index, const atomic_bool *cancel,
                                 al_err *err);
 /* Names of all indexes it holds, also of those that engine_index_open was not called for since it

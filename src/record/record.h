@@ -70,8 +70,8 @@ typedef rec_visit rec_value_fn(void *ctx, const value *v, bool is_element);
  * all visited. Returns how many were visited, or REC_NOMEM when there was no memory to decode a
  * nested name or string: the visits ended there. `scratch` may be reset when called. */
 #define REC_NOMEM SIZE_MAX
-size_t rec_values_at(const record *r, al_slice path, al_arena *scratch, rec_value_fn *fn,
-                     void *ctx);
+AL_CHECK size_t rec_values_at(const record *r, al_slice path, al_arena *scratch, rec_value_fn *fn,
+                              void *ctx);
 
 /* One leaf path of the record and what stands there: scalars, empty objects, and whole arrays; an
  * array's elements are not visited singly, objects inside arrays add their paths. A path may come

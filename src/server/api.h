@@ -27,6 +27,8 @@ api_scope *api_scope_read(req *r);
 void api_scope_done(api_scope *s);
 /* Adds what one step of the engine left out. */
 void api_scope_note(api_scope *s, const eng_answer *answer);
+/* "partial":true,"partial_why":[…] */
+void api_put_partial(al_buf *out, const eng_partial *p);
 /* ,"took_ms":1.2,"read_as":"…","partial":false,"partial_why":[…] and counts the query. */
 void api_put_report(req *r, api_scope *s);
 /* Counts a finished query. */

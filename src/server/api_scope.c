@@ -142,6 +142,19 @@ void api_count_query(req *r, bool is_partial)
         atomic_fetch_add(&n->partial, 1);
 }
 
+void api_put_partial(al_buf *out, const eng_partial *p)
+{
+    al_buf_printf(out, "\"partial\":%s,\"partial_why\":[", p->n ? "true" : "false");
+    for (size_t i = 0; i < p->n; i++) {
+        al_buf_str(out, i ? ",{\"part\":" : "{\"part\":");
+        json_put_string(out, al_cstr(p->reasons[i].part));
+        al_buf_str(out, ",\"why\":");
+        json_put_string(out, al_cstr(p->reasons[i].why));
+        al_buf_u8(out, '}');
+    }
+    al_buf_u8(out, ']');
+}
+
 void api_put_report(req *r, api_scope *s)
 {
     al_buf read_as;
@@ -152,14 +165,7 @@ void api_put_report(req *r, api_scope *s)
                   us % 1000);
     json_put_string(&r->out, al_buf_slice(&read_as));
     al_buf_done(&read_as);
-    al_buf_printf(&r->out, ",\"partial\":%s,\"partial_why\":[", s->partial.n ? "true" : "false");
-    for (size_t i = 0; i < s->partial.n; i++) {
-        al_buf_str(&r->out, i ? ",{\"part\":" : "{\"part\":");
-        json_put_string(&r->out, al_cstr(s->partial.reasons[i].part));
-        al_buf_str(&r->out, ",\"why\":");
-        json_put_string(&r->out, al_cstr(s->partial.reasons[i].why));
-        al_buf_u8(&r->out, '}');
-    }
-    al_buf_u8(&r->out, ']');
+    al_buf_str(&r->out, ",");
+    api_put_partial(&r->out, &s->partial);
     api_count_query(r, s->partial.n > 0);
 }

@@ -45,7 +45,8 @@ static bool put_value_at(al_buf *out, const hit_style *s, const record *rec, al_
                          bool as_text)
 {
     found f = {.out = out, .as_text = as_text};
-    (void)rec_values_at(rec, path, s->scratch, take_first, &f);
+    if (rec_values_at(rec, path, s->scratch, take_first, &f) == REC_NOMEM)
+        al_buf_fail(out, AL_NOMEM);
     return f.is_found;
 }
 
@@ -171,12 +172,14 @@ void hit_put_csv(al_buf *out, const hit_style *s, const eng_row *row)
         al_buf_u8(out, ',');
         if (put_value_at(&cell, s, rec, s->fields[i], true))
             put_cell(out, al_buf_slice(&cell));
+        al_buf_fail(out, al_buf_code(&cell));
     }
     if (!s->has_fields) {
         al_buf_clear(&cell);
         json_put_fields(&cell, rec->fields, rec->n_fields);
         al_buf_u8(out, ',');
         put_cell(out, al_buf_slice(&cell));
+        al_buf_fail(out, al_buf_code(&cell));
     }
     al_buf_str(out, "\r\n");
     al_buf_done(&cell);

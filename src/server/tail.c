@@ -40,10 +40,11 @@ typedef struct follower {
     hit_style style;
     al_buf piece; /* what a turn writes, before it goes to the request */
     eng_arrival at;
-    bool is_behind;  /* the last turn ended before the end of the log */
-    bool is_full;    /* this turn has written enough */
-    bool is_waiting; /* for its client to read; guarded by the request's lock */
-    int64_t beat_ns; /* when the next heartbeat is due */
+    eng_partial told; /* what its client knows to be missing */
+    bool is_behind;   /* the last turn ended before the end of the log */
+    bool is_full;     /* this turn has written enough */
+    bool is_waiting;  /* for its client to read; guarded by the request's lock */
+    int64_t beat_ns;  /* when the next heartbeat is due */
 } follower;
 
 struct tails {
@@ -94,21 +95,34 @@ static bool start_anew(follower *f)
     return true;
 }
 
+/* "event: partial" once for each new state of what is missing. */
+static void tell_partial(follower *f, const eng_partial *p)
+{
+    if (p->n == 0 || memcmp(p, &f->told, sizeof *p) == 0)
+        return;
+    f->told = *p;
+    al_buf_str(&f->piece, "event: partial\ndata: {");
+    api_put_partial(&f->piece, p);
+    al_buf_str(&f->piece, "}\n\n");
+}
+
 /* What came behind the follower's place, up to a buffer full. False: the tail is over. */
 static bool ask(follower *f)
 {
     al_err err = {0};
     eng_arrival reached = f->at;
+    eng_partial partial = {0};
     eng_budget budget = {.deadline_ns = al_mono_ns() + TURN_MS * AL_NS_PER_MS,
                          .cancel = &f->r->cancel};
     al_buf_clear(&f->piece);
     f->is_full = false;
-    al_code c =
-        engine_tail(f->in->srv->eng, &f->scope->eng, f->at, &budget, take_row, f, &reached, &err);
+    al_code c = engine_tail(f->in->srv->eng, &f->scope->eng, f->at, &budget, take_row, f, &reached,
+                            &partial, &err);
     if (c == AL_NOT_FOUND)
         return start_anew(f);
     if (c)
         return false;
+    tell_partial(f, &partial);
     f->is_behind = f->is_full || al_mono_ns() >= budget.deadline_ns;
     if (!f->is_full)
         f->at = reached;

@@ -48,29 +48,31 @@ al_code column_values_open(column_values *cv, block_view *view, al_err *err)
     return AL_OK;
 }
 
-void column_values_visit(column_values *cv, uint32_t col, const value *v, rec_value_fn *fn,
-                         void *ctx)
+al_code column_values_visit(column_values *cv, uint32_t col, const value *v, rec_value_fn *fn,
+                            void *ctx)
 {
     assert(col < cv->n_cols);
     const plan_head *head = cv->col_heads[col];
     bool is_nested = v->type == VAL_ARRAY || v->type == VAL_OBJECT;
     if (!is_nested && head->name.len != head->path.len)
-        return; /* a path leads on only through objects */
+        return AL_OK; /* a path leads on only through objects */
     const field f = {.name = head->name, .val = *v};
     const record one = {.fields = &f, .n_fields = 1};
-    (void)rec_values_at(&one, head->path, cv->scratch, fn, ctx);
+    return rec_values_at(&one, head->path, cv->scratch, fn, ctx) == REC_NOMEM ? AL_NOMEM : AL_OK;
 }
 
-void column_values_row(column_values *cv, uint32_t row, rec_value_fn *fn, void *ctx)
+al_code column_values_row(column_values *cv, uint32_t row, rec_value_fn *fn, void *ctx)
 {
     if (cv->is_message) {
         const value v = {.type = VAL_STRING, .text = cv->messages[row]};
         (void)fn(ctx, &v, false);
-        return;
+        return AL_OK;
     }
-    for (uint32_t i = 0; i < cv->n_cols; i++) {
+    al_code c = AL_OK;
+    for (uint32_t i = 0; i < cv->n_cols && !c; i++) {
         uint32_t v = cv->cols[i]->row_value[row];
         if (v != BLOCK_NO_VALUE)
-            column_values_visit(cv, i, &cv->cols[i]->values[v], fn, ctx);
+            c = column_values_visit(cv, i, &cv->cols[i]->values[v], fn, ctx);
     }
+    return c;
 }

@@ -22,8 +22,8 @@ AL_CHECK al_code column_values_init(column_values *cv, al_slice path, al_err *er
 void column_values_done(column_values *cv);
 /* Looks at a block; valid until the view opens another. AL_CORRUPT. */
 AL_CHECK al_code column_values_open(column_values *cv, block_view *view, al_err *err);
-/* Visits the values in value `v` of column number `col`. */
-void column_values_visit(column_values *cv, uint32_t col, const value *v, rec_value_fn *fn,
-                         void *ctx);
-/* Visits the values of one row, over all columns. */
-void column_values_row(column_values *cv, uint32_t row, rec_value_fn *fn, void *ctx);
+/* Visits the values in value `v` of column number `col`. AL_NOMEM: some were not visited. */
+AL_CHECK al_code column_values_visit(column_values *cv, uint32_t col, const value *v,
+                                     rec_value_fn *fn, void *ctx);
+/* Visits the values of one row, over all columns. AL_NOMEM. */
+AL_CHECK al_code column_values_row(column_values *cv, uint32_t row, rec_value_fn *fn, void *ctx);

@@ -149,7 +149,7 @@ static al_code encode_index(group *g, size_t from, size_t to, uint32_t *frame_ro
         uint64_t id = i > from && prev >= time ? prev + 1 : time;
         c = ids_next_free(st->ids, id, &id, &bad, err);
         if (bad)
-            publish_report_damage(st, bad);
+            damage_report(st, bad);
         if (!c)
             c = add_row(g, &g->rows[i], id, frame_row, err);
         prev = id;

@@ -103,7 +103,7 @@ al_code store_append(engine *e, const eng_append *a, al_err *err)
     if (st->is_stopping || waits || !has_room_locked(st, it->bytes)) {
         st->wants_room = !st->is_stopping;
         free(it);
-        return AL_AGAIN;
+        return st->is_stopping ? al_fail(err, AL_CANCELLED, "the store is being closed") : AL_AGAIN;
     }
     *(st->queue_last ? &st->queue_last->next : &st->queue_first) = it;
     st->queue_last = it;
@@ -115,34 +115,18 @@ al_code store_append(engine *e, const eng_append *a, al_err *err)
 
 /* ---- Calls: any thread but the committer */
 
-static void push_call_locked(store *st, call *k)
-{
-    *(st->calls_last ? &st->calls_last->next : &st->calls_first) = k;
-    st->calls_last = k;
-    (void)pthread_cond_signal(&st->queue_changed);
-}
-
 al_code committer_call(store *st, al_code (*fn)(store *, void *, al_err *), void *arg, al_err *err)
 {
     call k = {.fn = fn, .arg = arg};
     AL_LOCKED(&st->queue_lock);
-    push_call_locked(st, &k);
+    *(st->calls_last ? &st->calls_last->next : &st->calls_first) = &k;
+    st->calls_last = &k;
+    (void)pthread_cond_signal(&st->queue_changed);
     while (!k.is_done)
         (void)pthread_cond_wait(&st->call_done, &st->queue_lock);
     if (k.code && err)
         *err = k.err;
     return k.code;
-}
-
-bool committer_post(store *st, al_code (*fn)(store *, void *, al_err *), void *arg)
-{
-    call *k = al_zalloc(1, sizeof *k);
-    if (!k)
-        return false;
-    *k = (call){.fn = fn, .arg = arg, .is_detached = true};
-    AL_LOCKED(&st->queue_lock);
-    push_call_locked(st, k);
-    return true;
 }
 
 /* ---- The thread */
@@ -200,15 +184,11 @@ static void run_calls(store *st, call *k)
         call *next = k->next;
         al_err err = {0};
         al_code c = k->fn(st, k->arg, &err);
-        if (k->is_detached) {
-            free(k); /* nobody waits for the answer */
-        } else {
-            AL_LOCKED(&st->queue_lock);
-            k->code = c;
-            k->err = err;
-            k->is_done = true; /* the caller's stack: gone once the lock is */
-            (void)pthread_cond_broadcast(&st->call_done);
-        }
+        AL_LOCKED(&st->queue_lock);
+        k->code = c;
+        k->err = err;
+        k->is_done = true; /* the caller's stack: gone once the lock is */
+        (void)pthread_cond_broadcast(&st->call_done);
         k = next;
     }
 }

@@ -11,8 +11,8 @@ typedef struct file_header {
     uint8_t store_id[STORE_ID_BYTES];
     uint64_t file_id;
     uint32_t index_id;    /* log: number of the file that prev_end speaks of, 0 none */
-    uint64_t first_frame; /* log only */
-    uint64_t prev_end;    /* log only */
+    uint64_t first_frame; /* log; end of the log: its last frame */
+    uint64_t prev_end;    /* log; end of the log: bytes that are on disk */
 } file_header;
 
 void file_header_encode(const file_header *h, al_buf *out);

@@ -8,6 +8,7 @@ enum {
     /* File and part magics, as little-endian words of the letters in the comment. */
     FMT_MAGIC_ROOT = 0x52524c41,      /* "ALRR" */
     FMT_MAGIC_LOG = 0x474c4c41,       /* "ALLG" */
+    FMT_MAGIC_LOG_END = 0x454c4c41,   /* "ALLE" */
     FMT_MAGIC_FRAME = 0x52464c41,     /* "ALFR" */
     FMT_MAGIC_MANIFEST = 0x464d4c41,  /* "ALMF" */
     FMT_MAGIC_SEGMENT = 0x47534c41,   /* "ALSG" */

@@ -100,23 +100,24 @@ static al_code make_masks(bars *h)
             return AL_NOMEM;
         }
     }
-    for (uint32_t v = 0; v < col->n_values; v++) {
+    al_code c = AL_OK;
+    for (uint32_t v = 0; v < col->n_values && !c; v++) {
         h->mask = 0;
-        column_values_visit(&h->cv, 0, &col->values[v], mask_value, h);
+        c = column_values_visit(&h->cv, 0, &col->values[v], mask_value, h);
         h->masks[v] = (uint16_t)h->mask;
     }
-    return AL_OK;
+    return c;
 }
 
-static uint32_t mask_of_row(bars *h, uint32_t row)
+/* Into h->mask. */
+static al_code mask_row(bars *h, uint32_t row)
 {
-    if (h->cv.n_cols == 1) {
-        uint32_t v = h->cv.cols[0]->row_value[row];
-        return v == BLOCK_NO_VALUE ? 0 : h->masks[v];
-    }
     h->mask = 0;
-    column_values_row(&h->cv, row, mask_value, h);
-    return h->mask;
+    if (h->cv.n_cols != 1)
+        return column_values_row(&h->cv, row, mask_value, h);
+    uint32_t v = h->cv.cols[0]->row_value[row];
+    h->mask = v == BLOCK_NO_VALUE ? 0 : h->masks[v];
+    return AL_OK;
 }
 
 static void count_mask(eng_bucket *b, uint32_t mask)
@@ -149,8 +150,11 @@ static al_code count_rows(bars *h, const scan_block *b, al_err *err)
         if (!bucket)
             return too_many(err);
         bucket->count++;
-        if (h->has_by)
-            count_mask(bucket, mask_of_row(h, row));
+        if (!h->has_by)
+            continue;
+        if (mask_row(h, row))
+            return al_fail(err, AL_NOMEM, "histogram");
+        count_mask(bucket, h->mask);
     }
     return c;
 }

@@ -156,7 +156,7 @@ static al_code make_segment(store *st, job *j, const merge_input *inputs, size_t
     if (!c)
         c = merge_run(inputs, n, w, &st->is_ending, &bad, err);
     if (c == AL_CORRUPT && bad < n && inputs[bad].u.seg)
-        publish_report_damage(st, inputs[bad].u.seg);
+        damage_report(st, inputs[bad].u.seg);
     if (!c)
         c = seg_writer_finish(w, sum, err);
     if (c)
@@ -331,12 +331,14 @@ static void note_failure(store *st, const al_err *err)
     (void)pthread_cond_broadcast(&st->changed);
 }
 
-/* Waits until there is a job or something to forget, or the end. */
+/* Waits until there is a job, damage to check or something to forget, or the end. */
 static bool next_job(store *st, job *j, int64_t not_before)
 {
     AL_LOCKED(&st->lock);
     while (!atomic_load(&st->is_ending)) {
         int64_t deadline = INT64_MAX;
+        if (st->n_suspects)
+            return true; /* first: a merge may stumble over them */
         if (al_mono_ns() < not_before && !st->wants_try_now) {
             deadline = not_before;
         } else {
@@ -360,7 +362,9 @@ void *merger_run(void *store_ptr)
         al_err err = {0};
         if (!next_job(st, &j, not_before))
             return NULL;
-        al_code c = j.ix ? run_job(st, &j, &err) : AL_OK;
+        al_code c = damage_check(st, &err);
+        if (!c && j.ix)
+            c = run_job(st, &j, &err);
         job_done(&j);
         if (c && c != AL_CANCELLED)
             note_failure(st, &err);

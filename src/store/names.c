@@ -44,6 +44,7 @@ name_kind names_parse(const char *name, uint64_t *ret_number)
                  {NAME_OF_LOCK, NAME_LOCK},
                  {NAME_OF_LOG_DIR, NAME_LOG_DIR},
                  {NAME_OF_MANIFEST, NAME_MANIFEST},
+                 {NAME_OF_LOG_END, NAME_LOG_END},
                  {".log", NAME_LOG},
                  {".seg", NAME_SEG},
                  {".pos", NAME_POS}};

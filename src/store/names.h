@@ -15,6 +15,7 @@ typedef enum name_kind {
     NAME_ROOT,
     NAME_LOCK,
     NAME_LOG_DIR,
+    NAME_LOG_END,
     NAME_TMP, /* anything.tmp */
     NAME_BAD, /* anything.bad */
 } name_kind;
@@ -23,6 +24,7 @@ typedef enum name_kind {
 #define NAME_OF_LOCK     "lock"
 #define NAME_OF_LOG_DIR  "log"
 #define NAME_OF_MANIFEST "manifest"
+#define NAME_OF_LOG_END  "end"
 #define NAME_SUFFIX_BAD  ".bad"
 #define NAME_SUFFIX_TMP  ".tmp"
 

@@ -70,7 +70,7 @@ store_pin *store_pin_free(store_pin *p)
 void store_report_damage(engine *e, const unit *u)
 {
     if (u->seg)
-        publish_report_damage(store_of(e), u->seg);
+        damage_report(store_of(e), u->seg);
 }
 
 al_code store_tail_end(engine *e, eng_arrival *ret, al_err *err)

@@ -96,51 +96,6 @@ al_code publish_segments(store *st, sindex *ix, segment *const *segs, size_t n, 
     return AL_OK;
 }
 
-/* ---- Damage */
-
-/* arg: a segment reference, given over. */
-static al_code set_aside(store *st, void *segment_ref, al_err *err)
-{
-    AL_CLEANUP(seg_unrefp) segment *bad = segment_ref;
-    sindex *ix = NULL;
-    {
-        AL_LOCKED(&st->lock);
-        for (size_t i = 0; i < st->n_indexes; i++)
-            if (st->indexes[i]->id == seg_index_id(bad) && !st->indexes[i]->is_dropped)
-                ix = st->indexes[i];
-    }
-    seg_list *old = ix ? ix->snap->segs : NULL;
-    size_t at = 0;
-    while (old && at < old->n && old->segs[at] != bad)
-        at++;
-    if (!old || at == old->n) /* merged or dropped meanwhile */
-        return AL_OK;
-    /* Is it damage, or did a reader only meet a passing failure? */
-    if (seg_check(bad, st->view, err) != AL_CORRUPT)
-        return AL_OK;
-    seg_summary sum = *seg_summary_of(bad);
-    sum.is_quarantined = true;
-    AL_CLEANUP(seg_unrefp) segment *aside = seg_new(st->env, ix->id, &sum);
-    AL_CLEANUP(al_freep) segment **segs = al_alloc(old->n, sizeof(void *));
-    if (!aside || !segs)
-        return al_fail(err, AL_NOMEM, "set a segment aside");
-    for (size_t i = 0; i < old->n; i++)
-        segs[i] = i == at ? aside : old->segs[i];
-    al_code c = publish_segments(st, ix, segs, old->n, 0, ix->covered, err);
-    if (c)
-        return c;
-    atomic_fetch_add(&st->quarantined, 1);
-    seg_env_drop(st->env, ix->id, sum.id);
-    return seg_set_aside(aside, err);
-}
-
-void publish_report_damage(store *st, segment *s)
-{
-    segment *given = seg_ref(s);
-    if (!committer_post(st, set_aside, given))
-        (void)seg_unref(given); /* without memory: the next reader reports it again */
-}
-
 /* ---- Indexes */
 
 static al_code save_root(store *st, const root_entry *entries, size_t n, uint32_t id_max,

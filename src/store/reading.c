@@ -32,6 +32,46 @@ static al_code open_filters(reading *rd, al_err *err)
     return AL_OK;
 }
 
+/* ---- What cannot be read at all */
+
+static bool is_noted(const eng_partial *p, const char *part)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (strncmp(p->reasons[i].part, part, sizeof p->reasons[0].part - 1) == 0)
+            return true;
+    return false;
+}
+
+static void note_once(reading *rd, const char *part, const char *why)
+{
+    if (!is_noted(&rd->answer->partial, part))
+        eng_partial_add(&rd->answer->partial, part, why);
+}
+
+typedef struct missing {
+    reading *rd;
+    uint64_t frame;
+} missing;
+
+static void note_quarantined(void *ctx, segment *seg)
+{
+    const missing *m = ctx;
+    if (m->frame == 0 || seg_summary_of(seg)->max_frame > m->frame)
+        note_once(m->rd, seg_name(seg), "damaged and set aside");
+}
+
+/* What is set aside and has rows behind `frame`. */
+static void note_missing(reading *rd, uint64_t frame)
+{
+    missing m = {.rd = rd, .frame = frame};
+    for (size_t i = 0; i < rd->pin->n; i++) {
+        const pin_index *p = &rd->pin->at[i];
+        snapshot_damaged(p->snap, rd->scope->from_ns, rd->scope->to_ns, note_quarantined, &m);
+    }
+}
+
+/* ---- Beginning and end */
+
 al_code reading_open(reading *rd, engine *e, const eng_scope *scope, const eng_budget *budget,
                      eng_answer *answer, al_err *err)
 {
@@ -43,8 +83,15 @@ al_code reading_open(reading *rd, engine *e, const eng_scope *scope, const eng_b
     al_code c = store_pin_new(e, scope->indexes, scope->n_indexes, &rd->pin, err);
     if (c)
         return c;
-    reading_note_missing(rd);
+    note_missing(rd, 0);
     return open_filters(rd, err);
+}
+
+void reading_resume(reading *rd, uint64_t frame)
+{
+    rd->is_resumed = true;
+    rd->answer->partial = (eng_partial){0};
+    note_missing(rd, frame);
 }
 
 void reading_close(reading *rd)
@@ -68,29 +115,19 @@ al_code reading_spend(reading *rd, uint64_t n)
         return AL_CANCELLED;
     if (b->rows_max && rd->answer->rows_looked_at >= b->rows_max) {
         rd->is_out = true;
-        eng_partial_add(&rd->answer->partial, "rows", "as many were looked at as one query may");
+        if (!rd->is_resumed)
+            eng_partial_add(&rd->answer->partial, "rows",
+                            "as many were looked at as one query may");
     } else if (b->deadline_ns && al_mono_ns() >= b->deadline_ns) {
         rd->is_out = true;
-        eng_partial_add(&rd->answer->partial, "time", "the time that one query may take ran out");
+        if (!rd->is_resumed)
+            eng_partial_add(&rd->answer->partial, "time",
+                            "the time that one query may take ran out");
     }
     return AL_OK;
 }
 
 /* ---- What is missing */
-
-static bool is_noted(const eng_partial *p, const char *part)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (strncmp(p->reasons[i].part, part, sizeof p->reasons[0].part - 1) == 0)
-            return true;
-    return false;
-}
-
-static void note_once(reading *rd, const char *part, const char *why)
-{
-    if (!is_noted(&rd->answer->partial, part))
-        eng_partial_add(&rd->answer->partial, part, why);
-}
 
 al_code reading_damage(reading *rd, const unit *u, al_code c, const al_err *err)
 {
@@ -106,19 +143,6 @@ al_code reading_damage(reading *rd, const unit *u, al_code c, const al_err *err)
     if (c == AL_CORRUPT)
         store_report_damage(rd->e, u);
     return AL_OK;
-}
-
-static void note_quarantined(void *ctx, segment *seg)
-{
-    note_once(ctx, seg_name(seg), "damaged and set aside");
-}
-
-void reading_note_missing(reading *rd)
-{
-    for (size_t i = 0; i < rd->pin->n; i++) {
-        const pin_index *p = &rd->pin->at[i];
-        snapshot_damaged(p->snap, rd->scope->from_ns, rd->scope->to_ns, note_quarantined, rd);
-    }
 }
 
 void reading_note_gave_up(reading *rd)

@@ -12,10 +12,13 @@ typedef struct reading {
     al_arena *arena;
     store_pin *pin;
     filter **filters; /* one an index of the scope */
-    bool is_out;      /* the budget is used up: look at no more rows */
+    bool
+        is_resumed; /* whoever asks goes on where a budget ended: that is no reason in the answer */
+    bool is_out;    /* the budget is used up: look at no more rows */
 } reading;
 
-/* AL_NOT_FOUND: an index is unknown. Zeroed memory may be closed. */
+/* Pins the scope; the answer names what cannot be read of it at all: segments that are set aside,
+ * and indexes. AL_NOT_FOUND: an index is unknown. Zeroed memory may be closed. */
 AL_CHECK al_code reading_open(reading *rd, engine *e, const eng_scope *scope,
                               const eng_budget *budget, eng_answer *answer, al_err *err);
 void reading_close(reading *rd);
@@ -26,8 +29,9 @@ AL_CHECK al_code reading_spend(reading *rd, uint64_t n);
 /* Something of a unit could not be read for reason `c` (message in err). Notes it in the answer and
  * returns AL_OK, unless the failure says nothing about the unit (AL_NOMEM). */
 AL_CHECK al_code reading_damage(reading *rd, const unit *u, al_code c, const al_err *err);
-/* Adds the quarantined segments of the scope to the answer. */
-void reading_note_missing(reading *rd);
+/* The same for who asks only for rows committed behind `frame`, and goes on with a later call where
+ * this one ends: budgets are no reason then. Right behind reading_open. */
+void reading_resume(reading *rd, uint64_t frame);
 void reading_note_gave_up(reading *rd);
 
 /* ---- Times */

@@ -427,7 +427,7 @@ al_code rebuild_keep_missing(store *st, const snapshot *s, block_view *v, al_sli
         segment *bad = NULL;
         c = look_up(st, ids[row], &is_missing, &bad, err);
         if (bad)
-            publish_report_damage(st, bad);
+            damage_report(st, bad);
         if (c || is_missing)
             continue;
         if (from < row)

@@ -7,6 +7,7 @@
  * frames of its index are looked at, and nothing is opened before the new one is on disk. */
 #include <assert.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -331,11 +332,12 @@ static al_code replay_frame(void *ctx, uint64_t seq, al_slice body, al_err *err)
     return frame_body_visit(body, &v, &b, err);
 }
 
+/* The file, if there is one, is kept as *.bad. */
 static void note_damage(void *ctx, const char *file, const char *why)
 {
     recovery *r = ctx;
     atomic_fetch_add(&r->st->quarantined, 1);
-    store_note(r->st, NULL, "log file %s is damaged: %s; the frames around it are kept", file, why);
+    store_note(r->st, NULL, "log/%s: %s", file, why);
 }
 
 static void tell_marks(recovery *r)
@@ -381,10 +383,13 @@ static al_code replay(recovery *r, al_err *err)
     store *st = r->st;
     wal_visitor v = {.ctx = r, .frame = replay_frame, .damage = note_damage};
     al_code c = wal_replay(st->io, st->log_dir, st->store_id, &v, &st->wal, err);
+    uint64_t known = seq_known(st);
+    if (!c && wal_last_seq(st->wal) < known)
+        note_damage(r, "", "its end is missing: segments have rows of later frames");
     if (!c)
         c = show_tails(r, err);
     if (!c)
-        c = wal_start(st->wal, seq_known(st), err);
+        c = wal_start(st->wal, known, err);
     if (c)
         return c;
     tell_marks(r);

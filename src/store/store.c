@@ -139,7 +139,7 @@ static al_code op_compact(engine *e, const char *index, const atomic_bool *cance
     uint64_t failures = st->merge_failures;
     wish_locked(st, ix);
     while (!are_compact_locked(st, ix)) {
-        if (cancel && atomic_load(cancel))
+        if ((cancel && atomic_load(cancel)) || atomic_load(&st->is_ending))
             return al_fail(err, AL_CANCELLED, "compact cancelled");
         if (st->merge_failures != failures) {
             if (err)
@@ -251,7 +251,9 @@ static void op_close(engine *e)
 {
     store *st = store_of(e);
     stop_threads(st);
+    engine_wait_for_waiting(e);
     assert(!st->queue_first && !st->calls_first);
+    damage_forget(st);
     free_indexes(st);
     (void)seg_env_free(st->env);
     (void)wal_close(st->wal);

@@ -3,6 +3,13 @@
 #include "base/io.h"
 #include "query/engine.h"
 
+/* One finding of a check. */
+typedef struct store_finding {
+    const char *file; /* relative to the data directory */
+    const char *text; /* lowercase sentence */
+    bool is_damage;   /* false: worth knowing only (a left-over file, a torn end of the log) */
+} store_finding;
+
 typedef struct store_options {
     const char *path; /* the data directory; made when absent. The store lives in path/store. */
     const al_io *io;  /* NULL: al_io_posix; must outlive the engine */
@@ -25,13 +32,6 @@ typedef struct store_options {
  * miss them are partial; damaged manifests are rebuilt (doc/format.md section 8). */
 AL_CHECK al_code store_open(const store_options *o, const eng_hooks *hooks, engine **ret,
                             al_err *err);
-
-/* One finding of a check. */
-typedef struct store_finding {
-    const char *file; /* relative to the data directory */
-    const char *text; /* lowercase sentence */
-    bool is_damage;   /* false: worth knowing only (a left-over file, a torn end of the log) */
-} store_finding;
 
 typedef struct store_verified {
     uint64_t n_indexes;

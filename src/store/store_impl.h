@@ -50,6 +50,8 @@ struct sindex {
     uint64_t generation;
 };
 
+enum { SUSPECTS_MAX = 64 }; /* damaged segments that wait for a check; others are reported again */
+
 /* One append on its way. */
 typedef struct item item;
 struct item {
@@ -69,8 +71,7 @@ struct call {
     call *next;
     al_code (*fn)(store *st, void *arg, al_err *err);
     void *arg;
-    bool is_detached; /* nobody waits: freed (with free) when done */
-    bool is_done;     /* guarded by the queue lock */
+    bool is_done; /* guarded by the queue lock */
     al_code code;
     al_err err;
 };
@@ -121,9 +122,11 @@ struct store {
     uint64_t log_first;  /* oldest frame in the log */
     uint64_t log_bytes;
     uint64_t merge_failures;
-    al_err merge_err;   /* the last */
-    bool wants_try_now; /* compact does not wait for a merger that backs off */
-    bool wants_forget;  /* covered log files may exist */
+    al_err merge_err;                /* the last */
+    bool wants_try_now;              /* compact does not wait for a merger that backs off */
+    bool wants_forget;               /* covered log files may exist */
+    segment *suspects[SUSPECTS_MAX]; /* reported as damaged, to be checked; references */
+    size_t n_suspects;
 
     /* ---- committer only (after open) */
     wal *wal;
@@ -168,8 +171,6 @@ void *committer_run(void *store_ptr);
 /* Runs `fn` on the committer's thread and waits for its answer. Not from that thread. */
 AL_CHECK al_code committer_call(store *st, al_code (*fn)(store *, void *, al_err *), void *arg,
                                 al_err *err);
-/* As committer_call, without waiting; `arg` must stay valid or be owned by fn. False: no memory. */
-bool committer_post(store *st, al_code (*fn)(store *, void *, al_err *), void *arg);
 AL_CHECK al_code store_append(engine *e, const eng_append *a, al_err *err);
 /* Calls has_room when it is owed and there is room. */
 void committer_offer_room(store *st);
@@ -192,10 +193,16 @@ typedef struct index_change { /* arguments of the calls below */
 } index_change;
 al_code publish_index_open(store *st, void *change, al_err *err);
 al_code publish_index_drop(store *st, void *change, al_err *err);
-/* Has the segment checked again and, if it is damaged, set aside. Any thread; does not block. */
-void publish_report_damage(store *st, segment *s);
 /* Every index that is open and not dropped, by name; NULL. Caller holds `lock`. */
 sindex *store_find_locked(store *st, const char *name);
+
+/* ---- damage.c */
+/* Has the segment checked again and, if it is damaged, set aside. Any thread; does not block. */
+void damage_report(store *st, segment *s);
+/* Does that for what was reported. Merger's thread. AL_IO, AL_NOMEM: setting aside failed. */
+AL_CHECK al_code damage_check(store *st, al_err *err);
+/* Closing, without threads. */
+void damage_forget(store *st);
 
 /* ---- merger.c */
 enum { PARTITIONS_MAX = 64 }; /* of one merge */

@@ -10,7 +10,7 @@
  * Invariants: (1) a snapshot holds whole frames, so once all rows up to its end were given the
  * place is "behind all of frame `end`", which stays good when the positions of that frame are
  * forgotten; (2) a place is refused when rows behind it may have lost their positions: a tail has
- * no gap, or it says so. */
+ * no gap, or it says so; (3) rows that cannot be read are passed, and named in the answer. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -305,7 +305,8 @@ static al_code give_all(tail *t, al_err *err)
 
 /* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code store_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                   eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err)
+                   eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
+                   al_err *err)
 {
     eng_answer answer;
     AL_CLEANUP(tail_done) tail t = {.fn = fn, .ctx = ctx, .reached = after};
@@ -314,6 +315,7 @@ al_code store_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_b
         return c;
     if (!can_resume(&t, after))
         return AL_NOT_FOUND;
+    reading_resume(&t.rd, after.frame);
     t.views = views_new(&t.rd);
     t.scratch = al_arena_new(ARENA_BLOCK_BYTES);
     t.runs = al_alloc(RUNS_MAX, sizeof *t.runs);
@@ -322,7 +324,10 @@ al_code store_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_b
     c = open_units(&t, after, err);
     if (!c)
         c = give_all(&t, err);
-    if (!c)
-        *ret_reached = t.reached;
-    return c;
+    if (c)
+        return c;
+    *ret_reached = t.reached;
+    if (ret_partial)
+        *ret_partial = answer.partial;
+    return AL_OK;
 }

@@ -19,7 +19,7 @@ typedef struct counting {
     uint64_t n;       /* rows that have the value in hand */
     uint32_t *counts; /* per value of a column */
     size_t cap_counts;
-    al_code code;
+    al_code code; /* of count_value */
 } counting;
 
 static void counting_done(counting *c)
@@ -40,13 +40,15 @@ static rec_visit count_value(void *ctx, const value *v, bool is_element)
 
 static al_code count_rows(counting *c, const scan_block *b)
 {
+    al_code code = AL_OK;
     c->n = 1;
-    for (uint32_t row = row_bits_next(b->bits, 0, b->n_rows); row < b->n_rows && !c->code;
+    for (uint32_t row = row_bits_next(b->bits, 0, b->n_rows); row < b->n_rows && !code;
          row = row_bits_next(b->bits, row + 1, b->n_rows)) {
         value_table_next(c->table);
-        column_values_row(&c->cv, row, count_value, c);
+        code = column_values_row(&c->cv, row, count_value, c);
+        code = code ? code : c->code;
     }
-    return c->code;
+    return code;
 }
 
 static al_code count_column(counting *c, const scan_block *b)
@@ -66,14 +68,16 @@ static al_code count_column(counting *c, const scan_block *b)
          row = row_bits_next(b->bits, row + 1, b->n_rows))
         if (col->row_value[row] != BLOCK_NO_VALUE)
             c->counts[col->row_value[row]]++;
-    for (uint32_t v = 0; v < col->n_values && !c->code; v++) {
+    al_code code = AL_OK;
+    for (uint32_t v = 0; v < col->n_values && !code; v++) {
         if (!c->counts[v])
             continue;
         c->n = c->counts[v];
         value_table_next(c->table);
-        column_values_visit(&c->cv, 0, &col->values[v], count_value, c);
+        code = column_values_visit(&c->cv, 0, &col->values[v], count_value, c);
+        code = code ? code : c->code;
     }
-    return c->code;
+    return code;
 }
 
 static al_code count_block(void *ctx, const scan_block *b, al_err *err)

@@ -20,9 +20,10 @@
 #include "store/partition.h"
 #include "store/seg_env.h"
 #include "store/store.h"
+#include "store/verify_ids.h"
 #include "store/wal.h"
 
-enum { CACHE_BYTES = 1 << 20, PATH_MAX_BYTES = 128 };
+enum { CACHE_BYTES = 1 << 20, PATH_MAX_BYTES = 128, DOUBLES_TOLD = 10 };
 
 typedef struct check {
     const al_io *io;
@@ -36,6 +37,10 @@ typedef struct check {
     /* the index being looked at */
     const root_entry *index;
     manifest man;
+    segment **sound; /* those of its segments that check out; references */
+    size_t n_sound;
+    uint64_t n_doubles; /* ids that stand in two of them */
+    uint64_t max_frame; /* that any manifest knows of */
 } check;
 
 static void tell(check *k, bool is_damage, const char *file, const char *fmt, ...) AL_PRINTF(4, 5);
@@ -150,10 +155,47 @@ static al_code check_segment(check *k, const seg_summary *s, al_err *err)
         c = check_blocks(k, seg, ix, err);
     if (c)
         return judge(k, c, seg_name(seg), err);
+    k->sound[k->n_sound++] = seg_ref(seg);
     c = s->has_positions ? seg_positions(seg, &pos, err) : AL_OK;
     if (c == AL_NOT_FOUND)
         c = al_fail(err, AL_CORRUPT, "arrival positions are missing");
     return judge(k, c, seg_name(seg), err);
+}
+
+static void tell_double(void *ctx, uint64_t id, const segment *a, const segment *b)
+{
+    check *k = ctx;
+    if (k->n_doubles++ < DOUBLES_TOLD)
+        tell(k, true, seg_name(a), "id %" PRIu64 " stands in %s, too", id, seg_name(b));
+}
+
+/* Segments that were found sound can be read again; when one cannot, that is told as any damage. */
+static al_code check_ids(check *k, al_err *err)
+{
+    char dir_name[NAME_BYTES];
+    names_format(dir_name, NAME_INDEX, k->index->id);
+    k->n_doubles = 0;
+    al_code c = verify_ids(k->sound, k->n_sound, k->view, VERIFY_IDS, tell_double, k, err);
+    if (!c && k->n_doubles > DOUBLES_TOLD)
+        tell(k, true, dir_name, "%" PRIu64 " ids in all stand twice", k->n_doubles);
+    return judge(k, c, dir_name, err);
+}
+
+static al_code check_segments(check *k, al_err *err)
+{
+    k->n_sound = 0;
+    AL_CLEANUP(al_freep) segment **sound = al_alloc(k->man.n, sizeof(segment *));
+    if (!sound)
+        return al_fail(err, AL_NOMEM, "verify");
+    k->sound = sound;
+    al_code c = AL_OK;
+    for (size_t i = 0; !c && i < k->man.n; i++)
+        c = check_segment(k, &k->man.segs[i], err);
+    if (!c)
+        c = check_ids(k, err);
+    while (k->n_sound)
+        (void)seg_unref(sound[--k->n_sound]);
+    return c;
 }
 
 /* ---- One index */
@@ -183,6 +225,13 @@ static al_code check_file(void *ctx, const char *name, al_err *err)
     return AL_OK;
 }
 
+static void note_frames(check *k)
+{
+    k->max_frame = AL_MAX(k->max_frame, k->man.covered);
+    for (size_t i = 0; i < k->man.n; i++)
+        k->max_frame = AL_MAX(k->max_frame, k->man.segs[i].max_frame);
+}
+
 static al_code check_index(check *k, al_err *err)
 {
     char dir_name[NAME_BYTES];
@@ -206,8 +255,9 @@ static al_code check_index(check *k, al_err *err)
     c = judge(k, c, path, err);
     if (is_read)
         c = k->io->list(k->io, dir, check_file, k, err);
-    for (size_t i = 0; is_read && !c && i < k->man.n; i++)
-        c = check_segment(k, &k->man.segs[i], err);
+    note_frames(k);
+    if (is_read && !c)
+        c = check_segments(k, err);
     manifest_done(&k->man);
     if (dir >= 0)
         k->io->close(k->io, dir);
@@ -255,6 +305,26 @@ static void log_torn(void *ctx, const char *file, uint64_t at, uint64_t bytes)
     tell(ctx, false, path, "%" PRIu64 " bytes at %" PRIu64 " were never acknowledged", bytes, at);
 }
 
+static void log_end_unknown(void *ctx, const char *why)
+{
+    tell(ctx, false, NAME_OF_LOG_DIR "/" NAME_OF_LOG_END,
+         "%s: a lost end of the log would not show", why);
+}
+
+static al_code check_log_file(void *ctx, const char *name, al_err *err)
+{
+    char path[PATH_MAX_BYTES];
+    uint64_t number = 0;
+    (void)err;
+    name_kind kind = names_parse(name, &number);
+    (void)snprintf(path, sizeof path, NAME_OF_LOG_DIR "/%.90s", name);
+    if (kind == NAME_BAD)
+        tell(ctx, false, path, "set aside as damaged");
+    else if (kind != NAME_LOG && kind != NAME_LOG_END)
+        tell(ctx, false, path, "left over: no list names it");
+    return AL_OK;
+}
+
 static al_code check_log(check *k, al_err *err)
 {
     int dir = -1;
@@ -265,10 +335,20 @@ static al_code check_log(check *k, al_err *err)
     }
     if (c)
         return c;
-    wal_visitor v = {.ctx = k, .frame = check_frame, .damage = log_damage, .torn = log_torn};
+    wal_visitor v = {.ctx = k,
+                     .frame = check_frame,
+                     .damage = log_damage,
+                     .torn = log_torn,
+                     .end_unknown = log_end_unknown};
     AL_CLEANUP(wal_closep) wal *w = NULL;
-    c = wal_replay(k->io, dir, k->root.store_id, &v, &w, err);
+    c = k->io->list(k->io, dir, check_log_file, k, err);
+    if (!c)
+        c = wal_replay(k->io, dir, k->root.store_id, &v, &w, err);
     k->io->close(k->io, dir);
+    if (!c && wal_last_seq(w) < k->max_frame)
+        tell(k, true, NAME_OF_LOG_DIR,
+             "it ends with frame %" PRIu64 ", segments have rows of frame %" PRIu64,
+             wal_last_seq(w), k->max_frame);
     return judge(k, c, NAME_OF_LOG_DIR, err);
 }
 

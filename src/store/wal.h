@@ -20,13 +20,16 @@ typedef struct wal_visitor {
     void (*damage)(void *ctx, const char *file, const char *why);
     /* A torn end of the newest file: frames that were never acknowledged. May be NULL. */
     void (*torn)(void *ctx, const char *file, uint64_t at, uint64_t bytes);
+    /* There are log files, but nothing says how far the newest one went (a power cut may do that):
+     * had its end been lost, it would not show. May be NULL. */
+    void (*end_unknown)(void *ctx, const char *why);
 } wal_visitor;
 
 /* Reads every log file in `dir` (the log's own directory) and keeps what it learned for wal_start.
  * `store_id` is borrowed until close. AL_TOO_NEW, AL_IO, AL_NOMEM, and what the visitor answers. */
 AL_CHECK al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id, const wal_visitor *v,
                             wal **ret, al_err *err);
-/* Closes; nothing is written. */
+/* Closes. Whatever was committed is on disk already; where the log ends is synced, too. */
 wal *wal_close(wal *w);
 
 /* ---- Writing */

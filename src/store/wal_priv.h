@@ -14,6 +14,14 @@ typedef struct wal_file {
 
 enum { WAL_FILES_MAX = 1 << 20 };
 
+/* What the file `end` says: bytes of the newest log file and its last frame that are on disk. It is
+ * rewritten after each sync and itself synced only now and then: it may be behind, never ahead. */
+typedef struct wal_end {
+    uint64_t number; /* of the log file; 0: not known */
+    uint64_t bytes;
+    uint64_t seq;
+} wal_end;
+
 struct wal {
     const al_io *io;
     int dir;
@@ -24,6 +32,7 @@ struct wal {
     uint64_t number_max;  /* greatest number of any log file seen or tried */
     uint64_t seq;         /* of the last frame */
     int fd;               /* -1: not started */
+    int end_fd;           /* -1: not open */
     bool must_rotate;     /* the file in use is not trusted any more, or may have a successor */
     uint64_t fresh_bytes; /* of the file in use, without header and checkpoints */
     uint64_t syncs;

@@ -3,7 +3,8 @@
  * may end torn: what lies behind its last whole frame was never acknowledged, unless a later header
  * there calls the bad place synced; (3) a file counts up to where a successor's header says, and
  * all of that must be whole; (4) a file without frames never mattered, but its header may speak of
- * the file before. */
+ * the file before; (5) what the file `end` says was on disk must be there and whole, unless a later
+ * file's header speaks for it: files before that one may have been given back. */
 #include "store/wal.h"
 
 #include <assert.h>
@@ -37,6 +38,7 @@ typedef struct replay {
     log_file *found;
     size_t n_found;
     size_t found_cap;
+    wal_end end;       /* as the last run left it */
     uint64_t expected; /* sequence of the next frame; 0: not known yet */
     al_buf body;
     uint8_t *scan;
@@ -49,7 +51,8 @@ typedef struct reading {
     char name[NAME_BYTES];
     int fd;
     uint64_t at;
-    uint64_t limit; /* bytes that count */
+    uint64_t limit;    /* bytes that count */
+    uint64_t whole_to; /* bytes that were on disk for certain: no torn end is below */
     bool may_be_torn;
 } reading;
 
@@ -119,6 +122,65 @@ static al_code read_headers(replay *p, al_err *err)
         p->w->number_max = p->found[i].number;
     }
     return AL_OK;
+}
+
+/* ---- Where the last run left off */
+
+static al_code read_end_bytes(const al_io *io, int dir, uint8_t bytes[FMT_HEADER_BYTES],
+                              al_err *err)
+{
+    int fd = -1;
+    al_code c = io->open(io, dir, NAME_OF_LOG_END, AL_OPEN_READ, &fd, err);
+    if (c)
+        return c;
+    c = io->read_at(io, fd, bytes, FMT_HEADER_BYTES, 0, err);
+    io->close(io, fd);
+    return c;
+}
+
+static al_code read_end(replay *p, al_err *err)
+{
+    uint8_t bytes[FMT_HEADER_BYTES];
+    file_header h;
+    al_code c = read_end_bytes(p->w->io, p->w->dir, bytes, err);
+    if (!c)
+        c = file_header_decode((al_slice){bytes, sizeof bytes}, FMT_MAGIC_LOG_END, &h, err);
+    if (!c)
+        c = file_header_check(&h, p->w->store_id, 0, h.file_id, err);
+    if (c == AL_NOT_FOUND || c == AL_CORRUPT) {
+        if (p->n_found && p->visit->end_unknown)
+            p->visit->end_unknown(p->visit->ctx, c == AL_NOT_FOUND ? "it is missing" : err->msg);
+        return AL_OK;
+    }
+    if (c)
+        return err ? al_wrap(err, "end of the log") : c;
+    p->end = (wal_end){.number = h.file_id, .bytes = h.prev_end, .seq = h.first_frame};
+    p->w->number_max = AL_MAX(p->w->number_max, p->end.number);
+    return AL_OK;
+}
+
+/* Invariant 5: is the file gone that the log ended with? */
+static void look_for_newest(const replay *p)
+{
+    for (size_t i = 0; i < p->n_found; i++)
+        if (p->found[i].number == p->end.number ||
+            (p->found[i].number > p->end.number && p->found[i].has_header))
+            return;
+    if (p->end.number == 0 || !p->visit->damage)
+        return;
+    char name[NAME_BYTES];
+    char why[120];
+    names_format(name, NAME_LOG, p->end.number);
+    (void)snprintf(why, sizeof why,
+                   "it is missing: the log ended in it with frame %" PRIu64 ", at %" PRIu64,
+                   p->end.seq, p->end.bytes);
+    p->visit->damage(p->visit->ctx, name, why);
+}
+
+/* Bytes of the file that were on disk for certain, beside what headers say. */
+static uint64_t known_bytes(const replay *p, const log_file *f)
+{
+    return f->number == p->end.number ? p->end.bytes : 0;
 }
 
 /* ---- Frames */
@@ -215,7 +277,7 @@ static al_code skip_bad(replay *p, reading *f, const char *why, al_err *err)
 {
     uint64_t bad_at = f->at;
     uint64_t next_at = 0; /* of the first header behind it */
-    bool must_be_whole = !f->may_be_torn;
+    bool must_be_whole = !f->may_be_torn || bad_at < f->whole_to;
     reading probe = *f;
     al_code c;
     do {
@@ -284,11 +346,12 @@ static al_code read_file(replay *p, const log_file *file, uint64_t limit, bool m
     if (!f.entry)
         return al_fail(err, AL_NOMEM, "log files");
     f.limit = AL_MIN(limit, file->bytes);
+    f.whole_to = limit == UINT64_MAX ? known_bytes(p, file) : limit;
     if (!file->has_header)
         tell_damage(p, &f, "its header does not check out");
     else if (file->header.first_frame > p->expected)
         tell_damage(p, &f, "frames before it are missing");
-    if (limit != UINT64_MAX && file->bytes < limit)
+    if (file->bytes < f.whole_to)
         tell_damage(p, &f, "it is shorter than it was");
     if (file->has_header && file->header.first_frame > p->expected)
         p->expected = file->header.first_frame;
@@ -306,6 +369,33 @@ static bool is_without_frames(const log_file *f)
     return f->bytes <= FMT_HEADER_BYTES;
 }
 
+static al_code note_without_frames(replay *p, const log_file *file, al_err *err)
+{
+    if (file->has_header && file->header.first_frame > p->w->seq)
+        p->w->seq = file->header.first_frame - 1;
+    wal_file entry = {.number = file->number,
+                      .first_seq = p->w->seq + 1,
+                      .last_seq = p->w->seq,
+                      .bytes = file->bytes,
+                      .is_empty = true};
+    reading f = {.file = file, .entry = wal_add_file(p->w, &entry)};
+    if (!f.entry)
+        return al_fail(err, AL_NOMEM, "log files");
+    names_format(f.name, NAME_LOG, file->number);
+    if (file->bytes < known_bytes(p, file))
+        tell_damage(p, &f, "it is shorter than it was");
+    return AL_OK;
+}
+
+/* Up to where the file counts: what a later header says of it. */
+static uint64_t limit_of(const replay *p, size_t i)
+{
+    for (size_t k = i + 1; k < p->n_found; k++)
+        if (p->found[k].has_header && p->found[k].header.index_id == (uint32_t)p->found[i].number)
+            return p->found[k].header.prev_end;
+    return UINT64_MAX;
+}
+
 static al_code read_files(replay *p, al_err *err)
 {
     size_t newest = 0;
@@ -314,27 +404,18 @@ static al_code read_files(replay *p, al_err *err)
             newest = i;
     for (size_t i = 0; i < p->n_found; i++) {
         const log_file *file = &p->found[i];
-        if (is_without_frames(file)) {
-            wal_file entry = {.number = file->number, .bytes = file->bytes, .is_empty = true};
-            if (file->has_header && file->header.first_frame > p->w->seq)
-                p->w->seq = file->header.first_frame - 1;
-            entry.first_seq = p->w->seq + 1;
-            entry.last_seq = p->w->seq;
-            if (!wal_add_file(p->w, &entry))
-                return al_fail(err, AL_NOMEM, "log files");
-            continue;
-        }
-        uint64_t limit = UINT64_MAX;
-        for (size_t k = i + 1; k < p->n_found && limit == UINT64_MAX; k++)
-            if (p->found[k].has_header && p->found[k].header.index_id == (uint32_t)file->number)
-                limit = p->found[k].header.prev_end;
-        al_code c = read_file(p, file, limit, limit == UINT64_MAX && i == newest, err);
+        uint64_t limit = limit_of(p, i);
+        al_code c = is_without_frames(file)
+                        ? note_without_frames(p, file, err)
+                        : read_file(p, file, limit, limit == UINT64_MAX && i == newest, err);
         if (c) {
             char name[NAME_BYTES];
             names_format(name, NAME_LOG, file->number);
             return err ? al_wrap(err, "log %s", name) : c;
         }
     }
+    look_for_newest(p);
+    p->w->seq = AL_MAX(p->w->seq, p->end.seq); /* a sequence is given once, also a lost one's */
     return AL_OK;
 }
 
@@ -347,13 +428,15 @@ al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id, const wal_
     AL_CLEANUP(wal_closep) wal *w = al_zalloc(1, sizeof *w);
     if (!w)
         return al_fail(err, AL_NOMEM, "log");
-    *w = (wal){.io = io, .dir = dir, .store_id = store_id, .fd = -1};
+    *w = (wal){.io = io, .dir = dir, .store_id = store_id, .fd = -1, .end_fd = -1};
     p.w = w;
     al_code c = io->list(io, dir, note_file, &p, &mine);
     if (!c && p.n_found)
         qsort(p.found, p.n_found, sizeof *p.found, by_number);
     if (!c)
         c = read_headers(&p, &mine);
+    if (!c)
+        c = read_end(&p, &mine);
     if (!c)
         c = read_files(&p, &mine);
     free(p.found);

@@ -21,6 +21,7 @@ import pytest
 
 from alco import PROGRAM, Alco, wait_until
 from broker import Broker, CarefulSender, Sender, free_ports
+from disk import Disk
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +303,25 @@ def test_a_full_disk_leaves_messages_with_the_broker(place, alco):
     alco.args = alco.args[:-2]
     alco.start()
     expect_each_once(alco, 5000)
+
+
+def test_a_disk_that_gets_full_holds_the_queue_until_there_is_room(place):
+    """The same process: the broker keeps what comes meanwhile, then each message arrives once."""
+    with Disk() as disk, Alco(disk.path / "data", "--amqp", place.url, *disk.min_free) as alco:
+        place.wait_for_consumers(1)
+        s = place.sender()
+        send_many(s, 100)
+        expect_each_once(alco, 100)
+        disk.fill()
+        wait_until("alco to see it", lambda: alco.metric("alco_disk_low") == 1)
+        send_many(s, 5000, 100)
+        wait_until("the broker to hold them", lambda: place.queue()[0] >= 3000)
+        assert alco.count() == 100
+        assert alco.metric("alco_amqp_acked_total") == 100
+        disk.clear()
+        expect_each_once(alco, 5100)
+        place.wait_until_empty()
+        assert alco.stop() == 0
 
 
 # ---- Changes follow at once: what is asked for is so when the call has returned

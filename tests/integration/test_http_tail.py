@@ -1,6 +1,7 @@
 """Goal: followers see every record once, in order of commit, over restarts; slow and absent ones
 cost nothing. Method: real event streams."""
 import json
+import pathlib
 import threading
 
 from conftest import Tail, tailing, wait_for
@@ -120,3 +121,26 @@ def test_followers_end_with_their_index_and_with_the_server(server):
         except OSError:
             pass
         stopper.join()
+
+
+def test_damage_behind_the_place_is_named(server):
+    """What cannot be read is passed; an event says so, once, and what comes later arrives."""
+    with tailing(server, "logs") as tail:
+        server.send("logs", [{"message": "first"}])
+        _, place = tail.messages(1)
+    server.send("logs", [{"message": "lost %d" % i} for i in range(100)])
+    assert server.request("POST", "/api/v1/indexes/logs/compact").status == 204
+    server.stop()
+    for path in pathlib.Path(server.data).glob("store/*/*.seg"):
+        with open(path, "r+b") as f:
+            f.seek(200)
+            f.write(b"damage" * 10)
+    server.start()
+    with tailing(server, "logs", last_id=place) as tail:
+        while (event := tail.next())["event"] != "partial":
+            assert event["event"] == "ready"
+        missing = json.loads(event["data"])
+        assert missing["partial"] is True
+        assert ".seg" in missing["partial_why"][0]["part"] and missing["partial_why"][0]["why"]
+        server.send("logs", [{"message": "after"}])
+        assert tail.messages(1)[0] == ["after"]

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from conftest import wait_for
+from disk import Disk
 
 LOGS = "/api/v1/indexes/logs/logs"
 
@@ -268,6 +269,33 @@ def test_input_stops_when_the_disk_is_low(make_server):
     assert answer.status == 503 and int(answer.headers["retry-after"]) > 0
     assert count(server) == 0
     assert server.metric("alco_disk_low") == 1
+
+
+def test_input_goes_on_when_there_is_room_again(make_server):
+    """The same process, a disk that gets full under it. A body under way waits, a new one is refused
+    with a time to come again; with room both are taken, each line once."""
+    with Disk() as disk:
+        server = make_server(*disk.min_free, data=disk.path / "data")
+        body = lines(100000)
+        with server.raw() as s:
+            s.sendall(b"POST " + LOGS.encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
+                      b"Content-Length: %d\r\n\r\n" % len(body) + body[:30])
+            disk.fill()
+            wait_for(lambda: server.metric("alco_disk_low") == 1, "the server to see it")
+            before = count(server)
+            rest = threading.Thread(target=s.sendall, args=(body[30:],))
+            rest.start()  # may wait for the server
+            answer = server.request("POST", LOGS, b'{"message":"refused"}\n')
+            assert answer.status == 503 and int(answer.headers["retry-after"]) > 0
+            assert count(server) == before
+            disk.clear()
+            rest.join()
+            assert b'"accepted":100000' in s.recv(4096)
+        wait_for(lambda: server.metric("alco_disk_low") == 0, "the server to see room")
+        assert server.request("POST", LOGS, b'{"message":"taken"}\n').status == 200
+        assert count(server) == 100001
+        assert count(server, q='"refused"') == 0
+        server.stop()
 
 
 def test_a_sender_without_end_does_not_hold_up_a_stop(server):

@@ -463,14 +463,15 @@ static void check_tail(round *t, const question *u)
     rows_clear(&t->a);
     rows_clear(&t->b);
     must(t,
-         engine_tail(t->model, &u->scope, m->of_model, NULL, rows_take_arrived, &t->b, &end, &err),
+         engine_tail(t->model, &u->scope, m->of_model, NULL, rows_take_arrived, &t->b, &end, NULL,
+                     &err),
          "tail of the model", &err);
     bool in_pieces = rng_chance(&t->r, 50);
     for (;;) {
         size_t before = t->a.n;
         t->a.stop_at = in_pieces ? before + 1 + (size_t)rng_below(&t->r, 30) : 0;
-        al_code c =
-            engine_tail(t->store, &u->scope, place, NULL, rows_take_arrived, &t->a, &end, &err);
+        al_code c = engine_tail(t->store, &u->scope, place, NULL, rows_take_arrived, &t->a, &end,
+                                NULL, &err);
         if (c == AL_NOT_FOUND && t->stream.now_ns - m->clock_ns > 3600 * AL_NS_PER_S)
             return; /* it may be forgotten */
         must(t, c, "tail", &err);

@@ -145,7 +145,7 @@ static void tail_on(engine *e, query *all, eng_arrival *place, rows_seen *ret, u
 {
     const eng_scope s = {.indexes = &index_name, .n_indexes = 1, .to_ns = INT64_MAX, .q = all};
     al_err err = {0};
-    al_code c = engine_tail(e, &s, *place, NULL, rows_take_arrived, ret, place, &err);
+    al_code c = engine_tail(e, &s, *place, NULL, rows_take_arrived, ret, place, NULL, &err);
     if (c)
         fail(seed, c == AL_NOT_FOUND ? "a place of this hour was forgotten" : err.msg);
 }

@@ -150,7 +150,8 @@ static uint32_t node_of_fd(const crash_io *c, int fd)
 }
 
 /* Directories may have been opened past the table (the root always is), so the system's own number
- * names them; they are never removed, so it stays theirs. */
+ * names them. One that was removed (past the table, too) gives its number to a later one: dir_add.
+ */
 static uint32_t node_of_dir(const crash_io *c, int fd)
 {
     struct stat st;
@@ -169,6 +170,11 @@ static void dir_add(crash_io *c, int fd, uint32_t node)
     if (!grown || fstat(fd, &st) < 0)
         out_of_memory();
     c->dirs = grown;
+    for (size_t i = 0; i < c->n_dirs; i++)
+        if (c->dirs[i].dev == st.st_dev && c->dirs[i].ino == st.st_ino) {
+            c->dirs[i].node = node;
+            return;
+        }
     c->dirs[c->n_dirs++] = (real_dir){.dev = st.st_dev, .ino = st.st_ino, .node = node};
 }
 
@@ -306,11 +312,11 @@ static al_code crash_open_dir(const al_io *io, int parent, const char *name, boo
     crash_io *c = self(io);
     AL_LOCKED(&c->lock);
     al_code code = c->below->open_dir(c->below, parent, name, create, ret_fd, err);
-    if (code || node_of_dir(c, *ret_fd) != CRASH_NO_NODE)
+    if (code)
         return code;
     uint32_t parent_node = node_of_dir(c, parent);
-    if (parent_node == CRASH_NO_NODE)
-        return AL_OK;
+    if (parent_node == CRASH_NO_NODE || node_of_name(c, parent_node, name) != CRASH_NO_NODE)
+        return AL_OK; /* not ours; or known */
     uint32_t node = c->n_nodes++;
     record_op(c, (crash_op){.kind = CRASH_MKDIR, .dir = parent_node, .node = node}, name, NULL,
               NULL);

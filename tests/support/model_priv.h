@@ -66,4 +66,5 @@ al_code model_values(engine *e, const eng_scope *s, al_slice field, size_t limit
                      al_err *err);
 al_code model_tail_end(engine *e, eng_arrival *ret, al_err *err);
 al_code model_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                   eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err);
+                   eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
+                   al_err *err);

@@ -212,7 +212,7 @@ static void each_value(const record *r, al_slice path, rec_value_fn *fn, void *c
     if (al_slice_eq(path, AL_LIT("message")))
         (void)fn(ctx, &message, false);
     else if (rec_values_at(r, path, scratch, fn, ctx) == REC_NOMEM)
-        abort();
+        abort(); /* a model that forgets values proves nothing */
     (void)al_arena_free(scratch);
 }
 
@@ -435,8 +435,11 @@ al_code model_tail_end(engine *e, eng_arrival *ret, al_err *err)
 
 /* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code model_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
-                   eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, al_err *err)
+                   eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
+                   al_err *err)
 {
+    if (ret_partial)
+        *ret_partial = (eng_partial){0};
     AL_CLEANUP(view_done) view v = {.scope = s};
     al_code c = view_init((model *)e, s, &v, err);
     if (c)

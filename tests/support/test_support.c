@@ -3,6 +3,7 @@
  */
 #include "unit/test.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -234,6 +235,46 @@ static void cuts_know_directories_truncates_and_unlinks(void **state)
     tmpdir_done(&d);
 }
 
+/* A directory that was removed past the table gives its number in the file system to the next one:
+ * that is another directory all the same. */
+static void a_later_directory_is_not_taken_for_a_removed_one(void **state)
+{
+    (void)state;
+    tmpdir d;
+    char work[300];
+    char cut[300];
+    char sub[300];
+    tmpdir_init(&d, "cut");
+    (void)tmpdir_join(&d, "work", work, sizeof work);
+    (void)tmpdir_join(&d, "cut", cut, sizeof cut);
+    int root = -1;
+    assert_int_equal(al_dir_open(work, true, &root, NULL), AL_OK);
+    crash_io *c = NULL;
+    assert_int_equal(crash_io_new(work, &c, NULL), AL_OK);
+    const al_io *io = crash_io_table(c);
+    char name[] = "a";
+    for (; name[0] < 'k'; name[0]++) {
+        int dir = -1;
+        int fd = -1;
+        assert_int_equal(io->open_dir(io, root, name, true, &dir, NULL), AL_OK);
+        assert_int_equal(io->open(io, dir, name, AL_OPEN_CREATE, &fd, NULL), AL_OK);
+        assert_int_equal(io->sync_dir(io, dir, NULL), AL_OK);
+        io->close(io, fd);
+        if (name[0] < 'j') {
+            assert_int_equal(io->unlink(io, dir, name, NULL), AL_OK);
+            assert_int_equal(unlinkat(root, name, AT_REMOVEDIR), 0);
+        }
+        io->close(io, dir);
+    }
+    assert_int_equal(io->sync_dir(io, root, NULL), AL_OK);
+    assert_int_equal(crash_io_cut(c, crash_io_calls(c), 1, cut, NULL), AL_OK);
+    (void)tmpdir_join(&d, "cut/j", sub, sizeof sub);
+    assert_true(reads(sub, "j", ""));
+    (void)crash_io_free(c);
+    al_closep(&root);
+    tmpdir_done(&d);
+}
+
 /* The first bytes of a long log may be durable while the last write is in flight: a cut shows the
  * synced ones always, and of the others sometimes a part only. */
 static void synced_bytes_always_survive_and_pending_ones_tear(void **state)
@@ -304,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_failing_write_is_torn_and_a_failing_read_is_rubbish),
         cmocka_unit_test(a_careful_publish_survives_every_cut_and_a_careless_one_is_caught),
         cmocka_unit_test(cuts_know_directories_truncates_and_unlinks),
+        cmocka_unit_test(a_later_directory_is_not_taken_for_a_removed_one),
         cmocka_unit_test(synced_bytes_always_survive_and_pending_ones_tear),
         cmocka_unit_test(a_seed_repeats_its_numbers),
     };

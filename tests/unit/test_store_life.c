@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/thread.h"
@@ -421,6 +422,184 @@ static void a_full_disk_refuses_and_resumes_by_itself(void **state)
     tmpdir_done(&w.dir);
 }
 
+/* A disk with `room` bytes for segments and nothing else. */
+typedef struct small_disk {
+    al_io io;
+    const char *path; /* of the data directory */
+    atomic_uint_least64_t room;
+    atomic_uint n_looks;
+} small_disk;
+
+static uint64_t bytes_of_segments(const char *store_path, const char *index_dir)
+{
+    char path[400];
+    uint64_t bytes = 0;
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/store/%s", store_path, index_dir);
+    DIR *d = opendir(path);
+    for (const struct dirent *f; d && (f = readdir(d));)
+        if (al_slice_ends(al_cstr(f->d_name), AL_LIT(".seg")) &&
+            fstatat(dirfd(d), f->d_name, &st, 0) == 0)
+            bytes += (uint64_t)st.st_size;
+    if (d)
+        (void)closedir(d);
+    return bytes;
+}
+
+static al_code small_free_bytes(const al_io *io, int dir, uint64_t *ret, al_err *err)
+{
+    small_disk *d = io->ctx;
+    (void)dir;
+    (void)err;
+    uint64_t used = bytes_of_segments(d->path, "1") + bytes_of_segments(d->path, "2");
+    uint64_t room = atomic_load(&d->room);
+    *ret = used < room ? room - used : 0;
+    atomic_fetch_add(&d->n_looks, 1);
+    return AL_OK;
+}
+
+/* Until the store has looked at the disk, and acted on it, once more. */
+static void wait_for_look(small_disk *d)
+{
+    unsigned n = atomic_load(&d->n_looks) + 2;
+    while (atomic_load(&d->n_looks) < n)
+        (void)sched_yield();
+}
+
+static uint64_t records_of(engine *e, const char *index)
+{
+    return stats_of(e, index).records;
+}
+
+/* Two indexes by turns, one segment of a day each, over six days; today is the last. */
+static engine *open_on_small_disk(world *w, small_disk *d, const eng_hooks *hooks)
+{
+    static const char *const names[] = {"logs", "other"};
+    *d = (small_disk){.io = *al_io_posix(), .path = w->dir.path};
+    d->io.ctx = d;
+    d->io.free_bytes = small_free_bytes;
+    atomic_init(&d->room, UINT64_C(1) << 40);
+    w->o.io = &d->io;
+    w->o.min_free_bytes = 1000;
+    engine *e = must_open(&w->o, hooks);
+    must_index(e, "logs");
+    must_index(e, "other");
+    for (int day = 0; day < 6; day++) {
+        must_append(e, names[day % 2], big_batch(w->now));
+        must_compact(e, NULL);
+        w->now += AL_NS_PER_DAY;
+    }
+    w->now -= AL_NS_PER_DAY;
+    return e;
+}
+
+static void when_low_the_oldest_are_dropped_but_never_todays(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    hooked h;
+    small_disk d;
+    eng_hooks hooks = hooks_of(&h);
+    eng_stats s;
+    w.o.drops_when_low = true;
+    engine *e = open_on_small_disk(&w, &d, &hooks);
+    uint64_t used = bytes_of_segments(w.dir.path, "1") + bytes_of_segments(w.dir.path, "2");
+    wait_for_look(&d);
+    assert_true(records_of(e, "logs") == 600 && records_of(e, "other") == 600);
+
+    /* Not enough by a little more than one segment: two must go, the oldest of both indexes. */
+    atomic_store(&d.room, used - used / 6 + 999);
+    do {
+        wait_for_look(&d);
+        engine_stats(e, &s);
+    } while (s.is_low_on_disk);
+    assert_true(records_of(e, "logs") == 400 && records_of(e, "other") == 400);
+    assert_true(stats_of(e, "logs").first_ns == day0 + AL_NS_PER_DAY / 2 + 2 * AL_NS_PER_DAY);
+    assert_int_equal(append_once(e, "there is room", w.now), AL_OK);
+
+    atomic_store(&d.room, 0); /* nothing helps: today's stay, input stops */
+    while (records_of(e, "logs") > 1 || records_of(e, "other") > 200)
+        wait_for_look(&d);
+    for (int i = 0; i < 5; i++)
+        wait_for_look(&d);
+    assert_true(records_of(e, "logs") == 1 && records_of(e, "other") == 200);
+    assert_int_equal(append_once(e, "refused", w.now), AL_AGAIN);
+    engine_stats(e, &s);
+    assert_true(s.is_low_on_disk);
+    unsigned n_offers = h.n_room;
+    atomic_store(&d.room, UINT64_C(1) << 40);
+    wait_for_room(&h, n_offers + 1);
+    assert_int_equal(append_once(e, "after", w.now), AL_OK);
+    (void)engine_close(e);
+    hooked_done(&h);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    tmpdir_done(&w.dir);
+}
+
+static void when_low_input_stops_and_nothing_is_dropped(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    hooked h;
+    small_disk d;
+    eng_hooks hooks = hooks_of(&h);
+    engine *e = open_on_small_disk(&w, &d, &hooks);
+    atomic_store(&d.room, 0);
+    wait_for_look(&d);
+    assert_int_equal(append_once(e, "refused", w.now), AL_AGAIN);
+    for (int i = 0; i < 5; i++)
+        wait_for_look(&d);
+    assert_true(records_of(e, "logs") == 600 && records_of(e, "other") == 600);
+    assert_int_equal(h.n_room, 0);
+    atomic_store(&d.room, UINT64_C(1) << 40);
+    wait_for_room(&h, 1);
+    assert_int_equal(append_once(e, "after", w.now), AL_OK);
+    assert_true(records_of(e, "logs") == 601);
+    (void)engine_close(e);
+    hooked_done(&h);
+    tmpdir_done(&w.dir);
+}
+
+typedef struct waiting_append {
+    engine *e;
+    int64_t now;
+    al_code code;
+} waiting_append;
+
+static void *append_and_wait(void *arg)
+{
+    waiting_append *w = arg;
+    al_err err = {0};
+    w->code =
+        engine_append_wait(w->e, "logs", batch_of(w->now, "waits"), (al_slice){0}, NULL, &err);
+    return NULL;
+}
+
+static void closing_ends_an_append_that_waits_for_room(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    hooked h;
+    small_disk d;
+    pthread_t thread;
+    eng_hooks hooks = hooks_of(&h);
+    waiting_append a = {.e = open_on_small_disk(&w, &d, &hooks), .now = w.now};
+    atomic_store(&d.room, 0);
+    wait_for_look(&d);
+    assert_int_equal(al_thread_start(&thread, "append", append_and_wait, &a, NULL), AL_OK);
+    while (atomic_load(&a.e->n_waiting) == 0)
+        (void)sched_yield();
+    (void)engine_close(a.e);
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(a.code, AL_CANCELLED);
+    hooked_done(&h);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    tmpdir_done(&w.dir);
+}
+
 /* ---- Damage */
 
 static void flip_middle_of(const char *path)
@@ -521,6 +700,55 @@ static void damage_in_the_log_costs_only_what_is_damaged(void **state)
     tmpdir_done(&w.dir);
 }
 
+static void hear_note(void *ctx, const char *text)
+{
+    assert_true(al_slice_starts(al_cstr(text), al_cstr("log/")));
+    ++*(unsigned *)ctx;
+}
+
+/* Once with the rows merged, when nothing but numbers is lost, and once with them in the log only.
+ * `keeps_end`: the note of the log's end survives, else only the manifest can tell. */
+static void a_lost_log_is_told(bool is_merged, bool keeps_end)
+{
+    world w;
+    world_init(&w);
+    char path[300];
+    unsigned n_told = 0;
+    w.o.note = hear_note;
+    w.o.note_ctx = &n_told;
+    engine *e = must_open(&w.o, NULL);
+    must_index(e, "logs");
+    must_append(e, "logs", batch_of(w.now, "first"));
+    if (is_merged)
+        must_compact(e, "logs");
+    (void)engine_close(e);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    assert_int_equal(
+        unlink(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path)), 0);
+    if (!keeps_end)
+        assert_int_equal(unlink(tmpdir_join(&w.dir, "store/log/end", path, sizeof path)), 0);
+    assert_int_equal(n_damaged(w.dir.path), 1);
+    assert_int_equal(n_told, 0);
+    e = must_open(&w.o, NULL);
+    assert_true(n_told > 0);
+    eng_stats s;
+    engine_stats(e, &s);
+    assert_true(s.quarantined == n_told);
+    must_index(e, "logs");
+    must_append(e, "logs", batch_of(w.now, "goes on"));
+    assert_true(stats_of(e, "logs").records == (is_merged ? 2 : 1));
+    (void)engine_close(e);
+    tmpdir_done(&w.dir);
+}
+
+static void a_lost_newest_log_file_is_told(void **state)
+{
+    (void)state;
+    a_lost_log_is_told(false, true);
+    a_lost_log_is_told(true, true);
+    a_lost_log_is_told(true, false);
+}
+
 static void a_store_without_its_root_is_not_opened(void **state)
 {
     (void)state;
@@ -568,8 +796,12 @@ int main(void)
         cmocka_unit_test(marks_are_told_again_and_carried_on),
         cmocka_unit_test(fields_are_told_while_their_frame_is_in_the_log),
         cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),
+        cmocka_unit_test(when_low_the_oldest_are_dropped_but_never_todays),
+        cmocka_unit_test(when_low_input_stops_and_nothing_is_dropped),
+        cmocka_unit_test(closing_ends_an_append_that_waits_for_room),
         cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
+        cmocka_unit_test(a_lost_newest_log_file_is_told),
         cmocka_unit_test(a_store_without_its_root_is_not_opened),
         cmocka_unit_test(an_idle_store_is_merged_and_its_log_small),
     };

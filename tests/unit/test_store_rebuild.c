@@ -151,7 +151,8 @@ static al_code tail_from(engine *e, eng_arrival after, arrived *ret)
     eng_arrival reached = {0};
     al_err err = {0};
     *ret = (arrived){.is_in_order = true};
-    al_code c = engine_tail(e, &s, after, &budget, note_arrival, ret, &reached, &err);
+    eng_partial partial = {0};
+    al_code c = engine_tail(e, &s, after, &budget, note_arrival, ret, &reached, &partial, &err);
     (void)query_unref(all);
     return c;
 }

@@ -22,6 +22,7 @@ typedef struct heard {
     bool is_gapped;
     unsigned n_damaged;
     unsigned n_torn;
+    unsigned n_unknown;
 } heard;
 
 static al_code hear_mark(void *ctx, al_slice marks, al_err *err)
@@ -64,9 +65,19 @@ static void hear_torn(void *ctx, const char *file, uint64_t at, uint64_t bytes)
     ((heard *)ctx)->n_torn++;
 }
 
+static void hear_end_unknown(void *ctx, const char *why)
+{
+    assert_true(strlen(why) > 0);
+    ((heard *)ctx)->n_unknown++;
+}
+
 static wal *replay(int dir, heard *h)
 {
-    wal_visitor v = {.ctx = h, .frame = hear_frame, .damage = hear_damage, .torn = hear_torn};
+    wal_visitor v = {.ctx = h,
+                     .frame = hear_frame,
+                     .damage = hear_damage,
+                     .torn = hear_torn,
+                     .end_unknown = hear_end_unknown};
     wal *w = NULL;
     al_err err = {0};
     *h = (heard){0};
@@ -135,6 +146,14 @@ static void flip(const char *path, off_t at)
     (void)close(fd);
 }
 
+/* As after a power cut that took the newest `end` with it. */
+static void forget_end(const char *log)
+{
+    char path[400];
+    (void)snprintf(path, sizeof path, "%s/" NAME_OF_LOG_END, log);
+    assert_int_equal(unlink(path), 0);
+}
+
 static heard replay_path(const char *path)
 {
     int dir = -1;
@@ -167,6 +186,7 @@ static void a_cut_newest_file_is_a_torn_end(void **state)
     char file[400];
     tmpdir_init(&d, "wal");
     make_log(tmpdir_join(&d, "log", log, sizeof log));
+    forget_end(log);
     name_of(file, &d, "log", 2);
     off_t n = bytes_of(file);
     for (off_t cut = 0; cut < n; cut++) {
@@ -204,6 +224,7 @@ static void damage_before_the_end_is_told_and_read_around(void **state)
     char file[400];
     tmpdir_init(&d, "wal");
     make_log(tmpdir_join(&d, "log", log, sizeof log));
+    forget_end(log);
     for (uint64_t number = 1; number <= 2; number++) {
         name_of(file, &d, "log", number);
         off_t n = bytes_of(file);
@@ -221,6 +242,124 @@ static void damage_before_the_end_is_told_and_read_around(void **state)
             tmpdir_remove_tree(copy);
         }
     }
+    tmpdir_done(&d);
+}
+
+/* Of the newest file everything below what `end` says: cut, flipped, or the file gone. */
+static void what_was_on_disk_is_missed(void **state)
+{
+    (void)state;
+    tmpdir d;
+    char log[300];
+    char copy[300];
+    char file[400];
+    tmpdir_init(&d, "wal");
+    make_log(tmpdir_join(&d, "log", log, sizeof log));
+    name_of(file, &d, "log", 2);
+    off_t n = bytes_of(file);
+    for (off_t cut = -1; cut < 2 * n; cut++) {
+        tmpdir_copy_tree(log, tmpdir_join(&d, "copy", copy, sizeof copy));
+        name_of(file, &d, "copy", 2);
+        if (cut < 0)
+            assert_int_equal(unlink(file), 0);
+        else if (cut < n)
+            assert_int_equal(truncate(file, cut), 0);
+        else
+            flip(file, cut - n);
+        heard h = replay_path(copy);
+        assert_true(h.n_damaged > 0);
+        assert_int_equal(h.n_torn, 0);
+        /* What is lost leaves its sequences and its number behind. */
+        int dir = -1;
+        al_err err;
+        assert_int_equal(al_dir_open(copy, false, &dir, NULL), AL_OK);
+        wal *w = replay(dir, &h);
+        assert_true(wal_last_seq(w) == 6);
+        assert_int_equal(wal_start(w, 0, &err), AL_OK);
+        (void)wal_close(w);
+        (void)close(dir);
+        name_of(file, &d, "copy", 3);
+        assert_int_equal(bytes_of(file), FMT_HEADER_BYTES);
+        tmpdir_remove_tree(copy);
+    }
+    tmpdir_done(&d);
+}
+
+/* Without files at all, too. */
+static void a_log_that_is_gone_is_missed(void **state)
+{
+    (void)state;
+    tmpdir d;
+    char log[300];
+    char file[400];
+    tmpdir_init(&d, "wal");
+    make_log(tmpdir_join(&d, "log", log, sizeof log));
+    for (uint64_t number = 1; number <= 2; number++) {
+        name_of(file, &d, "log", number);
+        assert_int_equal(unlink(file), 0);
+    }
+    heard h = replay_path(log);
+    assert_true(h.n == 0 && h.n_damaged == 1);
+    tmpdir_done(&d);
+}
+
+/* `end` may be behind after a power cut: what it does not know of may be torn, what it knows may
+ * not. It may be torn itself: then nothing is known. */
+static void an_older_end_accuses_nothing_wrongly(void **state)
+{
+    (void)state;
+    tmpdir d;
+    char log[300];
+    char copy[300];
+    char file[400];
+    char end[400];
+    char older[400];
+    int dir = -1;
+    heard h;
+    al_err err;
+    tmpdir_init(&d, "wal");
+    make_log(tmpdir_join(&d, "log", log, sizeof log));
+    (void)snprintf(end, sizeof end, "%s/log/" NAME_OF_LOG_END, d.path);
+    (void)snprintf(older, sizeof older, "%s/older", d.path);
+    assert_int_equal(rename(end, older), 0);
+    name_of(file, &d, "log", 2);
+    off_t known = bytes_of(file);
+    assert_int_equal(al_dir_open(log, false, &dir, NULL), AL_OK);
+    for (int later_file = 0; later_file < 2; later_file++) {
+        wal *w = replay(dir, &h);
+        assert_int_equal(wal_start(w, 0, &err), AL_OK);
+        commit(w);
+        (void)wal_close(w);
+    }
+    assert_int_equal(rename(older, end), 0);
+    h = replay_path(log);
+    assert_true(h.n == 8 && h.n_damaged + h.n_torn == 0); /* later headers speak for file 2 */
+    for (uint64_t number = 3; number <= 4; number++) {
+        name_of(file, &d, "log", number);
+        assert_int_equal(unlink(file), 0);
+    }
+    name_of(file, &d, "log", 2); /* the newest again; with the beginning of a frame behind it */
+    int fd = open(file, O_RDWR | O_APPEND);
+    assert_int_equal(write(fd, "ALFR", 4), 4);
+    (void)close(fd);
+    h = replay_path(log);
+    assert_true(h.n == 6 && h.n_damaged == 0 && h.n_torn == 1);
+    assert_int_equal(truncate(file, known - 1), 0);
+    h = replay_path(log);
+    assert_true(h.n == 5 && h.n_damaged > 0 && h.n_torn == 0);
+    for (off_t at = 0; at < FMT_HEADER_BYTES; at++) {
+        tmpdir_copy_tree(log, tmpdir_join(&d, "copy", copy, sizeof copy));
+        (void)snprintf(end, sizeof end, "%s/" NAME_OF_LOG_END, copy);
+        if (at % 2)
+            assert_int_equal(truncate(end, at), 0);
+        else
+            flip(end, at);
+        h = replay_path(copy);
+        assert_int_equal(h.n_damaged, 0);
+        assert_true(h.n_unknown == 1 && h.n_torn == 1);
+        tmpdir_remove_tree(copy);
+    }
+    (void)close(dir);
     tmpdir_done(&d);
 }
 
@@ -352,6 +491,9 @@ int main(void)
         cmocka_unit_test(frames_come_back_in_order),
         cmocka_unit_test(a_cut_newest_file_is_a_torn_end),
         cmocka_unit_test(damage_before_the_end_is_told_and_read_around),
+        cmocka_unit_test(what_was_on_disk_is_missed),
+        cmocka_unit_test(a_log_that_is_gone_is_missed),
+        cmocka_unit_test(an_older_end_accuses_nothing_wrongly),
         cmocka_unit_test(covered_files_are_given_back),
         cmocka_unit_test(roots_and_manifests_are_read_whole_or_not),
         cmocka_unit_test(a_later_version_is_told_from_damage),

@@ -49,9 +49,10 @@ def end_with_parent():
 
 
 class Broker:
-    """`management`: with its HTTP API. `tls`: (ca, certificate, key) files."""
+    """`management`: with its HTTP API. `tls`: (ca, certificate, key) files. `heartbeat_s`: what it asks
+    of its clients."""
 
-    def __init__(self, management=False, tls=None):
+    def __init__(self, management=False, tls=None, heartbeat_s=60):
         self.port, self.epmd_port, self.dist_port, self.management_port, self.tls_port = free_ports(5)
         self.node = "alco%s@localhost" % uuid.uuid4().hex[:8]
         self.dir = tempfile.mkdtemp(prefix="alco-broker-")
@@ -63,6 +64,7 @@ class Broker:
         conf = [
             "listeners.tcp.1 = 127.0.0.1:%d" % self.port,
             "disk_free_limit.absolute = 50MB",
+            "heartbeat = %d" % heartbeat_s,
             "log.console = true",
             "log.console.level = warning",
             "log.file = false",
@@ -263,8 +265,9 @@ class CarefulSender:
     """A sender that loses nothing and may repeat: delivery_mode 2, message_id, confirms, at most
     `window` unconfirmed, everything unconfirmed again after a lost connection."""
 
-    def __init__(self, broker, window=1000, durable=True):
+    def __init__(self, broker, window=1000, durable=True, vhost="/"):
         self.broker = broker
+        self.vhost = vhost
         self.window = window
         self.durable = durable
         self.todo = collections.deque()  # (key, body, id)
@@ -274,7 +277,7 @@ class CarefulSender:
         self.connection = None
 
     def _connect(self):
-        self.connection = self.broker.connect()
+        self.connection = self.broker.connect(self.vhost)
         self.channel = self.connection.channel()
         self.channel.confirm_select()
         self.channel.events["basic_ack"].add(self._acked)

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -181,28 +180,11 @@ def test_an_exchange_of_another_type_is_named_and_others_go_on(place, tmp_path):
 
 # ---- A store without room
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 MiB of our own; needs the right to mount."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "alco-test", str(path)],
-                          capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip("no right to mount: " + made.stderr.strip())
-    yield path
-    subprocess.run(["umount", str(path)], check=True)
-
-
-def rss_mib(alco):
-    with open("/proc/%d/status" % alco.process.pid) as f:
-        return next(int(line.split()[1]) / 1024 for line in f if line.startswith("VmRSS"))
-
-
 @pytest.mark.parametrize("min_free", ["0", "20MiB"])
 def test_a_full_disk_stops_reading_and_room_resumes_it(place, small_disk, tmp_path, min_free):
     """The broker holds what does not fit; memory stays as it was; room alone makes it go on."""
-    with Alco(small_disk / "data", "--amqp", place.url, "--min-free", min_free) as a:
+    with Alco(small_disk / "data", "--amqp", place.url, "--min-free", min_free,
+              log=tmp_path / "alco.log") as a:
         place.wait_for_consumers(1)
         s = place.sender()
         send_many(s, 1000)
@@ -211,14 +193,14 @@ def test_a_full_disk_stops_reading_and_room_resumes_it(place, small_disk, tmp_pa
         free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
         with open(ballast, "wb") as f:
             os.posix_fallocate(f.fileno(), 0, free - (1 << 20))
-        before = rss_mib(a)
+        before = a.rss_mib()
         flow = 40000
         send_many(s, flow, 1000)
         wait_until("the broker to hold the rest",
                    lambda: a.metric("alco_amqp_unacked") + place.queue()[0] >= flow / 2)
         stored = a.count()
         assert 1000 <= stored < flow
-        assert rss_mib(a) < before + 64
+        assert a.rss_mib() < before + 64
         assert len(a.messages()) == a.count()  # search goes on
         wait_until("the session to give its messages back", lambda: "no room" in a.log() or
                    "disk is full" in a.log() or "No space" in a.log())
@@ -235,7 +217,7 @@ def test_big_bodies_are_kept_cut_and_counted(place, alco):
     s = place.sender()
     send_many(s, 10)
     wait_until("the small ones", lambda: alco.count() == 10)
-    before = rss_mib(alco)
+    before = alco.rss_mib()
     s.send_raw("logstash.app", b"x" * (20 << 20))
     s.send_raw("logstash.app", json.dumps({"message": "big " + "y" * (64 << 20)}).encode())
     s.send("app", {"message": "behind"})
@@ -244,8 +226,8 @@ def test_big_bodies_are_kept_cut_and_counted(place, alco):
     assert alco.metric("alco_amqp_cut_total", index="logs") == 2
     place.wait_until_empty()
     assert alco.metric("alco_amqp_reconnects_total") == 0
-    print("memory %.0f MiB before, %.0f MiB after" % (before, rss_mib(alco)))
-    assert rss_mib(alco) < before + 160
+    print("memory %.0f MiB before, %.0f MiB after" % (before, alco.rss_mib()))
+    assert alco.rss_mib() < before + 160
 
 
 def deep(n, inner="1"):

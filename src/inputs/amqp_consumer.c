@@ -161,7 +161,7 @@ static al_code set_up(amqp_consumer *me, amqp_link *k, const amqp_plan *plan, bo
             c = amqp_topology_declare(k, plan, &notes, err);
     }
     if (!c)
-        c = amqp_jobs_after(g, k, &notes, err);
+        c = amqp_jobs_after(g, k, is_dropped, &notes, err);
     if (!c && !is_dropped && g->management[0]) {
         al_err manage_err;
         if (amqp_manage_unbind_stale(g->management, g->address, k, plan, &notes, &manage_err))

@@ -138,10 +138,11 @@ typedef struct amqp_reading { /* what one session reads */
  * AMQP_END_EMPTY. */
 amqp_end amqp_session_run(amqp_consumer *me, const amqp_reading *what, amqp_link *k, al_err *err);
 
-/* Around the declaration of a plan (not of a dropped index): what must be undone before it, and
+/* Around the declaration of a plan: what must be undone before it (not of a dropped index), and
  * after it. A job that the broker refuses is noted and over. AL_IO: the link is broken. */
 AL_CHECK al_code amqp_jobs_before(amqp_group *g, amqp_link *k, al_buf *notes, al_err *err);
-AL_CHECK al_code amqp_jobs_after(amqp_group *g, amqp_link *k, al_buf *notes, al_err *err);
+AL_CHECK al_code amqp_jobs_after(amqp_group *g, amqp_link *k, bool is_dropped, al_buf *notes,
+                                 al_err *err);
 /* Then: reads queues that have an heir to their end and deletes them. AMQP_END_EMPTY: none is left.
  * AMQP_END_PLAN: the plan changed, or another consumer is at it (amqp_jobs_wait). Else why not. */
 amqp_end amqp_jobs_drain(amqp_consumer *me, amqp_link *k, uint64_t version, al_err *err);

@@ -11,8 +11,9 @@
  * stands behind the first n_alone is told to the heir's ledger, with the records -> it is deleted
  * -> the new one is read; its first messages, as many as it held when the old one's bindings were
  * gone, are compared with what its ledger was told, as if they were redelivered. A drain that is
- * broken off begins again with n_alone = 0: more is told than need be, which can mistake a message
- * only for one equal to it among those first ones. */
+ * broken off (the connection is lost, the plan changes, perhaps back) begins again with n_alone =
+ * 0, and compares what it reads as well: more is told and compared than need be, which can mistake
+ * a message only for one equal to it that was read in that time. */
 #include <poll.h>
 
 #include "base/checked.h"
@@ -239,6 +240,8 @@ static amqp_end drain(amqp_consumer *me, amqp_link *k, const amqp_job *job, uint
     c = amqp_topology_count(k, al_cstr(job->queue), &n_left, err);
     if (c && k->is_broken)
         return AMQP_END_LOST;
+    if (job->n_alone == 0)
+        atomic_store(&g->n_maybe_known, INT64_MAX);
     if (!c) {
         AL_CLEANUP(amqp_link_dropp) amqp_link *own = NULL;
         if (amqp_link_open(g->address, "alco: an old queue", &own, err))

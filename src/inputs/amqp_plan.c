@@ -116,6 +116,16 @@ static bool add_job(amqp_jobs *j, amqp_job_kind kind, const amqp_plan *old, al_s
     return true;
 }
 
+/* Is a queue still to be read whose place `queue` has taken? Then the first of what is in `queue`
+ * may be in the other one too. */
+static bool is_unfinished_heir(const amqp_jobs *j, al_slice queue)
+{
+    for (size_t i = 0; i < j->n; i++)
+        if (j->items[i].kind == AMQP_JOB_DRAIN && al_slice_eq(al_cstr(j->items[i].heir), queue))
+            return true;
+    return false;
+}
+
 bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *next)
 {
     bool is_same_queue = next && al_slice_eq(old->queue, next->queue);
@@ -136,10 +146,13 @@ bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *n
     }
     if (is_same_queue)
         return is_added;
+    bool is_unfinished = is_unfinished_heir(j, old->queue);
     if (!add_job(j, next ? AMQP_JOB_DRAIN : AMQP_JOB_DELETE, old, (al_slice){0}))
         return false;
     if (next)
         put_name(j->items[j->n - 1].heir, next->queue);
+    if (is_unfinished)
+        j->items[j->n - 1].n_alone = 0;
     return is_added;
 }
 

@@ -26,7 +26,7 @@ enum {
     AWAY_MS_MAX = 500,
     REFUSED_MS_MAX = 5000,
     FIRST_PAUSE_MS = 20,
-    ROOM_S = 60,
+    ROOM_S = 5,
     SAY_AGAIN_S = 60,
 };
 
@@ -133,8 +133,8 @@ static void pause_before(amqp_consumer *me, unsigned n, int ms_max, uint64_t ver
     }
 }
 
-/* Until the store says that there is room (it may have said so already, after `n_before`), or for a
- * minute: then trying shows. */
+/* Until the store says that there is room (it may have said so already, after `n_before`), or for
+ * ROOM_S: then trying shows, since a store that only ran into a full disk says nothing. */
 static void wait_for_room(amqp_consumer *me, uint64_t n_before, uint64_t version)
 {
     int64_t end_ns = al_mono_ns() + ROOM_S * AL_NS_PER_S;

@@ -194,7 +194,9 @@ class Broker:
 
     def connect(self, vhost="/"):
         c = amqp.Connection("127.0.0.1:%d" % self.port, "guest", "guest", virtual_host=vhost,
-                            connect_timeout=10, read_timeout=ANSWER_S, write_timeout=ANSWER_S)
+                            connect_timeout=10, read_timeout=ANSWER_S, write_timeout=ANSWER_S,
+                            # Its default, a second, takes a broker that throttles senders for gone.
+                            socket_settings={socket.TCP_USER_TIMEOUT: ANSWER_S * 1000})
         c.connect()
         return c
 

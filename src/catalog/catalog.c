@@ -122,21 +122,28 @@ static entry *find_locked(const catalog *cat, const char *name)
     return is_found ? cat->entries[i] : NULL;
 }
 
-/* Takes e on AL_OK. */
-static al_code insert_locked(catalog *cat, entry *e, al_err *err)
+/* Makes room for one more index. */
+static al_code reserve_locked(catalog *cat, al_err *err)
+{
+    if (cat->n == CAT_INDEXES_MAX)
+        return al_fail(err, AL_LIMIT, "there are %d indexes already", CAT_INDEXES_MAX);
+    entry **grown = al_grow(cat->entries, &cat->cap, cat->n, sizeof(void *), 8, CAT_INDEXES_MAX);
+    if (!grown)
+        return al_fail(err, AL_NOMEM, "one more index");
+    cat->entries = grown;
+    return AL_OK;
+}
+
+/* Takes e, whose name is not there; room is reserved. */
+static void insert_locked(catalog *cat, entry *e)
 {
     bool is_found = false;
     size_t i = place_locked(cat, e->idx.name, &is_found);
-    if (is_found)
-        return al_fail(err, AL_EXISTS, "index '%s' exists", e->idx.name);
-    entry **grown = al_grow(cat->entries, &cat->cap, cat->n, sizeof(void *), 8, CAT_INDEXES_MAX);
-    if (!grown)
-        return al_fail(err, AL_LIMIT, "index '%s': there are %zu already", e->idx.name, cat->n);
-    cat->entries = grown;
-    memmove(grown + i + 1, grown + i, (cat->n - i) * sizeof(void *));
-    grown[i] = e;
+    assert(!is_found);
+    assert(cat->n < cat->cap);
+    memmove(cat->entries + i + 1, cat->entries + i, (cat->n - i) * sizeof(void *));
+    cat->entries[i] = e;
     cat->n++;
-    return AL_OK;
 }
 
 /* ---- The writer */
@@ -263,12 +270,12 @@ static void wake_writer(catalog *cat)
 
 static al_code take_index(void *ctx, const cat_index *idx, al_err *err)
 {
-    AL_CLEANUP(entry_freep) entry *e = NULL;
-    al_code c = entry_new(idx, &e, err);
+    entry *e = NULL;
+    al_code c = reserve_locked(ctx, err);
     if (!c)
-        c = insert_locked(ctx, e, err);
+        c = entry_new(idx, &e, err);
     if (!c)
-        (void)AL_TAKE(e);
+        insert_locked(ctx, e); /* names are unique in the file */
     return c;
 }
 
@@ -375,34 +382,11 @@ static al_code check_queue_locked(const catalog *cat, const cat_index *idx, al_e
 
 static al_code check_new(catalog *cat, const cat_index *idx, al_err *err)
 {
-    READING(cat);
+    WRITING(cat);
     if (find_locked(cat, idx->name))
         return al_fail(err, AL_EXISTS, "index '%s' exists", idx->name);
-    if (cat->n == CAT_INDEXES_MAX)
-        return al_fail(err, AL_LIMIT, "there are %d indexes already", CAT_INDEXES_MAX);
-    return check_queue_locked(cat, idx, err);
-}
-
-al_code catalog_index_create(catalog *cat, const cat_index *idx, al_err *err)
-{
-    AL_CLEANUP(entry_freep) entry *e = NULL;
-    al_code c = cat_index_check(idx, err);
-    if (!c)
-        c = entry_new(idx, &e, err);
-    if (c)
-        return c;
-    AL_LOCKED(&cat->db_lock);
-    c = check_new(cat, idx, err);
-    if (!c)
-        c = cat_db_put_index(cat->db, idx, err);
-    if (c)
-        return c;
-    cat->is_log_dirty = true;
-    WRITING(cat);
-    c = insert_locked(cat, e, err);
-    if (!c)
-        (void)AL_TAKE(e);
-    return c;
+    al_code c = check_queue_locked(cat, idx, err);
+    return c ? c : reserve_locked(cat, err);
 }
 
 static al_code check_change(catalog *cat, const cat_index *idx, al_err *err)
@@ -413,30 +397,49 @@ static al_code check_change(catalog *cat, const cat_index *idx, al_err *err)
     return check_queue_locked(cat, idx, err);
 }
 
-al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err)
+/* Gives the index of this name the settings of `changed`, which gets the old ones. */
+static void exchange_locked(catalog *cat, entry *changed)
 {
-    AL_CLEANUP(entry_freep) entry *changed = NULL;
+    entry *e = find_locked(cat, changed->idx.name);
+    assert(e); /* db_lock is held since check_change */
+    al_arena *old = e->arena;
+    e->arena = changed->arena;
+    e->idx = changed->idx;
+    changed->arena = old;
+}
+
+/* First the file, then memory, where nothing can fail any more. */
+static al_code put_index(catalog *cat, const cat_index *idx, bool is_new, al_err *err)
+{
+    AL_CLEANUP(entry_freep) entry *e = NULL;
     al_code c = cat_index_check(idx, err);
     if (!c)
-        c = entry_new(idx, &changed, err);
+        c = entry_new(idx, &e, err);
     if (c)
         return c;
     AL_LOCKED(&cat->db_lock);
-    c = check_change(cat, idx, err);
+    c = is_new ? check_new(cat, idx, err) : check_change(cat, idx, err);
     if (!c)
         c = cat_db_put_index(cat->db, idx, err);
     if (c)
         return c;
     cat->is_log_dirty = true;
     WRITING(cat);
-    entry *e = find_locked(cat, idx->name);
-    assert(e); /* db_lock is held since check_change */
-    assert(changed);
-    al_arena *old = e->arena;
-    e->arena = changed->arena;
-    e->idx = changed->idx;
-    changed->arena = old;
+    if (is_new)
+        insert_locked(cat, AL_TAKE(e));
+    else
+        exchange_locked(cat, e);
     return AL_OK;
+}
+
+al_code catalog_index_create(catalog *cat, const cat_index *idx, al_err *err)
+{
+    return put_index(cat, idx, true, err);
+}
+
+al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err)
+{
+    return put_index(cat, idx, false, err);
 }
 
 al_code catalog_index_drop(catalog *cat, const char *name, al_err *err)

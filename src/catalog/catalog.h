@@ -54,11 +54,14 @@ catalog *catalog_close(catalog *cat);
 /* Defaults of section 4 for an index of this name. AL_INVALID: the name is not \w{1,20}. */
 AL_CHECK al_code catalog_index_defaults(const char *name, al_arena *arena, cat_index *ret,
                                         al_err *err);
-/* AL_INVALID names the bad setting; AL_EXISTS: the name or the queue is taken. */
+/* `idx` is copied. AL_INVALID names the bad setting; AL_EXISTS: the name or the queue is taken;
+ * AL_LIMIT: CAT_INDEXES_MAX are there; AL_NOT_FOUND: no index of that name to change. AL_IO: the
+ * file was not written and nothing has changed. */
 AL_CHECK al_code catalog_index_create(catalog *cat, const cat_index *idx, al_err *err);
 AL_CHECK al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err);
+/* With its fields. AL_NOT_FOUND, AL_IO. */
 AL_CHECK al_code catalog_index_drop(catalog *cat, const char *name, al_err *err);
-/* A copy in the arena. AL_NOT_FOUND. */
+/* A copy in the arena. AL_NOT_FOUND, with a message. */
 AL_CHECK al_code catalog_index_get(catalog *cat, const char *name, al_arena *arena, cat_index *ret,
                                    al_err *err);
 /* All, by name, in the arena. */
@@ -69,8 +72,11 @@ AL_CHECK al_code catalog_indexes(catalog *cat, al_arena *arena, cat_index **ret,
  * others. AL_NOT_FOUND: no such index. AL_NOMEM. */
 AL_CHECK al_code catalog_field_seen(catalog *cat, const char *index, al_slice name);
 bool catalog_is_field(catalog *cat, const char *index, al_slice name);
+/* All, by name, copied into the arena. AL_NOT_FOUND: no such index. */
 AL_CHECK al_code catalog_fields(catalog *cat, const char *index, al_arena *arena, cat_field **ret,
                                 size_t *ret_n, al_err *err);
+/* Sets the flags, and makes the field known if it is not; durable on return. AL_NOT_FOUND: no such
+ * index. AL_LIMIT: it has CAT_FIELDS_MAX others. AL_IO. */
 AL_CHECK al_code catalog_field_set(catalog *cat, const char *index, const cat_field *f,
                                    al_err *err);
 /* Returns when every field seen before is durable. */

@@ -316,6 +316,14 @@ static void put_key(al_buf *b, uint8_t op, ledger_key key)
     al_buf_u64(b, key.hi);
 }
 
+static void put_open(al_buf *b, uint64_t tag, ledger_key key)
+{
+    al_buf_u8(b, 'O');
+    al_buf_varint(b, tag);
+    al_buf_u64(b, key.lo);
+    al_buf_u64(b, key.hi);
+}
+
 static void put_head(al_buf *b, ledger_key queue_key, uint64_t session)
 {
     put_key(b, 'Q', queue_key);
@@ -414,10 +422,7 @@ static al_code judge_open_locked(ledger_session *s, ledger_delivery *d, al_buf *
         return AL_OK;
     }
     size_t len = marks->len;
-    al_buf_u8(marks, 'O');
-    al_buf_varint(marks, d->tag);
-    al_buf_u64(marks, d->key.lo);
-    al_buf_u64(marks, d->key.hi);
+    put_open(marks, d->tag, d->key);
     if (al_buf_code(marks))
         return marks_undo(marks, len);
     ledger_ref name = {s->name, d->tag};
@@ -448,6 +453,19 @@ ledger_state ledger_look(ledger_session *s, ledger_key id_key)
     if (!known)
         return LEDGER_UNKNOWN;
     return known->owner ? LEDGER_PENDING : LEDGER_KEPT;
+}
+
+al_code ledger_tell_heir(const ledger_session *s, const ledger_session *heir,
+                         const ledger_delivery *d, ledger_key key, al_buf *marks)
+{
+    size_t len = marks->len;
+    put_head(marks, heir->q->hash, s->name);
+    if (d->has_id)
+        put_key(marks, 'I', key);
+    else
+        put_open(marks, d->tag, key);
+    put_head(marks, s->q->hash, s->name);
+    return al_buf_code(marks) ? marks_undo(marks, len) : AL_OK;
 }
 
 uint64_t ledger_asked(ledger_session *s)
@@ -654,10 +672,7 @@ static void dump_queue_locked(const queue *q, al_buf *out)
             session = slot->name.session;
             put_head(out, q->hash, session);
         }
-        al_buf_u8(out, 'O');
-        al_buf_varint(out, slot->name.tag);
-        al_buf_u64(out, slot->key.lo);
-        al_buf_u64(out, slot->key.hi);
+        put_open(out, slot->name.tag, slot->key);
     }
 }
 

@@ -97,6 +97,12 @@ void ledger_marks_begin(const ledger_session *s, al_buf *marks);
 AL_CHECK al_code ledger_judge(ledger_session *s, ledger_delivery *d, al_buf *marks,
                               ledger_verdict *ret, ledger_ref *ret_ref);
 ledger_state ledger_look(ledger_session *s, ledger_key id_key);
+/* Appends to the marks of `s` that the delivery `d`, judged LEDGER_STORE, may come a second time,
+ * in the queue of `heir`, where its key is `key`: once durable it is known there as an id that was
+ * stored, or as an open message of an ended session. AL_NOMEM, AL_LIMIT (marks full): nothing
+ * happened. */
+AL_CHECK al_code ledger_tell_heir(const ledger_session *s, const ledger_session *heir,
+                                  const ledger_delivery *d, ledger_key key, al_buf *marks);
 
 /* A batch with these marks was not stored: what was pending by them is unknown again, and what they
  * closed will be closed by a later batch. */

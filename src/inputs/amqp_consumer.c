@@ -7,8 +7,7 @@
  * host), or a store that fails, is given up to 5 s: trying sooner changes nothing. A change of the
  * plan ends any pause.
  *
- * Jobs (undoing what an earlier plan had set up) are done by whichever consumer of the group
- * connects first; each is taken off the list once done, so doing one twice is harmless. */
+ * Jobs (undoing what an earlier plan had set up) are amqp_jobs.c. */
 #include <assert.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -27,10 +26,7 @@ enum {
     AWAY_MS_MAX = 500,
     REFUSED_MS_MAX = 5000,
     FIRST_PAUSE_MS = 20,
-    RECREATE_EVERY_MS = 1000,
-    RECREATE_MS_MAX = 60000,
-    OTHERS_MS = 2000,
-    ROOM_S = 60,
+    ROOM_S = 5,
     SAY_AGAIN_S = 60,
 };
 
@@ -137,8 +133,8 @@ static void pause_before(amqp_consumer *me, unsigned n, int ms_max, uint64_t ver
     }
 }
 
-/* Until the store says that there is room (it may have said so already, after `n_before`), or for a
- * minute: then trying shows. */
+/* Until the store says that there is room (it may have said so already, after `n_before`), or for
+ * ROOM_S: then trying shows, since a store that only ran into a full disk says nothing. */
 static void wait_for_room(amqp_consumer *me, uint64_t n_before, uint64_t version)
 {
     int64_t end_ns = al_mono_ns() + ROOM_S * AL_NS_PER_S;
@@ -152,90 +148,6 @@ static void wait_for_room(amqp_consumer *me, uint64_t n_before, uint64_t version
 
 /* ---- Setting up */
 
-/* The next job that may be tried now, behind number `after`. */
-static bool next_job(amqp_group *g, uint64_t after, bool want_recreate, amqp_job *ret)
-{
-    AL_LOCKED(&g->in->lock);
-    for (size_t i = 0; i < g->jobs.n; i++) {
-        const amqp_job *job = &g->jobs.items[i];
-        if (job->number <= after || (job->kind == AMQP_JOB_RECREATE) != want_recreate)
-            continue;
-        if (want_recreate && al_mono_ns() < atomic_load(&g->recreate_at_ns))
-            continue;
-        *ret = *job;
-        return true;
-    }
-    return false;
-}
-
-static void job_is_over(amqp_group *g, const amqp_job *job)
-{
-    AL_LOCKED(&g->in->lock);
-    amqp_jobs_remove(&g->jobs, job->number);
-    if (job->kind == AMQP_JOB_RECREATE)
-        g->recreate_wait_ns = 0;
-}
-
-/* False, and later then, while messages come. */
-static bool is_quiet(amqp_group *g)
-{
-    int64_t quiet_ns = atomic_load(&g->delivered_ns) + AMQP_QUIET_MS * AL_NS_PER_MS;
-    if (al_mono_ns() >= quiet_ns)
-        return true;
-    atomic_store(&g->recreate_at_ns, quiet_ns);
-    return false;
-}
-
-/* A queue that was not empty yet, or is read by others, is tried again later, and later still. */
-static void recreate_later(amqp_group *g)
-{
-    AL_LOCKED(&g->in->lock);
-    int64_t wait_ns = AL_MAX(g->recreate_wait_ns * 2, RECREATE_EVERY_MS * AL_NS_PER_MS);
-    g->recreate_wait_ns = AL_MIN(wait_ns, RECREATE_MS_MAX * AL_NS_PER_MS);
-    atomic_store(&g->recreate_at_ns, al_mono_ns() + g->recreate_wait_ns);
-}
-
-/* A queue is deleted only unused: waits until the other consumers of the group have left it. */
-static void wait_for_others(amqp_group *g)
-{
-    int64_t end_ns = al_mono_ns() + OTHERS_MS * AL_NS_PER_MS;
-    AL_LOCKED(&g->in->lock);
-    while (atomic_load(&g->counters.connected) > 0 && al_mono_ns() < end_ns)
-        (void)al_cond_wait_until(&g->in->changed, &g->in->lock, al_mono_ns() + 5 * AL_NS_PER_MS);
-}
-
-static al_code do_jobs(amqp_group *g, amqp_link *k, bool recreate, al_buf *notes, al_err *err)
-{
-    amqp_job job = {0};
-    while (next_job(g, job.number, recreate, &job)) {
-        if (recreate && !is_quiet(g))
-            return AL_OK;
-        if (recreate)
-            wait_for_others(g);
-        al_code c = amqp_topology_do(k, &job, notes, err);
-        if (c == AL_EXISTS && job.kind == AMQP_JOB_RECREATE) {
-            recreate_later(g); /* the job stays */
-            continue;
-        }
-        if (c && k->is_broken)
-            return c;
-        if (c)
-            al_buf_printf(notes, "%squeue '%s': %s", notes->len ? "; " : "", job.queue, err->msg);
-        job_is_over(g, &job);
-    }
-    return AL_OK;
-}
-
-/* Sessions look at recreate_at_ns only: it must not call them for a job that is not there. */
-static void forget_recreate(amqp_group *g)
-{
-    AL_LOCKED(&g->in->lock);
-    for (size_t i = 0; i < g->jobs.n; i++)
-        if (g->jobs.items[i].kind == AMQP_JOB_RECREATE)
-            return;
-    atomic_store(&g->recreate_at_ns, INT64_MAX);
-}
-
 static al_code set_up(amqp_consumer *me, amqp_link *k, const amqp_plan *plan, bool is_dropped,
                       al_err *err)
 {
@@ -244,13 +156,12 @@ static al_code set_up(amqp_consumer *me, amqp_link *k, const amqp_plan *plan, bo
     al_buf_init(&notes, 1 << 16);
     al_code c = AL_OK;
     if (!is_dropped) {
-        c = do_jobs(g, k, true, &notes, err);
-        forget_recreate(g);
+        c = amqp_jobs_before(g, k, &notes, err);
         if (!c)
             c = amqp_topology_declare(k, plan, &notes, err);
     }
     if (!c)
-        c = do_jobs(g, k, false, &notes, err);
+        c = amqp_jobs_after(g, k, is_dropped, &notes, err);
     if (!c && !is_dropped && g->management[0]) {
         al_err manage_err;
         if (amqp_manage_unbind_stale(g->management, g->address, k, plan, &notes, &manage_err))
@@ -277,12 +188,11 @@ static attempt look_at_plan(amqp_consumer *me)
     return (attempt){amqp_plan_ref(me->g->plan), atomic_load(&me->g->version), me->g->is_dropped};
 }
 
-/* The queue is gone: nothing of it comes again. */
-static void forget_queue(amqp_group *g, const amqp_link *k, const amqp_plan *plan)
+void amqp_forget_queue(amqp_group *g, const amqp_link *k, al_slice queue)
 {
     AL_CLEANUP(al_buf_done) al_buf name;
     al_buf_init(&name, 4096);
-    amqp_ledger_name(k, plan->queue, &name);
+    amqp_ledger_name(k, queue, &name);
     if (al_buf_code(&name) == AL_OK)
         ledger_forget(g->in->led, al_buf_slice(&name)); /* unless somebody reads it again */
 }
@@ -305,11 +215,15 @@ static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
     if (c)
         return AMQP_END_LOST;
     if (a->is_dropped) {
-        forget_queue(me->g, k, a->plan);
+        amqp_forget_queue(me->g, k, a->plan->queue);
         k = amqp_link_close(k, true);
         return AMQP_END_PLAN;
     }
-    amqp_end end = amqp_session_run(me, a->plan, a->version, k, ready, err);
+    amqp_end end = amqp_jobs_drain(me, k, a->version, err);
+    if (end == AMQP_END_EMPTY) {
+        const amqp_reading all = {.queue = a->plan->queue, .version = a->version, .ready = ready};
+        end = amqp_session_run(me, &all, k, err);
+    }
     {
         AL_LOCKED(&me->g->in->lock);
         *ret_was_ready = me->settled == a->version;
@@ -342,6 +256,7 @@ void *amqp_consumer_run(void *arg)
         pause_before(me, n_failures, is_refused ? REFUSED_MS_MAX : AWAY_MS_MAX, version);
         if (must_stop(me) && end_here(me))
             return NULL;
+        amqp_jobs_wait(me, atomic_load(&g->version));
         attempt a = look_at_plan(me);
         if (a.version != version)
             n_failures = 0;

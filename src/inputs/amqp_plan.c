@@ -1,6 +1,7 @@
 /* Plans and the jobs between them. See amqp_plan.h.
  * A queue or binding that is not wanted any more must go: a queue that is bound but read by nobody
- * fills the broker. Nothing is deleted that may hold messages of an index that lives. */
+ * fills the broker. Nothing is deleted that may hold messages of an index that lives: a queue that
+ * gets another name is read until it is empty. */
 #include "inputs/amqp_plan.h"
 
 #include <assert.h>
@@ -107,10 +108,22 @@ static bool add_job(amqp_jobs *j, amqp_job_kind kind, const amqp_plan *old, al_s
     job->number = atomic_fetch_add(&last_number, 1) + 1;
     job->kind = kind;
     job->is_durable = false;
+    job->n_alone = -1;
+    job->heir[0] = 0;
     put_name(job->queue, old->queue);
     put_name(job->exchange, old->exchange);
     put_name(job->key, key);
     return true;
+}
+
+/* Is a queue still to be read whose place `queue` has taken? Then the first of what is in `queue`
+ * may be in the other one too. */
+static bool is_unfinished_heir(const amqp_jobs *j, al_slice queue)
+{
+    for (size_t i = 0; i < j->n; i++)
+        if (j->items[i].kind == AMQP_JOB_DRAIN && al_slice_eq(al_cstr(j->items[i].heir), queue))
+            return true;
+    return false;
 }
 
 bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *next)
@@ -118,6 +131,9 @@ bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *n
     bool is_same_queue = next && al_slice_eq(old->queue, next->queue);
     bool is_same_exchange = next && al_slice_eq(old->exchange, next->exchange);
     bool is_added = true;
+    for (size_t i = 0; !next && i < j->n; i++)
+        if (j->items[i].kind == AMQP_JOB_DRAIN)
+            j->items[i].kind = AMQP_JOB_DELETE; /* there is no index to read it into */
     if (is_same_queue && old->is_durable != next->is_durable) {
         is_added = add_job(j, AMQP_JOB_RECREATE, old, (al_slice){0});
         if (is_added)
@@ -128,21 +144,34 @@ bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *n
         if (!is_kept && !add_job(j, AMQP_JOB_UNBIND, old, old->keys[i]))
             is_added = false;
     }
-    if (!is_same_queue &&
-        !add_job(j, next ? AMQP_JOB_DELETE_EMPTY : AMQP_JOB_DELETE, old, (al_slice){0}))
-        is_added = false;
+    if (is_same_queue)
+        return is_added;
+    bool is_unfinished = is_unfinished_heir(j, old->queue);
+    if (!add_job(j, next ? AMQP_JOB_DRAIN : AMQP_JOB_DELETE, old, (al_slice){0}))
+        return false;
+    if (next)
+        put_name(j->items[j->n - 1].heir, next->queue);
+    if (is_unfinished)
+        j->items[j->n - 1].n_alone = 0;
     return is_added;
+}
+
+amqp_job *amqp_jobs_find(amqp_jobs *j, uint64_t number)
+{
+    for (size_t i = 0; i < j->n; i++)
+        if (j->items[i].number == number)
+            return &j->items[i];
+    return NULL;
 }
 
 void amqp_jobs_remove(amqp_jobs *j, uint64_t number)
 {
-    for (size_t i = 0; i < j->n; i++) {
-        if (j->items[i].number != number)
-            continue;
-        j->n--;
-        memmove(&j->items[i], &j->items[i + 1], (j->n - i) * sizeof j->items[0]);
+    amqp_job *job = amqp_jobs_find(j, number);
+    if (!job)
         return;
-    }
+    size_t i = (size_t)(job - j->items);
+    j->n--;
+    memmove(job, job + 1, (j->n - i) * sizeof *job);
 }
 
 void amqp_jobs_prune(amqp_jobs *j, const amqp_plan *p)
@@ -151,7 +180,7 @@ void amqp_jobs_prune(amqp_jobs *j, const amqp_plan *p)
     for (size_t i = 0; i < j->n; i++) {
         const amqp_job *job = &j->items[i];
         bool is_ours = al_slice_eq(al_cstr(job->queue), p->queue);
-        bool is_delete = job->kind == AMQP_JOB_DELETE || job->kind == AMQP_JOB_DELETE_EMPTY;
+        bool is_delete = job->kind == AMQP_JOB_DELETE || job->kind == AMQP_JOB_DRAIN;
         bool is_wanted = job->kind == AMQP_JOB_UNBIND &&
                          al_slice_eq(al_cstr(job->exchange), p->exchange) &&
                          amqp_plan_has_key(p, al_cstr(job->key));

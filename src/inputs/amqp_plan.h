@@ -9,10 +9,9 @@
 #include "catalog/catalog.h"
 
 enum {
-    AMQP_NAME_MAX = 255,
-    AMQP_JOBS_MAX = 256
-}; /* bytes of a short string; jobs kept of one
-      group */
+    AMQP_NAME_MAX = 255, /* bytes of a short string */
+    AMQP_JOBS_MAX = 256, /* kept of one group */
+};
 
 typedef struct amqp_plan { /* immutable; counted */
     atomic_uint refs;
@@ -38,8 +37,9 @@ typedef enum amqp_job_kind {
     AMQP_JOB_RECREATE, /* delete the queue once it is empty, and then the exchange unless others use
                           it, so that both are declared as planned */
     AMQP_JOB_UNBIND,
-    AMQP_JOB_DELETE_EMPTY, /* the queue, unless messages or other consumers are left */
-    AMQP_JOB_DELETE,       /* the queue, unless other consumers are left */
+    AMQP_JOB_DRAIN,  /* the queue has an heir: read it until it is empty, then delete it unless
+                        messages or other consumers are left */
+    AMQP_JOB_DELETE, /* the queue, unless other consumers are left */
 } amqp_job_kind;
 
 typedef struct amqp_job {
@@ -48,7 +48,10 @@ typedef struct amqp_job {
     char queue[AMQP_NAME_MAX + 1];
     char exchange[AMQP_NAME_MAX + 1]; /* UNBIND, RECREATE */
     char key[AMQP_NAME_MAX + 1];      /* UNBIND */
+    char heir[AMQP_NAME_MAX + 1];     /* DRAIN: the queue that takes its place */
     bool is_durable;                  /* RECREATE: as it will be declared */
+    int64_t n_alone; /* DRAIN: so many messages in it, the first, are not in the heir; -1: not known
+                        yet */
 } amqp_job;
 
 typedef struct amqp_jobs { /* in the order to be done; guarded by its owner */
@@ -62,5 +65,7 @@ typedef struct amqp_jobs { /* in the order to be done; guarded by its owner */
 bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *next);
 /* Takes out what would undo `p`. */
 void amqp_jobs_prune(amqp_jobs *j, const amqp_plan *p);
+/* NULL when it is not there (any more). */
+amqp_job *amqp_jobs_find(amqp_jobs *j, uint64_t number);
 void amqp_jobs_remove(amqp_jobs *j, uint64_t number);
 AL_DEFINE_CLEANUP(amqp_plan, amqp_plan_unref);

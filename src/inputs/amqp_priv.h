@@ -1,7 +1,7 @@
 #pragma once
 /* amqp_priv.h: insides shared by amqp_input.c (who consumes what), amqp_consumer.c (one thread:
- * connect, set up, again) and amqp_session.c (one channel: deliveries, batches, acknowledgements).
- */
+ * connect, set up, again), amqp_jobs.c (undoing earlier plans) and amqp_session.c (one channel:
+ * deliveries, batches, acknowledgements). */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -58,13 +58,16 @@ struct amqp_group { /* one index at one broker */
     atomic_uint_fast64_t version;
     atomic_int_fast64_t recreate_at_ns; /* next try of AMQP_JOB_RECREATE; INT64_MAX: none */
     atomic_int_fast64_t delivered_ns;   /* the last delivery */
+    atomic_int_fast64_t n_maybe_known;  /* so many of the next messages may have come by the queue's
+                                           earlier name too */
     /* guarded by the input's lock */
     amqp_plan *plan; /* of a dropped index the last one */
     bool is_dropped; /* only jobs are left to do */
     amqp_jobs jobs;
     int64_t recreate_wait_ns;
     amqp_consumer *consumers;
-    bool is_down; /* said so in the log */
+    amqp_consumer *drainer; /* reads an old queue; the others wait. NULL: nobody */
+    bool is_down;           /* said so in the log */
     bool was_up;
     int64_t said_ns;
     char last_note[300];
@@ -100,6 +103,8 @@ void amqp_say(amqp_group *g, const char *fmt, ...) AL_PRINTF(2, 3);
 void amqp_wake_index(amqp_input *in, const char *index);
 /* Makes every consumer of the group set up anew. */
 void amqp_group_renew(amqp_group *g);
+/* The queue at this broker is gone: nothing of it comes again. */
+void amqp_forget_queue(amqp_group *g, const amqp_link *k, al_slice queue);
 /* The thread of a consumer. */
 void *amqp_consumer_run(void *arg);
 
@@ -111,15 +116,35 @@ typedef enum amqp_end {
     AMQP_END_LOST,  /* the connection ended */
     AMQP_END_STORE, /* what was taken could not be stored */
     AMQP_END_FULL,  /* the store has had no room for long */
+    AMQP_END_EMPTY, /* it was to be read until it is empty, and is */
 } amqp_end;
 
 /* The name by which the ledger knows a queue: the same at every node of a cluster, another at
  * another broker or virtual host. */
 void amqp_ledger_name(const amqp_link *k, al_slice queue, al_buf *out);
 
-/* Consumes on an open link, whose queue exists, until something ends that, such as a version of the
- * group beyond `version`; `ready` is called once the broker has agreed. Every batch has been
- * reported when this returns, unless the input's stop deadline passed. `err` says why, except for
- * AMQP_END_PLAN. */
-amqp_end amqp_session_run(amqp_consumer *me, const amqp_plan *plan, uint64_t version, amqp_link *k,
-                          void (*ready)(amqp_consumer *me, uint64_t version), al_err *err);
+typedef struct amqp_reading { /* what one session reads */
+    al_slice queue;           /* which exists */
+    uint64_t version;         /* a version of the group beyond it ends the session */
+    /* Called once the broker has agreed; NULL: nobody waits for it. */
+    void (*ready)(amqp_consumer *me, uint64_t version);
+    bool until_empty;
+    al_slice heir;    /* the queue that takes this one's place; empty: none */
+    uint64_t n_alone; /* all messages but the first n_alone may come from the heir too */
+} amqp_reading;
+
+/* Consumes on an open link until something ends that. Every batch has been reported when this
+ * returns, unless the input's stop deadline passed. `err` says why, except for AMQP_END_PLAN and
+ * AMQP_END_EMPTY. */
+amqp_end amqp_session_run(amqp_consumer *me, const amqp_reading *what, amqp_link *k, al_err *err);
+
+/* Around the declaration of a plan: what must be undone before it (not of a dropped index), and
+ * after it. A job that the broker refuses is noted and over. AL_IO: the link is broken. */
+AL_CHECK al_code amqp_jobs_before(amqp_group *g, amqp_link *k, al_buf *notes, al_err *err);
+AL_CHECK al_code amqp_jobs_after(amqp_group *g, amqp_link *k, bool is_dropped, al_buf *notes,
+                                 al_err *err);
+/* Then: reads queues that have an heir to their end and deletes them. AMQP_END_EMPTY: none is left.
+ * AMQP_END_PLAN: the plan changed, or another consumer is at it (amqp_jobs_wait). Else why not. */
+amqp_end amqp_jobs_drain(amqp_consumer *me, amqp_link *k, uint64_t version, al_err *err);
+/* Waits while another consumer drains and the version stays. */
+void amqp_jobs_wait(amqp_consumer *me, uint64_t version);

@@ -31,12 +31,11 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "inputs/amqp_message.h"
 #include "inputs/amqp_priv.h"
 
 enum {
     WAY_MAX = 4,                              /* batches on their way */
-    BODY_BYTES_MAX = 16 << 20,                /* of one message; the rest is not kept */
-    BODY_BYTES_KEPT = 1 << 20,                /* of memory, from one message to the next */
     ACKED_MAX = 1 << 20,                      /* acknowledged, not known to have arrived */
     READ_MAX = 4 * AMQP_BATCH_DELIVERIES_MAX, /* frames in one go */
     TRIP_EVERY_MS = 20,
@@ -55,26 +54,13 @@ typedef struct refs { /* a growing list */
     size_t cap;
 } refs;
 
-typedef struct message { /* what is known of the one that arrives */
-    ledger_delivery d;
-    uint8_t key[256]; /* routing key, then message id: short strings */
-    size_t key_len;
-    uint8_t id[256];
-    size_t id_len;
-    uint64_t body_left;
-    al_buf body;      /* in pieces, at most BODY_BYTES_MAX */
-    bool is_expected; /* a header, or more body, must come next */
-    bool has_header;
-} message;
-
 typedef struct session {
     amqp_consumer *me;
-    const amqp_plan *plan;
-    uint64_t version;
+    const amqp_reading *what;
     amqp_link *k;
     ledger_session *l;
-    ledger_hash *hash;
-    message m;
+    ledger_session *heir; /* lends its keys; reads nothing */
+    amqp_message m;
     bool is_held; /* m is complete, but another session must be asked first */
     amqp_batch *filling;
     bool is_stalled;    /* filling found no room */
@@ -83,8 +69,9 @@ typedef struct session {
     size_t n_way;
     uint64_t last_tag; /* delivered */
     uint64_t acked_tag;
-    refs acked;   /* acknowledged since the last round trip began */
-    refs on_trip; /* acknowledged before it began */
+    unsigned n_empty; /* answers in a row that nothing is left, and nothing came in between */
+    refs acked;       /* acknowledged since the last round trip began */
+    refs on_trip;     /* acknowledged before it began */
     bool is_on_trip;
     uint64_t ticket;      /* asked before it began */
     int64_t trip_ns;      /* when it began */
@@ -92,7 +79,6 @@ typedef struct session {
     int64_t heartbeat_ns; /* when one is due while nothing is read */
     bool is_finishing;    /* deliveries are left to the broker */
     bool was_cancelled;   /* by the broker: the queue is gone */
-    bool is_blocked;
 } session;
 
 /* ---- Small things */
@@ -125,7 +111,7 @@ static amqp_batch *give_up(session *s, amqp_batch *b)
 static bool must_leave(const session *s)
 {
     return atomic_load(&s->me->must_stop) || atomic_load(&s->me->g->in->is_stopping) ||
-           atomic_load(&s->me->g->version) != s->version;
+           atomic_load(&s->me->g->version) != s->what->version;
 }
 
 /* ---- Messages */
@@ -134,11 +120,11 @@ static bool must_leave(const session *s)
  * another session must be asked. */
 static al_code take_message(session *s, al_err *err)
 {
-    message *m = &s->m;
+    amqp_message *m = &s->m;
     amqp_group *g = s->me->g;
     if (!s->filling) {
         al_code c =
-            amqp_batch_new(g->in->ing, s->plan->index, s->l, &s->me->waker, &s->filling, err);
+            amqp_batch_new(g->in->ing, s->me->g->index, s->l, &s->me->waker, &s->filling, err);
         if (c)
             return c;
     }
@@ -146,6 +132,8 @@ static al_code take_message(session *s, al_err *err)
     ledger_verdict verdict = LEDGER_STORE;
     ledger_ref ref = {0};
     al_code c = ledger_judge(s->l, &m->d, &b->marks, &verdict, &ref);
+    if (!c && verdict == LEDGER_STORE && s->heir && m->d.tag > s->what->n_alone)
+        c = ledger_tell_heir(s->l, s->heir, &m->d, m->heir_key, &b->marks);
     s->is_held = !c && verdict == LEDGER_ASK;
     if (s->is_held) {
         amqp_wake_index(g->in, g->index);
@@ -163,35 +151,25 @@ static al_code take_message(session *s, al_err *err)
         return al_fail(err, c, "no memory for a message");
     b->n_deliveries++;
     b->last_tag = m->d.tag;
-    if (m->body.cap > BODY_BYTES_KEPT) {
-        al_buf_done(&m->body);
-        al_buf_init(&m->body, BODY_BYTES_MAX);
-    }
+    amqp_message_taken(m);
     return AL_OK;
 }
 
-static al_code message_complete(session *s, al_err *err)
+/* Is this one of the first messages of a queue that another one has handed over to? */
+static bool may_be_known(session *s)
 {
-    message *m = &s->m;
-    m->is_expected = false;
-    m->d.has_id = m->id_len > 0;
-    m->d.key = m->d.has_id ? ledger_key_of_id(s->l, (al_slice){m->id, m->id_len})
-                           : ledger_hash_end(s->hash);
-    return take_message(s, err);
+    atomic_int_fast64_t *left = &s->me->g->n_maybe_known;
+    return atomic_load(left) > 0 && atomic_fetch_sub(left, 1) > 0;
 }
 
 static al_code on_deliver(session *s, const amqp_basic_deliver_t *d, al_err *err)
 {
-    if (s->m.is_expected || d->routing_key.len > sizeof s->m.key || d->delivery_tag <= s->last_tag)
-        return al_fail(err, AL_IO, "the broker sent a delivery where none may be");
-    message *m = &s->m;
-    m->d = (ledger_delivery){.tag = d->delivery_tag, .is_redelivered = d->redelivered};
-    m->key_len = d->routing_key.len;
-    if (m->key_len)
-        memcpy(m->key, d->routing_key.bytes, m->key_len);
-    m->is_expected = true;
-    m->has_header = false;
+    al_code c = amqp_message_deliver(&s->m, d, err);
+    if (c)
+        return c;
     s->last_tag = d->delivery_tag;
+    s->n_empty = 0;
+    s->m.d.is_redelivered |= may_be_known(s);
     atomic_fetch_add(&counters(s)->unacked, 1);
     atomic_fetch_add(&counters(s)->deliveries, 1);
     if (d->redelivered)
@@ -201,36 +179,19 @@ static al_code on_deliver(session *s, const amqp_basic_deliver_t *d, al_err *err
 
 static al_code on_header(session *s, const amqp_frame_t *f, al_err *err)
 {
-    message *m = &s->m;
-    if (!m->is_expected || m->has_header)
-        return al_fail(err, AL_IO, "the broker sent a header where none may be");
-    const amqp_basic_properties_t *p = f->payload.properties.decoded;
-    m->has_header = true;
-    m->body_left = f->payload.properties.body_size;
-    m->id_len = 0;
-    if (p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) {
-        m->id_len = AL_MIN(p->message_id.len, sizeof m->id);
-        if (m->id_len)
-            memcpy(m->id, p->message_id.bytes, m->id_len);
-    }
-    al_buf_clear(&m->body);
-    if (m->body_left > BODY_BYTES_MAX)
+    bool is_whole = false;
+    al_code c = amqp_message_header(&s->m, f->payload.properties.body_size,
+                                    f->payload.properties.decoded, &is_whole, err);
+    if (!c && s->m.is_cut)
         atomic_fetch_add(&counters(s)->cut, 1);
-    ledger_hash_begin(s->hash, s->l, (al_slice){m->key, m->key_len});
-    return m->body_left ? AL_OK : message_complete(s, err);
+    return c || !is_whole ? c : take_message(s, err);
 }
 
 static al_code on_body(session *s, al_slice piece, al_err *err)
 {
-    message *m = &s->m;
-    if (!m->is_expected || !m->has_header || piece.len > m->body_left)
-        return al_fail(err, AL_IO, "the broker sent a body where none may be");
-    ledger_hash_add(s->hash, piece);
-    al_buf_slice_put(&m->body, al_slice_sub(piece, 0, BODY_BYTES_MAX - m->body.len));
-    if (al_buf_code(&m->body))
-        return al_fail(err, AL_NOMEM, "no memory for a message of %zu bytes", m->body.len);
-    m->body_left -= piece.len;
-    return m->body_left ? AL_OK : message_complete(s, err);
+    bool is_whole = false;
+    al_code c = amqp_message_body(&s->m, piece, &is_whole, err);
+    return c || !is_whole ? c : take_message(s, err);
 }
 
 /* ---- Round trips */
@@ -239,7 +200,7 @@ static al_code trip_begin(session *s, int64_t now, al_err *err)
 {
     assert(!s->is_on_trip);
     s->ticket = ledger_asked(s->l);
-    amqp_queue_declare_t m = {.queue = amqp_bytes_of(s->plan->queue), .passive = 1};
+    amqp_queue_declare_t m = {.queue = amqp_bytes_of(s->what->queue), .passive = 1};
     int status = amqp_send_method(s->k->c, s->k->channel, AMQP_QUEUE_DECLARE_METHOD, &m);
     if (status != AMQP_STATUS_OK)
         return amqp_link_status(s->k, status, "ask for the queue", err);
@@ -263,6 +224,7 @@ static void trip_end(session *s, const amqp_queue_declare_ok_t *ok)
     if (s->ticket)
         amqp_wake_index(s->me->g->in, s->me->g->index);
     atomic_store(&counters(s)->backlog, ok->message_count);
+    s->n_empty = ok->message_count ? 0 : s->n_empty + 1;
 }
 
 /* ---- Frames */
@@ -289,12 +251,10 @@ static al_code on_method(session *s, const amqp_method_t *m, al_err *err)
     case AMQP_CONNECTION_BLOCKED_METHOD: {
         const amqp_connection_blocked_t *b = m->decoded;
         amqp_say(s->me->g, "the broker blocks publishers: %.*s", AL_ARG(amqp_slice_of(b->reason)));
-        s->is_blocked = true;
         return AL_OK;
     }
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
         amqp_say(s->me->g, "the broker no longer blocks publishers");
-        s->is_blocked = false;
         return AL_OK;
     default:
         return AL_OK; /* answers that nobody waits for any more */
@@ -354,12 +314,13 @@ static al_code read_frames(session *s, bool *ret_is_drained, al_err *err)
     return AL_OK;
 }
 
-/* While nothing is read the library sends no heartbeats: this does. */
+/* While nothing is read the library sends no heartbeats: this does, as often as was agreed (the
+ * broker may have asked for shorter ones than ours). */
 static al_code keep_alive(session *s, int64_t now, al_err *err)
 {
     if (now < s->heartbeat_ns)
         return AL_OK;
-    s->heartbeat_ns = now + AMQP_HEARTBEAT_S * AL_NS_PER_S / 3;
+    s->heartbeat_ns = now + amqp_get_heartbeat(s->k->c) * AL_NS_PER_S / 3;
     amqp_frame_t beat = {.frame_type = AMQP_FRAME_HEARTBEAT};
     int status = amqp_send_frame(s->k->c, &beat);
     return status == AMQP_STATUS_OK ? AL_OK
@@ -451,7 +412,7 @@ static al_code carry_closes(session *s, int64_t now, al_err *err)
         ledger_closes(s->l) == 0)
         return AL_OK;
     al_code c =
-        amqp_batch_new(s->me->g->in->ing, s->plan->index, s->l, &s->me->waker, &s->filling, err);
+        amqp_batch_new(s->me->g->in->ing, s->me->g->index, s->l, &s->me->waker, &s->filling, err);
     return c ? c : submit_filling(s, err);
 }
 
@@ -473,7 +434,7 @@ static int wait_ms(const session *s, int64_t now)
         return HELD_EVERY_MS;
     if (s->is_stalled)
         return STALLED_EVERY_MS;
-    if (s->acked.n && !s->is_on_trip) {
+    if ((s->acked.n || s->what->until_empty) && !s->is_on_trip) {
         int64_t due = s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS - now;
         return due <= 0 ? 0 : (int)(due / AL_NS_PER_MS) + 1;
     }
@@ -495,6 +456,19 @@ static al_code wait_for_more(session *s, int ms, al_err *err)
     return AL_OK;
 }
 
+static bool is_trip_due(const session *s, int64_t now)
+{
+    bool is_wanted = s->acked.n || s->what->until_empty;
+    return (is_wanted && now >= s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS) || ledger_asked(s->l);
+}
+
+/* Two answers, because the broker may count what it has handed to the channel as gone before the
+ * channel has sent it: between the first question and the second answer it would have come. */
+static bool is_empty(const session *s)
+{
+    return s->n_empty >= 2 && s->last_tag == s->acked_tag && !s->acked.n && !s->on_trip.n;
+}
+
 static al_code step(session *s, al_err *err)
 {
     bool is_drained = false;
@@ -510,9 +484,7 @@ static al_code step(session *s, al_err *err)
     bool is_due = s->filling && (s->n_way == 0 || amqp_batch_is_full(s->filling));
     if (!c && is_due && (s->filling->n_deliveries || s->is_stalled))
         c = submit_filling(s, err);
-    bool is_trip_due =
-        (s->acked.n && now >= s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS) || ledger_asked(s->l) != 0;
-    if (!c && !s->is_on_trip && is_trip_due)
+    if (!c && !s->is_on_trip && is_trip_due(s, now))
         c = trip_begin(s, now, err);
     if (!c)
         c = carry_closes(s, now, err);
@@ -532,7 +504,7 @@ static amqp_end end_of(const session *s, al_code c)
 {
     if (s->was_cancelled)
         return AMQP_END_AGAIN;
-    return s->k->is_broken ? AMQP_END_LOST : c == AL_IO ? AMQP_END_LOST : AMQP_END_STORE;
+    return s->k->is_broken || c == AL_IO ? AMQP_END_LOST : AMQP_END_STORE;
 }
 
 static amqp_end run(session *s, al_err *err)
@@ -541,6 +513,8 @@ static amqp_end run(session *s, al_err *err)
         al_code c = step(s, err);
         if (c)
             return end_of(s, c);
+        if (s->what->until_empty && is_empty(s))
+            return AMQP_END_EMPTY;
         /* Who is asked while it asks gives way, or two would wait for each other. */
         if (s->is_held && ledger_asked(s->l)) {
             (void)al_fail(err, AL_AGAIN, "another consumer waits for this one");
@@ -637,8 +611,8 @@ static void session_done(session *s)
     s->filling = give_up(s, s->filling);
     atomic_fetch_sub(&counters(s)->unacked, (int64_t)(s->last_tag - s->acked_tag));
     s->l = ledger_session_end(s->l);
-    s->hash = ledger_hash_free(s->hash);
-    al_buf_done(&s->m.body);
+    s->heir = ledger_session_end(s->heir);
+    amqp_message_done(&s->m);
     free(s->acked.items);
     free(s->on_trip.items);
 }
@@ -649,29 +623,35 @@ void amqp_ledger_name(const amqp_link *k, al_slice queue, al_buf *out)
     al_buf_slice_put(out, queue);
 }
 
-static al_code begin(session *s, al_err *err)
+static al_code begin_ledger(session *s, al_slice queue, ledger_session **ret, al_err *err)
 {
-    amqp_group *g = s->me->g;
     AL_CLEANUP(al_buf_done) al_buf name;
     al_buf_init(&name, 4096);
-    amqp_ledger_name(s->k, s->plan->queue, &name);
-    s->hash = ledger_hash_new();
-    if (!s->hash || al_buf_code(&name))
+    amqp_ledger_name(s->k, queue, &name);
+    if (al_buf_code(&name))
         return al_fail(err, AL_NOMEM, "no memory for a session");
-    al_code c = ledger_session_begin(g->in->led, al_buf_slice(&name), &s->l, err);
+    return ledger_session_begin(s->me->g->in->led, al_buf_slice(&name), ret, err);
+}
+
+static al_code begin(session *s, al_err *err)
+{
+    al_code c = begin_ledger(s, s->what->queue, &s->l, err);
+    if (!c && s->what->heir.len)
+        c = begin_ledger(s, s->what->heir, &s->heir, err);
+    if (!c)
+        c = amqp_message_init(&s->m, s->l, s->heir, err);
     if (c)
         return c;
     (void)amqp_basic_qos(s->k->c, s->k->channel, 0, AMQP_PREFETCH, 0);
     c = amqp_link_check(s->k, "set the prefetch", err);
     if (c)
         return c;
-    (void)amqp_basic_consume(s->k->c, s->k->channel, amqp_bytes_of(s->plan->queue),
+    (void)amqp_basic_consume(s->k->c, s->k->channel, amqp_bytes_of(s->what->queue),
                              amqp_empty_bytes, 0, /* no_ack= */ 0, 0, amqp_empty_table);
     return amqp_link_check(s->k, "consume", err);
 }
 
-amqp_end amqp_session_run(amqp_consumer *me, const amqp_plan *plan, uint64_t version, amqp_link *k,
-                          void (*ready)(amqp_consumer *me, uint64_t version), al_err *err)
+amqp_end amqp_session_run(amqp_consumer *me, const amqp_reading *what, amqp_link *k, al_err *err)
 {
     session *s = al_zalloc(1, sizeof *s);
     if (!s) {
@@ -679,14 +659,13 @@ amqp_end amqp_session_run(amqp_consumer *me, const amqp_plan *plan, uint64_t ver
         return AMQP_END_STORE;
     }
     s->me = me;
-    s->plan = plan;
-    s->version = version;
+    s->what = what;
     s->k = k;
-    al_buf_init(&s->m.body, BODY_BYTES_MAX);
     amqp_end end = AMQP_END_LOST;
     if (!begin(s, err)) {
         atomic_fetch_add(&counters(s)->connected, 1);
-        ready(me, version);
+        if (what->ready)
+            what->ready(me, what->version);
         end = run(s, err);
         bool is_well = end != AMQP_END_LOST && end != AMQP_END_STORE;
         if (is_well && !k->is_broken && !s->was_cancelled)

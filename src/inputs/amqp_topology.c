@@ -7,12 +7,10 @@
 
 #include <string.h>
 
-static al_code use_as_it_is(amqp_link *k, const al_err *refused, al_code passive, al_buf *notes,
-                            al_err *err)
+static al_code use_as_it_is(const al_err *refused, al_code passive, al_buf *notes, al_err *err)
 {
     if (passive)
         return al_wrap(err, "after '%.100s'", refused->msg);
-    (void)k;
     al_buf_printf(notes, "%s%s; it is used as it is", notes->len ? "; " : "", refused->msg);
     return AL_OK;
 }
@@ -36,19 +34,30 @@ static al_code declare_exchange(amqp_link *k, const amqp_plan *p, al_buf *notes,
         return c;
     al_err refused = *err;
     (void)amqp_exchange_declare(k->c, k->channel, name, topic, 1, 0, 0, 0, amqp_empty_table);
-    return use_as_it_is(k, &refused, amqp_link_check(k, "look for the exchange", err), notes, err);
+    return use_as_it_is(&refused, amqp_link_check(k, "look for the exchange", err), notes, err);
+}
+
+al_code amqp_topology_count(amqp_link *k, al_slice queue, uint32_t *ret, al_err *err)
+{
+    const amqp_queue_declare_ok_t *ok =
+        amqp_queue_declare(k->c, k->channel, amqp_bytes_of(queue), 1, 0, 0, 0, amqp_empty_table);
+    uint32_t n = ok ? ok->message_count : 0;
+    al_code c = amqp_link_check(k, "look for the queue", err);
+    if (!c)
+        *ret = n;
+    return c;
 }
 
 static al_code declare_queue(amqp_link *k, const amqp_plan *p, al_buf *notes, al_err *err)
 {
-    amqp_bytes_t name = amqp_bytes_of(p->queue);
-    (void)amqp_queue_declare(k->c, k->channel, name, 0, p->is_durable, 0, 0, amqp_empty_table);
+    (void)amqp_queue_declare(k->c, k->channel, amqp_bytes_of(p->queue), 0, p->is_durable, 0, 0,
+                             amqp_empty_table);
     al_code c = amqp_link_check(k, "declare the queue", err);
     if (c != AL_EXISTS || k->is_broken)
         return c;
     al_err refused = *err;
-    (void)amqp_queue_declare(k->c, k->channel, name, 1, 0, 0, 0, amqp_empty_table);
-    return use_as_it_is(k, &refused, amqp_link_check(k, "look for the queue", err), notes, err);
+    uint32_t n = 0;
+    return use_as_it_is(&refused, amqp_topology_count(k, p->queue, &n, err), notes, err);
 }
 
 al_code amqp_topology_declare(amqp_link *k, const amqp_plan *p, al_buf *notes, al_err *err)
@@ -114,7 +123,7 @@ al_code amqp_topology_do(amqp_link *k, const amqp_job *job, al_buf *notes, al_er
         al_code c = delete_queue(k, job, true, notes, err);
         return c ? c : free_exchange(k, job, err);
     }
-    case AMQP_JOB_DELETE_EMPTY:
+    case AMQP_JOB_DRAIN: /* what was to be read has been */
         return delete_queue(k, job, true, notes, err);
     case AMQP_JOB_DELETE:
         break;

@@ -13,6 +13,9 @@ AL_CHECK al_code amqp_topology_declare(amqp_link *k, const amqp_plan *p, al_buf 
  * AL_OK. */
 AL_CHECK al_code amqp_topology_do(amqp_link *k, const amqp_job *job, al_buf *notes, al_err *err);
 
+/* How many messages the queue holds for delivery. AL_NOT_FOUND: there is no such queue. */
+AL_CHECK al_code amqp_topology_count(amqp_link *k, al_slice queue, uint32_t *ret, al_err *err);
+
 /* Asks the broker's management API at `base_url` for the queue's bindings to the planned exchange
  * and removes those whose key is not planned. */
 AL_CHECK al_code amqp_manage_unbind_stale(const char *base_url, const amqp_address *as,

@@ -18,7 +18,7 @@
 
 #include "base/mem.h"
 
-enum { SPECS_MAX = 256, FILES_MAX = 1000, LINE_BYTES = 512, EVENT_BYTES = 65536 };
+enum { LINE_BYTES = 512, EVENT_BYTES = 65536 };
 
 typedef struct spec {
     char *index;
@@ -52,8 +52,10 @@ al_code file_set_new(void (*say)(void *ctx, const char *line), void *say_ctx, fi
     return AL_OK;
 }
 
-static void free_file(set_file *f)
+static void free_file(file_set *s, set_file *f)
 {
+    if (f->watch >= 0)
+        (void)inotify_rm_watch(s->notify_fd, f->watch);
     file_tail_close(&f->tail);
     free(f->path);
 }
@@ -63,7 +65,7 @@ file_set *file_set_free(file_set *s)
     if (!s)
         return NULL;
     for (size_t i = 0; i < s->n; i++)
-        free_file(&s->files[i]);
+        free_file(s, &s->files[i]);
     for (size_t i = 0; i < s->n_specs; i++) {
         free(s->specs[i].index);
         free(s->specs[i].glob);
@@ -86,9 +88,9 @@ static char *copy_of(const char *s)
 
 al_code file_set_add(file_set *s, const char *index, const char *glob, al_err *err)
 {
-    spec *grown = al_grow(s->specs, &s->specs_cap, s->n_specs, sizeof *grown, 8, SPECS_MAX);
+    spec *grown = al_grow(s->specs, &s->specs_cap, s->n_specs, sizeof *grown, 8, FILES_SPECS_MAX);
     if (!grown)
-        return al_fail(err, AL_LIMIT, "more than %d globs to follow", SPECS_MAX);
+        return al_fail(err, AL_LIMIT, "more than %d globs to follow", FILES_SPECS_MAX);
     s->specs = grown;
     spec made = {copy_of(index), copy_of(glob)};
     if (!made.index || !made.glob) {
@@ -197,7 +199,7 @@ static set_file *find_refused(file_set *s, const char *index, const char *path)
 /* A new entry with this path, or NULL. */
 static set_file *add_file(file_set *s, const char *index, const char *path)
 {
-    set_file *grown = al_grow(s->files, &s->cap, s->n, sizeof *grown, 16, FILES_MAX);
+    set_file *grown = al_grow(s->files, &s->cap, s->n, sizeof *grown, 16, FILES_OPEN_MAX);
     char *copy = grown ? copy_of(path) : NULL;
     if (grown)
         s->files = grown;
@@ -286,10 +288,7 @@ static void look_at_glob(file_set *s, const spec *sp, file_places *places, int64
 
 static void forget_last(file_set *s)
 {
-    set_file *f = &s->files[--s->n];
-    if (f->watch >= 0)
-        (void)inotify_rm_watch(s->notify_fd, f->watch);
-    free_file(f);
+    free_file(s, &s->files[--s->n]);
 }
 
 /* A file that a place tells of and no glob names any more: it was renamed while nobody looked, and
@@ -353,13 +352,10 @@ static void sweep(file_set *s)
         set_file *f = &s->files[i];
         f->tail.is_over = f->tail.fd >= 0 && !f->is_named;
         bool is_gone = !f->is_named && (f->tail.fd < 0 || f->tail.is_finished);
-        if (is_gone) {
-            if (f->watch >= 0)
-                (void)inotify_rm_watch(s->notify_fd, f->watch);
-            free_file(f);
-        } else {
+        if (is_gone)
+            free_file(s, f);
+        else
             s->files[kept++] = *f;
-        }
     }
     s->n = kept;
 }

@@ -3,6 +3,11 @@
  * until they were renamed or deleted. inotify only makes it quick. One thread. */
 #include "inputs/file_tail.h"
 
+enum {
+    FILES_SPECS_MAX = 256,
+    FILES_OPEN_MAX = 1000, /* files followed at a time; what is beyond waits, and is told */
+};
+
 typedef struct file_set file_set;
 
 typedef struct set_file {
@@ -13,11 +18,11 @@ typedef struct set_file {
     bool is_named;     /* during a look: a glob has named it */
 } set_file;
 
-/* `say` may be told one line about a file that cannot be read. */
+/* `say` may be told one line about a file that cannot be read. AL_NOMEM. */
 AL_CHECK al_code file_set_new(void (*say)(void *ctx, const char *line), void *say_ctx,
                               file_set **ret, al_err *err);
 file_set *file_set_free(file_set *s);
-/* Both are copied. */
+/* Both are copied. AL_LIMIT: more than FILES_SPECS_MAX. AL_NOMEM. */
 AL_CHECK al_code file_set_add(file_set *s, const char *index, const char *glob, al_err *err);
 
 /* Opens what the globs name and is not open, notes which files lost their name, closes those of

@@ -11,13 +11,9 @@
  * files_stop -> ingest_stop, engine_close -> files_free -> ingest_free. Without files_start it only
  * keeps what earlier runs remembered. */
 #include "ingest/ingest.h"
+#include "inputs/file_set.h"
 
 typedef struct files_input files_input;
-
-enum {
-    FILES_SPECS_MAX = 256,
-    FILES_OPEN_MAX = 1000, /* files followed at a time; what is beyond waits, and is told */
-};
 
 typedef struct files_spec {
     char index[CAT_INDEX_NAME_MAX + 1];

@@ -35,10 +35,13 @@ def wait_until(what, condition, patience_s=PATIENCE_S):
 
 
 class Alco:
-    def __init__(self, data, *args):
+    """`user`: who it runs as (only root may choose). `log`: the file of what it says; beside the data."""
+
+    def __init__(self, data, *args, user=None, log=None):
+        self.user = user
         self.data = pathlib.Path(data)
         self.args = list(args)
-        self.log_path = self.data.with_name(self.data.name + ".log")
+        self.log_path = log or self.data.with_name(self.data.name + ".log")
         self.process = None
         self.url = None
 
@@ -57,7 +60,8 @@ class Alco:
             begin = log.tell()
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.args],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=self.user,
+                preexec_fn=end_with_parent)
 
         def ready():
             text = self.log()[begin:]
@@ -82,6 +86,10 @@ class Alco:
         """As a service manager stops it; the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait()
+
+    def rss_mib(self):
+        with open("/proc/%d/status" % self.process.pid) as f:
+            return next(int(line.split()[1]) / 1024 for line in f if line.startswith("VmRSS"))
 
     # ---- HTTP
 

@@ -49,9 +49,10 @@ def end_with_parent():
 
 
 class Broker:
-    """`management`: with its HTTP API. `tls`: (ca, certificate, key) files."""
+    """`management`: with its HTTP API. `tls`: (ca, certificate, key) files. `heartbeat_s`: what it asks
+    of its clients."""
 
-    def __init__(self, management=False, tls=None):
+    def __init__(self, management=False, tls=None, heartbeat_s=60):
         self.port, self.epmd_port, self.dist_port, self.management_port, self.tls_port = free_ports(5)
         self.node = "alco%s@localhost" % uuid.uuid4().hex[:8]
         self.dir = tempfile.mkdtemp(prefix="alco-broker-")
@@ -63,6 +64,7 @@ class Broker:
         conf = [
             "listeners.tcp.1 = 127.0.0.1:%d" % self.port,
             "disk_free_limit.absolute = 50MB",
+            "heartbeat = %d" % heartbeat_s,
             "log.console = true",
             "log.console.level = warning",
             "log.file = false",
@@ -192,7 +194,9 @@ class Broker:
 
     def connect(self, vhost="/"):
         c = amqp.Connection("127.0.0.1:%d" % self.port, "guest", "guest", virtual_host=vhost,
-                            connect_timeout=10, read_timeout=ANSWER_S, write_timeout=ANSWER_S)
+                            connect_timeout=10, read_timeout=ANSWER_S, write_timeout=ANSWER_S,
+                            # Its default, a second, takes a broker that throttles senders for gone.
+                            socket_settings={socket.TCP_USER_TIMEOUT: ANSWER_S * 1000})
         c.connect()
         return c
 
@@ -263,8 +267,9 @@ class CarefulSender:
     """A sender that loses nothing and may repeat: delivery_mode 2, message_id, confirms, at most
     `window` unconfirmed, everything unconfirmed again after a lost connection."""
 
-    def __init__(self, broker, window=1000, durable=True):
+    def __init__(self, broker, window=1000, durable=True, vhost="/"):
         self.broker = broker
+        self.vhost = vhost
         self.window = window
         self.durable = durable
         self.todo = collections.deque()  # (key, body, id)
@@ -274,7 +279,7 @@ class CarefulSender:
         self.connection = None
 
     def _connect(self):
-        self.connection = self.broker.connect()
+        self.connection = self.broker.connect(self.vhost)
         self.channel = self.connection.channel()
         self.channel.confirm_select()
         self.channel.events["basic_ack"].add(self._acked)

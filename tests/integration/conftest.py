@@ -251,6 +251,20 @@ def alco():
     return run
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 MiB of the test's own. Needs the right to mount, which containers often have
+    not."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "alco-test", str(path)],
+                          capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip("no right to mount: " + made.stderr.strip())
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
 @contextlib.contextmanager
 def tailing(server, index, **kwargs):
     tail = Tail(server, index, **kwargs)

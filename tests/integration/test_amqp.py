@@ -1,119 +1,22 @@
 """RabbitMQ, the real one: what is sent is found once, whatever happens to connections, queues and
-processes; changes follow at once; nothing a sender sends stops the queue.
+processes; nothing a sender sends stops the queue.
 
-Method: a broker of our own (broker.py) with a virtual host for each test, logcollect's way of
-sending, and alco as a process. What happens at the broker is checked at the broker.
+Method: a broker of our own (broker.py) with a virtual host for each test (amqp_place.py), logcollect's
+way of sending, and alco as a process. What happens at the broker is checked at the broker.
 """
-import base64
 import collections
 import json
 import os
-import re
 import socket
 import subprocess
 import threading
-import urllib.error
 import urllib.parse
-import urllib.request
 
-import amqp
 import pytest
 
 from alco import PROGRAM, Alco, wait_until
+from amqp_place import Place, alco, expect_each_once, place, send_many, server  # noqa: F401
 from broker import Broker, CarefulSender, Sender, free_ports
-from disk import Disk
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Broker(management=True) as b:
-        yield b
-
-
-class Place:
-    """One virtual host of the module's broker."""
-
-    def __init__(self, server, vhost):
-        self.server = server
-        self.vhost = vhost
-        self.url = server.vhost_url(vhost)
-        self.api("PUT", "vhosts/" + self.quoted(), {})
-        self.api("PUT", "permissions/%s/guest" % self.quoted(),
-                 {"configure": ".*", "write": ".*", "read": ".*"})
-
-    def quoted(self):
-        return urllib.parse.quote(self.vhost, safe="")
-
-    def api(self, method, path, body=None):
-        request = urllib.request.Request(
-            self.server.management + "/api/" + path, method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": "Basic " + base64.b64encode(b"guest:guest").decode(),
-                     "Content-Type": "application/json"})
-        with urllib.request.urlopen(request) as answer:
-            text = answer.read()
-            return json.loads(text) if text else None
-
-    def bindings(self, queue):
-        found = self.api("GET", "queues/%s/%s/bindings" % (self.quoted(), queue))
-        return sorted(b["routing_key"] for b in found if b["source"])
-
-    def queue(self, name="logstash"):
-        return self.server.queue(name, self.vhost)
-
-    def wait_for_consumers(self, n, queue="logstash"):
-        wait_until("%d consumers of %s" % (n, queue),
-                   lambda: (self.queue(queue) or (0, -1))[1] == n)
-
-    def wait_until_empty(self, queue="logstash"):
-        """Neither ready nor unacknowledged messages are left."""
-        def is_empty():
-            c = self.server.connect(self.vhost)
-            try:
-                ch = c.channel()
-                ok = ch.queue_declare(queue, passive=True)
-                return ok.message_count == 0
-            finally:
-                c.close()
-        wait_until("an empty queue", is_empty)
-
-    def sender(self, **more):
-        return Sender(self.server, self.vhost, **more)
-
-    def close_connections(self):
-        """Ends every connection to this virtual host, as an operator would."""
-        for c in self.api("GET", "vhosts/%s/connections" % self.quoted()):
-            request = "connections/" + urllib.parse.quote(c["name"], safe="")
-            try:
-                self.api("DELETE", request)
-            except urllib.error.HTTPError as e:
-                assert e.code == 404  # it went on its own
-
-
-@pytest.fixture
-def place(server, request):
-    vhost = re.sub(r"\W", "_", request.node.name)
-    p = Place(server, vhost)
-    yield p
-    p.api("DELETE", "vhosts/" + p.quoted())
-
-
-@pytest.fixture
-def alco(place, tmp_path):
-    with Alco(tmp_path / "data", "--amqp", place.url) as a:
-        place.wait_for_consumers(1)
-        yield a
-
-
-def send_many(sender, n, first=0, logger="app.web"):
-    for i in range(first, first + n):
-        sender.send(logger, {"message": "message %d" % i})
-
-
-def expect_each_once(alco, n, index="logs"):
-    wait_until("%d records" % n, lambda: alco.count(index) >= n)
-    counts = collections.Counter(alco.messages(index))
-    assert counts == {"message %d" % i: 1 for i in range(n)}
 
 
 # ---- Arriving
@@ -303,131 +206,6 @@ def test_a_full_disk_leaves_messages_with_the_broker(place, alco):
     alco.args = alco.args[:-2]
     alco.start()
     expect_each_once(alco, 5000)
-
-
-def test_a_disk_that_gets_full_holds_the_queue_until_there_is_room(place):
-    """The same process: the broker keeps what comes meanwhile, then each message arrives once."""
-    with Disk() as disk, Alco(disk.path / "data", "--amqp", place.url, *disk.min_free) as alco:
-        place.wait_for_consumers(1)
-        s = place.sender()
-        send_many(s, 100)
-        expect_each_once(alco, 100)
-        disk.fill()
-        wait_until("alco to see it", lambda: alco.metric("alco_disk_low") == 1)
-        send_many(s, 5000, 100)
-        wait_until("the broker to hold them", lambda: place.queue()[0] >= 3000)
-        assert alco.count() == 100
-        assert alco.metric("alco_amqp_acked_total") == 100
-        disk.clear()
-        expect_each_once(alco, 5100)
-        place.wait_until_empty()
-        assert alco.stop() == 0
-
-
-# ---- Changes follow at once: what is asked for is so when the call has returned
-
-def test_a_created_index_reads_its_queue_when_the_call_returns(place, alco):
-    alco.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": "logstash.web.#,web.*"})
-    assert place.queue("logstash.web") == (0, 1)
-    assert place.bindings("logstash.web") == ["logstash.web.#", "web.*"]
-    s = place.sender()
-    s.send("web.a", {"message": "both"})
-    s.send_raw("web.b", s.body("b", {"message": "web only"}))
-    alco.wait_for_count(2, "web")
-    alco.wait_for_count(1, "logs")
-
-
-def test_a_dropped_index_leaves_nothing_at_the_broker(place, alco):
-    alco.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": "logstash.web.#"})
-    assert place.queue("logstash.web") == (0, 1)
-    alco.call("DELETE", alco.index("web"))
-    assert place.queue("logstash.web") is None
-    alco.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": "logstash.web.#"})
-    assert place.queue("logstash.web") == (0, 1)
-    place.sender().send("web", {"message": "new"})
-    alco.wait_for_count(1, "web")
-
-
-def test_routing_keys_follow(place, alco):
-    alco.call("PATCH", alco.index("logs"), {"routing_key": "a.#, b.*"})
-    assert place.bindings("logstash") == ["a.#", "b.*"]
-    s = place.sender()
-    s.send("gone", {"message": "unrouted"})
-    s.send_raw("b.x", s.body("x", {"message": "routed"}))
-    alco.wait_for_count(1)
-    alco.call("PATCH", alco.index("logs"), {"routing_key": "logstash.#"})
-    assert place.bindings("logstash") == ["logstash.#"]
-    assert alco.messages() == ["routed"]
-
-
-def test_another_exchange_and_another_queue_follow(place, alco):
-    alco.call("PATCH", alco.index("logs"), {"exchange": "other"})
-    found = place.api("GET", "queues/%s/logstash/bindings" % place.quoted())
-    assert [b["source"] for b in found if b["source"]] == ["other"]
-    alco.call("PATCH", alco.index("logs"), {"queue_name": "moved"})
-    assert place.queue("moved") == (0, 1)
-    assert place.queue("logstash") is None
-    place.sender(exchange="other").send("app", {"message": "here"})
-    alco.wait_for_count(1)
-
-
-def test_num_processes_follows(place, alco):
-    for n in (3, 1, 2):
-        alco.call("PATCH", alco.index("logs"), {"num_processes": n})
-        assert place.queue() == (0, n)
-    send_many(place.sender(), 100)
-    expect_each_once(alco, 100)
-
-
-def test_durable_follows(place, alco):
-    def is_durable(what):
-        return place.api("GET", "%s/%s/logstash" % (what, place.quoted()))["durable"]
-    send_many(place.sender(), 100)
-    expect_each_once(alco, 100)
-    for durable in (True, False, True):
-        alco.call("PATCH", alco.index("logs"), {"durable": durable, "num_processes": 2})
-        assert is_durable("queues") == durable and is_durable("exchanges") == durable
-        assert place.bindings("logstash") == ["logstash.#"]
-    send_many(place.sender(durable=True), 100, 100)
-    expect_each_once(alco, 200)
-
-
-def test_durable_follows_once_the_queue_is_empty(place, alco):
-    """Others use the exchange: it stays. The queue holds messages: it is not lost for them."""
-    s = place.sender()
-    s.channel.queue_declare("theirs", auto_delete=False)
-    s.channel.queue_bind("theirs", "logstash", "#")
-    sending = threading.Thread(target=send_many, args=(s, 10000))
-    sending.start()
-    wait_until("some of it", lambda: alco.count() > 100)
-    alco.call("PATCH", alco.index("logs"), {"durable": True})
-    sending.join()
-    expect_each_once(alco, 10000)
-    queue = "queues/%s/logstash" % place.quoted()
-    wait_until("a durable queue", lambda: (place.queue() or (0, 0))[1] == 1 and
-               place.api("GET", queue)["durable"])
-    assert not place.api("GET", "exchanges/%s/logstash" % place.quoted())["durable"]
-    send_many(s, 10, 10000)
-    expect_each_once(alco, 10010)
-
-
-def test_a_change_in_full_flow_loses_and_doubles_nothing(place, alco):
-    s = place.sender()
-    sending = threading.Thread(target=send_many, args=(s, 10000))
-    sending.start()
-    for n in (2, 3, 1):
-        alco.call("PATCH", alco.index("logs"), {"num_processes": n})
-        alco.call("PATCH", alco.index("logs"), {"routing_key": "logstash.#,other.%d" % n})
-    sending.join()
-    expect_each_once(alco, 10000)
-
-
-def test_a_change_does_not_wait_for_a_broker_that_is_away(tmp_path):
-    port, = free_ports(1)
-    with Alco(tmp_path / "data", "--amqp", "amqp://127.0.0.1:%d/" % port) as a:
-        a.call("POST", "/api/v1/indexes", {"name": "web"})
-        a.call("PATCH", a.index("web"), {"routing_key": "x"})
-        a.call("DELETE", a.index("web"))
 
 
 # ---- What others have set up

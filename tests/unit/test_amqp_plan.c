@@ -22,7 +22,7 @@ static amqp_plan *plan(const char *queue, const char *exchange, const char *keys
 
 static const char *text_of(const amqp_jobs *j, char *to, size_t to_bytes)
 {
-    static const char *const names[] = {"recreate", "unbind", "delete-empty", "delete"};
+    static const char *const names[] = {"recreate", "unbind", "drain", "delete"};
     size_t n = 0;
     to[0] = 0;
     for (size_t i = 0; i < j->n; i++) {
@@ -68,7 +68,7 @@ static void a_change_undoes_what_is_not_wanted_any_more(void **state)
         {"q", "e", "b", false, "unbind q e a"},
         {"q", "e", "b,c", true, "recreate q; unbind q e a"},
         {"q", "f", "a,b", false, "unbind q e a; unbind q e b"},
-        {"r", "e", "a,b", false, "unbind q e a; unbind q e b; delete-empty q"},
+        {"r", "e", "a,b", false, "unbind q e a; unbind q e b; drain q"},
     };
     for (size_t i = 0; i < sizeof next / sizeof next[0]; i++) {
         AL_CLEANUP(amqp_plan_unrefp) amqp_plan *old = plan("q", "e", "a,b", false);
@@ -87,6 +87,29 @@ static void a_change_undoes_what_is_not_wanted_any_more(void **state)
     assert_string_equal(text_of(&j, text, sizeof text), "unbind q e a; delete q");
     amqp_jobs_remove(&j, j.items[0].number);
     assert_string_equal(text_of(&j, text, sizeof text), "delete q");
+    free(j.items);
+}
+
+static void a_renamed_queue_is_read_to_its_end_for_its_heir(void **state)
+{
+    (void)state;
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *old = plan("q", "e", "a", false);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *next = plan("r", "e", "a", false);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *third = plan("s", "e", "a", false);
+    amqp_jobs j = {0};
+    char text[500];
+    assert_true(amqp_jobs_add_change(&j, old, next));
+    assert_true(amqp_jobs_add_change(&j, next, third));
+    assert_string_equal(text_of(&j, text, sizeof text),
+                        "unbind q e a; drain q; unbind r e a; drain r");
+    assert_string_equal(j.items[1].heir, "r");
+    assert_int_equal(j.items[1].n_alone, -1);
+    assert_string_equal(j.items[3].heir, "s");
+    assert_int_equal(j.items[3].n_alone, 0); /* "r" may hold what is in "q" too */
+    /* Dropped before that: nobody is left to read it. */
+    assert_true(amqp_jobs_add_change(&j, third, NULL));
+    assert_string_equal(text_of(&j, text, sizeof text),
+                        "unbind q e a; delete q; unbind r e a; delete r; unbind s e a; delete s");
     free(j.items);
 }
 
@@ -111,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_split_trimmed_and_each_once),
         cmocka_unit_test(a_change_undoes_what_is_not_wanted_any_more),
+        cmocka_unit_test(a_renamed_queue_is_read_to_its_end_for_its_heir),
         cmocka_unit_test(no_job_undoes_what_a_living_plan_wants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,54 @@ static al_buf dump(ledger *l)
 
 /* ---- Rules */
 
+/* The queue of an index is renamed: what was routed to the old and to the new one is stored once.
+ */
+static void an_heir_knows_what_it_may_get_again(void **state)
+{
+    (void)state;
+    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
+    ledger_session *old = begin(l, "old");
+    ledger_session *heir = begin(l, "heir");
+    al_buf marks = marks_new(old);
+    judged j = judge_body(old, "x", 1, false, &marks);
+    assert_int_equal(j.verdict, LEDGER_STORE);
+    ledger_delivery x = {.tag = 1};
+    assert_int_equal(ledger_tell_heir(old, heir, &x, body_key(heir, "k", "x"), &marks), AL_OK);
+    assert_int_equal(judge_id(old, "id", 2, &marks).verdict, LEDGER_STORE);
+    ledger_delivery id = {.tag = 2, .has_id = true};
+    ledger_key id_key = ledger_key_of_id(heir, AL_LIT("id"));
+    assert_int_equal(ledger_tell_heir(old, heir, &id, id_key, &marks), AL_OK);
+    assert_int_equal(judge_body(old, "y", 3, false, &marks).verdict, LEDGER_STORE); /* old again */
+    ledger_apply(l, al_buf_slice(&marks));
+
+    al_buf more = marks_new(heir);
+    assert_int_equal(judge_id(heir, "id", 1, &more).verdict, LEDGER_ACK);
+    assert_int_equal(judge_body(heir, "y", 2, true, &more).verdict, LEDGER_STORE);
+    assert_int_equal(judge_body(heir, "x", 3, true, &more).verdict, LEDGER_ACK);
+    assert_int_equal(judge_body(heir, "x", 4, true, &more).verdict, LEDGER_STORE); /* taken once */
+
+    /* The same after a restart: the marks alone say it. */
+    AL_CLEANUP(ledger_freep) ledger *again = ledger_new();
+    ledger_apply(again, al_buf_slice(&marks));
+    ledger_session *s = begin(again, "heir");
+    al_buf last = marks_new(s);
+    assert_int_equal(judge_body(s, "x", 1, true, &last).verdict, LEDGER_ACK);
+    assert_int_equal(judge_id(s, "id", 2, &last).verdict, LEDGER_ACK);
+    assert_int_equal(judge_body(s, "y", 3, true, &last).verdict, LEDGER_STORE);
+
+    /* Marks without room: the head is not left behind. */
+    size_t len = marks.len;
+    marks.max = len + 30;
+    assert_int_equal(ledger_tell_heir(old, heir, &x, x.key, &marks), AL_LIMIT);
+    assert_int_equal(marks.len, len);
+    (void)ledger_session_end(s);
+    (void)ledger_session_end(old);
+    (void)ledger_session_end(heir);
+    al_buf_done(&marks);
+    al_buf_done(&more);
+    al_buf_done(&last);
+}
+
 static void an_id_is_stored_once_in_its_queue(void **state)
 {
     (void)state;
@@ -940,6 +988,7 @@ static void every_message_is_stored_once_in_every_play(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_heir_knows_what_it_may_get_again),
         cmocka_unit_test(an_id_is_stored_once_in_its_queue),
         cmocka_unit_test(an_id_is_forgotten_after_twenty_thousand),
         cmocka_unit_test(equal_messages_sent_twice_stay_two),

@@ -1,0 +1,232 @@
+"""RabbitMQ: changes of an index follow at once, also while messages come in: what is asked for is so
+when the call has returned, nothing is lost, nothing doubled.
+"""
+import collections
+import threading
+import time
+
+from alco import Alco, wait_until
+from amqp_place import Flow, alco, expect_each_once, place, send_many, server  # noqa: F401
+from broker import Broker, Sender, free_ports
+
+
+def test_a_created_index_reads_its_queue_when_the_call_returns(place, alco):
+    alco.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": "logstash.web.#,web.*"})
+    assert place.queue("logstash.web") == (0, 1)
+    assert place.bindings("logstash.web") == ["logstash.web.#", "web.*"]
+    s = place.sender()
+    s.send("web.a", {"message": "both"})
+    s.send_raw("web.b", s.body("b", {"message": "web only"}))
+    alco.wait_for_count(2, "web")
+    alco.wait_for_count(1, "logs")
+
+
+def test_a_dropped_index_leaves_nothing_at_the_broker(place, alco):
+    alco.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": "logstash.web.#"})
+    assert place.queue("logstash.web") == (0, 1)
+    alco.call("DELETE", alco.index("web"))
+    assert place.queue("logstash.web") is None
+    alco.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": "logstash.web.#"})
+    assert place.queue("logstash.web") == (0, 1)
+    place.sender().send("web", {"message": "new"})
+    alco.wait_for_count(1, "web")
+
+
+def test_routing_keys_follow(place, alco):
+    alco.call("PATCH", alco.index("logs"), {"routing_key": "a.#, b.*"})
+    assert place.bindings("logstash") == ["a.#", "b.*"]
+    s = place.sender()
+    s.send("gone", {"message": "unrouted"})
+    s.send_raw("b.x", s.body("x", {"message": "routed"}))
+    alco.wait_for_count(1)
+    alco.call("PATCH", alco.index("logs"), {"routing_key": "logstash.#"})
+    assert place.bindings("logstash") == ["logstash.#"]
+    assert alco.messages() == ["routed"]
+
+
+def test_another_exchange_and_another_queue_follow(place, alco):
+    alco.call("PATCH", alco.index("logs"), {"exchange": "other"})
+    found = place.api("GET", "queues/%s/logstash/bindings" % place.quoted())
+    assert [b["source"] for b in found if b["source"]] == ["other"]
+    alco.call("PATCH", alco.index("logs"), {"queue_name": "moved"})
+    assert place.queue("moved") == (0, 1)
+    assert place.queue("logstash") is None
+    place.sender(exchange="other").send("app", {"message": "here"})
+    alco.wait_for_count(1)
+
+
+def test_num_processes_follows(place, alco):
+    for n in (3, 1, 2):
+        alco.call("PATCH", alco.index("logs"), {"num_processes": n})
+        assert place.queue() == (0, n)
+    send_many(place.sender(), 100)
+    expect_each_once(alco, 100)
+
+
+def test_durable_follows(place, alco):
+    def is_durable(what):
+        return place.api("GET", "%s/%s/logstash" % (what, place.quoted()))["durable"]
+    send_many(place.sender(), 100)
+    expect_each_once(alco, 100)
+    for durable in (True, False, True):
+        alco.call("PATCH", alco.index("logs"), {"durable": durable, "num_processes": 2})
+        assert is_durable("queues") == durable and is_durable("exchanges") == durable
+        assert place.bindings("logstash") == ["logstash.#"]
+    send_many(place.sender(durable=True), 100, 100)
+    expect_each_once(alco, 200)
+
+
+def test_durable_follows_once_the_queue_is_empty(place, alco):
+    """Others use the exchange: it stays. The queue holds messages: it is not lost for them."""
+    s = place.sender()
+    s.channel.queue_declare("theirs", auto_delete=False)
+    s.channel.queue_bind("theirs", "logstash", "#")
+    sending = threading.Thread(target=send_many, args=(s, 10000))
+    sending.start()
+    wait_until("some of it", lambda: alco.count() > 100)
+    alco.call("PATCH", alco.index("logs"), {"durable": True})
+    sending.join()
+    expect_each_once(alco, 10000)
+    queue = "queues/%s/logstash" % place.quoted()
+    wait_until("a durable queue", lambda: (place.queue() or (0, 0))[1] == 1 and
+               place.api("GET", queue)["durable"])
+    assert not place.api("GET", "exchanges/%s/logstash" % place.quoted())["durable"]
+    send_many(s, 10, 10000)
+    expect_each_once(alco, 10010)
+
+
+def test_a_change_in_full_flow_loses_and_doubles_nothing(place, alco):
+    s = place.sender()
+    sending = threading.Thread(target=send_many, args=(s, 10000))
+    sending.start()
+    for n in (2, 3, 1):
+        alco.call("PATCH", alco.index("logs"), {"num_processes": n})
+        alco.call("PATCH", alco.index("logs"), {"routing_key": "logstash.#,other.%d" % n})
+    sending.join()
+    expect_each_once(alco, 10000)
+
+
+def test_a_change_does_not_wait_for_a_broker_that_is_away(tmp_path):
+    port, = free_ports(1)
+    with Alco(tmp_path / "data", "--amqp", "amqp://127.0.0.1:%d/" % port) as a:
+        a.call("POST", "/api/v1/indexes", {"name": "web"})
+        a.call("PATCH", a.index("web"), {"routing_key": "x"})
+        a.call("DELETE", a.index("web"))
+
+
+# ---- While messages come in
+
+def test_another_queue_in_full_flow_loses_and_doubles_nothing(place, alco):
+    """What the old queue holds is read first; what both were given meanwhile is stored once."""
+    with Flow(place.sender()) as flow:
+        for name in ("moved", "again", "logstash"):
+            alco.call("PATCH", alco.index("logs"), {"queue_name": name})
+            flow.wait_for_more(1000)
+    for name in ("moved", "again"):
+        wait_until("no queue " + name, lambda n=name: place.queue(n) is None)
+    place.wait_until_empty()
+    expect_each_once(alco, flow.n)
+
+
+def test_another_queue_in_full_flow_with_several_consumers(place, alco):
+    alco.call("PATCH", alco.index("logs"), {"num_processes": 4})
+    with Flow(place.sender()) as flow:
+        for name in ("moved", "logstash"):
+            alco.call("PATCH", alco.index("logs"), {"queue_name": name})
+            flow.wait_for_more(1000)
+    place.wait_for_consumers(4)
+    place.wait_until_empty()
+    expect_each_once(alco, flow.n)
+    assert place.queue("moved") is None
+
+
+def test_what_an_old_queue_holds_is_read_when_the_broker_is_back(tmp_path):
+    """The index is changed while the broker is away, and the old queue is full."""
+    with Broker() as b, Alco(tmp_path / "data", "--amqp", b.url) as a:
+        a.call("PATCH", a.index("logs"), {"durable": True})
+        wait_until("a consumer", lambda: b.queue("logstash") == (0, 1))
+        b.stop()
+        wait_until("the log to say so", lambda: "trying again" in a.log())
+        assert a.stop() == 0
+        b.start()
+        s = Sender(b, durable=True)
+        for i in range(3000):
+            s.send_raw("logstash.app", s.body("app", {"message": "message %d" % i}), delivery_mode=2)
+        s.close()
+        wait_until("a full queue", lambda: b.queue("logstash") == (3000, 0))
+        b.stop()
+        a.start()
+        a.call("PATCH", a.index("logs"), {"queue_name": "moved"})
+        b.start()
+        wait_until("the other queue", lambda: b.queue("moved") == (0, 1))
+        expect_each_once(a, 3000)
+        assert b.queue("logstash") is None
+
+
+def test_another_exchange_in_full_flow_loses_nothing(place, alco):
+    """Senders move from one exchange to the other when the call has returned."""
+    with Flow(place.sender()) as flow:
+        other = place.sender(exchange="other")
+        alco.call("PATCH", alco.index("logs"), {"exchange": "other", "routing_key": "new.#"})
+        # What still goes to the old exchange reaches nobody, and is not counted on.
+    n_old = flow.n
+    for i in range(100):
+        other.send_raw("new.app", other.body("app", {"message": "moved %d" % i}))
+    wait_until("what was moved", lambda: alco.count(q="moved") >= 100)
+    place.wait_until_empty()
+    counts = collections.Counter(alco.messages())
+    assert max(counts.values()) == 1
+    old = sorted(int(m.split()[1]) for m in counts if m.startswith("message"))
+    assert old == list(range(len(old)))  # no gap before the change
+    assert len(old) <= n_old
+
+
+def test_routing_keys_replaced_in_full_flow_lose_and_double_nothing(place, alco):
+    """The new keys match the same messages: each is routed to the queue once, however many match."""
+    with Flow(place.sender()) as flow:
+        for keys in ("logstash.app.#", "logstash.*.web,#", "logstash.#"):
+            alco.call("PATCH", alco.index("logs"), {"routing_key": keys})
+            assert place.bindings("logstash") == sorted(keys.split(","))
+            flow.wait_for_more(500)
+    place.wait_until_empty()
+    expect_each_once(alco, flow.n)
+
+
+def test_everything_at_once_in_full_flow(place, alco):
+    with Flow(place.sender()) as flow:
+        alco.call("PATCH", alco.index("logs"), {"queue_name": "moved", "num_processes": 3,
+                                                "routing_key": "logstash.app.web"})
+        flow.wait_for_more(1000)
+        alco.call("PATCH", alco.index("logs"), {"queue_name": "logstash", "num_processes": 1,
+                                                "routing_key": "logstash.#"})
+        flow.wait_for_more(1000)
+    place.wait_until_empty()
+    expect_each_once(alco, flow.n)
+
+
+def test_two_indexes_exchange_their_queues(place, alco):
+    """By way of a third name: two indexes never have one queue."""
+    alco.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": "logstash.web"})
+    with Flow(place.sender()) as flow:
+        for index, name in (("logs", "third"), ("web", "logstash"), ("logs", "logstash.web")):
+            alco.call("PATCH", alco.index(index), {"queue_name": name})
+            flow.wait_for_more(500)
+    place.wait_until_empty("logstash.web")
+    expect_each_once(alco, flow.n)
+    assert place.queue("third") is None
+    assert place.queue("logstash")[1] == 1 and place.queue("logstash.web")[1] == 1
+
+
+def test_changes_are_followed_within_a_second_of_the_brokers_return(tmp_path):
+    with Broker() as b, Alco(tmp_path / "data", "--amqp", b.url) as a:
+        wait_until("a consumer", lambda: b.queue("logstash") == (0, 1))
+        b.kill()
+        wait_until("the log to say so", lambda: "trying again" in a.log())
+        a.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": "web.#"})
+        a.call("PATCH", a.index("logs"), {"num_processes": 2, "routing_key": "a.#"})
+        b.start()
+        began = time.monotonic()
+        wait_until("both queues", lambda: b.queue("logstash") == (0, 2) and
+                   b.queue("logstash.web") == (0, 1))
+        print("followed %.2f s after the broker answered" % (time.monotonic() - began))
+        assert b.bindings("logstash") == ["a.#"] and b.bindings("logstash.web") == ["web.#"]

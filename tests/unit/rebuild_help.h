@@ -29,7 +29,7 @@ static inline void copy_files(const char *from, const char *to, const char *suff
     DIR *d = opendir(from);
     assert_non_null(d);
     (void)mkdir(to, 0750);
-    for (const struct dirent *f; (f = readdir(d));) {
+    for (const struct dirent *f; (f = readdir(d));) { /* NOLINT(concurrency-mt-unsafe): ours */
         char a[800], b[800];
         struct stat st;
         (void)snprintf(a, sizeof a, "%s/%s", from, f->d_name);

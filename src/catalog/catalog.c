@@ -400,6 +400,7 @@ static al_code check_change(catalog *cat, const cat_index *idx, al_err *err)
 /* Gives the index of this name the settings of `changed`, which gets the old ones. */
 static void exchange_locked(catalog *cat, entry *changed)
 {
+    assert(changed);
     entry *e = find_locked(cat, changed->idx.name);
     assert(e); /* db_lock is held since check_change */
     al_arena *old = e->arena;

@@ -69,12 +69,10 @@ static al_code op_index_drop(engine *e, const char *name, al_err *err)
     return committer_call(store_of(e), publish_index_drop, &change, err);
 }
 
-/* The name in the arena behind the n that are there already. */
-static al_code add_name(al_arena *arena, const char **names, size_t *n, const char *name,
-                        al_err *err)
+/* The name, in the arena; NULL: no memory. */
+static const char *keep_name(al_arena *arena, const char *name)
 {
-    names[*n] = (const char *)al_arena_copy(arena, al_cstr(name)).ptr;
-    return names[(*n)++] ? AL_OK : al_fail(err, AL_NOMEM, "names of indexes");
+    return (const char *)al_arena_copy(arena, al_cstr(name)).ptr;
 }
 
 static al_code op_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err)
@@ -85,12 +83,13 @@ static al_code op_indexes(engine *e, al_arena *arena, const char ***ret, size_t 
     const char **names = al_arena_alloc(arena, st->n_indexes, sizeof *names);
     if (!names)
         return al_fail(err, AL_NOMEM, "names of indexes");
-    al_code c = AL_OK;
-    for (size_t i = 0; !c && i < st->n_indexes; i++)
-        if (!st->indexes[i]->is_dropped)
-            c = add_name(arena, names, &n, st->indexes[i]->name, err);
-    if (c)
-        return c;
+    for (size_t i = 0; i < st->n_indexes; i++) {
+        if (st->indexes[i]->is_dropped)
+            continue;
+        names[n] = keep_name(arena, st->indexes[i]->name);
+        if (!names[n++])
+            return al_fail(err, AL_NOMEM, "names of indexes");
+    }
     *ret = names;
     *ret_n = n;
     return AL_OK;
@@ -401,10 +400,10 @@ al_code store_index_names(const char *path, al_arena *arena, const char ***ret, 
     if (!c)
         c = root_load(io, store_dir, &r, err);
     const char **names = c ? NULL : al_arena_alloc(arena, r.n, sizeof *names);
-    if (!c && !names)
+    while (names && n < r.n && (names[n] = keep_name(arena, r.entries[n].name)))
+        n++;
+    if (!c && n < r.n)
         c = al_fail(err, AL_NOMEM, "names of indexes");
-    for (size_t i = 0; !c && i < r.n; i++)
-        c = add_name(arena, names, &n, r.entries[i].name, err);
     root_done(&r);
     if (c)
         return c;

@@ -46,7 +46,7 @@ static size_t put_overlapping_first(segment **segs, size_t n)
     size_t kept = 0;
     uint64_t end = 0; /* greatest id of those before */
     if (n)
-        qsort(segs, n, sizeof *segs, by_min_id);
+        qsort(segs, n, sizeof(void *), by_min_id);
     for (size_t i = 0; i < n; i++) {
         const seg_summary *s = seg_summary_of(segs[i]);
         bool before = i > 0 && s->min_id <= end;

@@ -141,7 +141,7 @@ static al_code read_end_bytes(const al_io *io, int dir, uint8_t bytes[FMT_HEADER
 static al_code read_end(replay *p, al_err *err)
 {
     uint8_t bytes[FMT_HEADER_BYTES];
-    file_header h;
+    file_header h = {0};
     al_code c = read_end_bytes(p->w->io, p->w->dir, bytes, err);
     if (!c)
         c = file_header_decode((al_slice){bytes, sizeof bytes}, FMT_MAGIC_LOG_END, &h, err);

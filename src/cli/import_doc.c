@@ -109,17 +109,19 @@ void import_doc_put(import_doc *d, al_buf *out, al_slice text)
         al_buf_u8(out, '\n');
         return;
     }
+    line_head h = {.time_ns = -1};
     bool is_syslog = d->format == IMPORT_SYSLOG && syslog_line_read(text, d->zone, d->near_ns, &l);
-    if (!is_syslog)
-        l = (syslog_line){.time_ns = line_head_read(text, d->zone, d->near_ns).time_ns,
-                          .facility = -1,
-                          .message = text};
+    if (!is_syslog) {
+        h = line_head_read(text, d->zone, d->near_ns);
+        l = (syslog_line){.time_ns = h.time_ns, .facility = -1, .message = text};
+    }
     if (l.time_ns >= 0)
         d->last_ns = l.time_ns;
     al_buf_u8(out, '{');
     put_time(out, d->last_ns);
     al_buf_str(out, "\"message\":");
     put_bytes(out, l.message);
+    put_field(out, "levelname", h.level);
     if (is_syslog)
         put_syslog_fields(out, &l);
     al_buf_str(out, "}\n");

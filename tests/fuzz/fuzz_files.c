@@ -22,7 +22,7 @@ static void check_head(al_slice line)
     line_head h = line_head_read(line, NULL, NOW_S * INT64_C(1000000000));
     CHECK(h.time_ns >= -1);
     check_inside(h.host, line);
-    check_inside(h.program, line);
+    check_inside(h.app, line);
     check_inside(h.pid, line);
     for (size_t i = 0; i < h.pid.len; i++)
         CHECK(h.pid.ptr[i] >= '0' && h.pid.ptr[i] <= '9');

@@ -37,7 +37,7 @@ static const struct {
     const char *line;
     const char *time; /* NULL: none */
     const char *host;
-    const char *program;
+    const char *app;
     const char *pid;
 } heads[] = {
     {"2026-11-22 13:40:01 install gcc:amd64", "2026-11-22T13:40:01", "", "", ""},
@@ -85,7 +85,7 @@ static void heads_of_lines(void **state)
             fail_msg("'%s': time %" PRId64 ", want %" PRId64, heads[i].line, h.time_ns,
                      ns_of(heads[i].time));
         expect_text(heads[i].line, h.host, heads[i].host);
-        expect_text(heads[i].line, h.program, heads[i].program);
+        expect_text(heads[i].line, h.app, heads[i].app);
         expect_text(heads[i].line, h.pid, heads[i].pid);
     }
 }
@@ -101,7 +101,7 @@ static void heads_of_truncated_lines(void **state)
             memcpy(copy, heads[i].line, k);
             line_head h = line_head_read((al_slice){copy, k}, NULL, ns_of("2026-11-23T00:00:00"));
             assert_true(h.time_ns >= -1);
-            assert_true(h.host.len + h.program.len + h.pid.len <= k);
+            assert_true(h.host.len + h.app.len + h.pid.len <= k);
             free(copy);
         }
     }

@@ -140,7 +140,8 @@ static bool take_spelled(reader *r, const char *words, unsigned n, unsigned *ret
     if (r->s.len - r->at < SPELLED_WORD_BYTES)
         return false;
     for (unsigned i = 0; i < n; i++) {
-        if (memcmp(r->s.ptr + r->at, words + (size_t)i * SPELLED_WORD_BYTES, SPELLED_WORD_BYTES))
+        if (memcmp(r->s.ptr + r->at, words + (size_t)i * SPELLED_WORD_BYTES, SPELLED_WORD_BYTES) !=
+            0)
             continue;
         r->at += SPELLED_WORD_BYTES;
         *ret = i + 1;
@@ -434,9 +435,8 @@ static bool parse_parts(const parts *p, unsigned year, const rec_zone *zone, int
         memcpy(out, p->fraction, p->n_fraction);
         out += p->n_fraction;
     }
-    size_t n_offset = strlen(p->offset);
-    memcpy(out, p->offset, n_offset);
-    out += n_offset;
+    for (const char *o = p->offset; *o; o++)
+        *out++ = *o;
     return rec_time_parse((al_slice){(const uint8_t *)text, (size_t)(out - text)}, zone, ret_ns);
 }
 

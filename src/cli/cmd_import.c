@@ -37,7 +37,7 @@ static const char help[] =
     "                   syslog: RFC 3164 or 5424; fields host, app, pid, and of <PRI> facility "
     "and\n"
     "                   severity\n"
-    "                   raw: the message is the line; a time at its beginning is the record's\n"
+    "                   raw: the message is the line; its time and level are read from it\n"
     "                   auto: what the first line of each file looks like (default)\n"
     "  --skip LINES     pass over so many lines of the first FILE, to go on where one broke "
     "off\n" CLIENT_HELP "\n"

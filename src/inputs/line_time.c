@@ -512,13 +512,31 @@ static bool try_shape(const struct shape *shape, al_slice s, size_t at, const re
     return true;
 }
 
+/* Most shapes fail here. */
+static bool may_begin(const char *pattern, uint8_t c)
+{
+    if (*pattern != '%')
+        return c == (uint8_t)*pattern;
+    switch (pattern[1]) {
+    case 'a':
+    case 'b':
+        return c >= 'A' && c <= 'Z';
+    case 'w':
+        return true;
+    default:
+        return is_digit(c);
+    }
+}
+
 /* Tries the shapes that have one of `with` and none of `without`; 0 for `with` is any. */
 static bool read_at(al_slice s, size_t at, unsigned with, unsigned without, const rec_zone *zone,
                     int64_t now_ns, line_time *ret)
 {
+    if (at >= s.len)
+        return false;
     for (size_t i = 0; i < AL_COUNT(shapes); i++)
-        if ((!with || shapes[i].flags & with) && !(shapes[i].flags & without) &&
-            try_shape(&shapes[i], s, at, zone, now_ns, ret))
+        if (may_begin(shapes[i].pattern, s.ptr[at]) && (!with || shapes[i].flags & with) &&
+            !(shapes[i].flags & without) && try_shape(&shapes[i], s, at, zone, now_ns, ret))
             return true;
     return false;
 }
@@ -580,13 +598,18 @@ static bool in_docker_json(al_slice s, const rec_zone *zone, int64_t now_ns, lin
     return read_at(s, at, SYSLOG, 0, zone, now_ns, ret) && ret->end + 2 == s.len;
 }
 
+static bool is_glog_letter(uint8_t c)
+{
+    return c == 'I' || c == 'W' || c == 'E' || c == 'F';
+}
+
 bool line_time_read(al_slice s, const rec_zone *zone, int64_t now_ns, line_time *ret)
 {
     if (s.len == 0)
         return false;
     if (s.ptr[0] == '{')
         return in_docker_json(s, zone, now_ns, ret);
-    if (memchr("IWEF", s.ptr[0], 4) && s.len > 1 && is_digit(s.ptr[1]))
+    if (is_glog_letter(s.ptr[0]) && s.len > 1 && is_digit(s.ptr[1]))
         return read_at(s, 1, GLOG, 0, zone, now_ns, ret);
     if (read_at(s, 0, 0, GLOG | IN_BRACKET, zone, now_ns, ret))
         return true;

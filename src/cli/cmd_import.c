@@ -27,10 +27,6 @@ enum {
     BAR = 40,
 };
 
-/* A file holds what was logged before it was last changed: a time without a year is of the year
- * that ended then, give or take a day of clocks. */
-#define HALF_YEAR_NS (181 * AL_NS_PER_DAY)
-
 static const char help[] =
     "usage: alco import [--index NAME] [--format FORMAT] [--skip LINES] FILE...|-\n"
     "\n"
@@ -41,7 +37,7 @@ static const char help[] =
     "                   syslog: RFC 3164 or 5424; fields host, app, pid, and of <PRI> facility "
     "and\n"
     "                   severity\n"
-    "                   raw: the message is the line; a time at its beginning is the record's\n"
+    "                   raw: the message is the line; its time and level are read from it\n"
     "                   auto: what the first line of each file looks like (default)\n"
     "  --skip LINES     pass over so many lines of the first FILE, to go on where one broke "
     "off\n" CLIENT_HELP "\n"
@@ -327,7 +323,7 @@ static al_code import_file(importer *m, const char *name, al_err *err)
         return c;
     m->doc = (import_doc){.format = m->asked,
                           .zone = m->zone,
-                          .near_ns = import_source_modified_ns(m->source) - HALF_YEAR_NS,
+                          .near_ns = import_source_modified_ns(m->source),
                           .last_ns = -1};
     c = read_all(m, err);
     m->is_bad_file = c == AL_CORRUPT || c == AL_LIMIT;

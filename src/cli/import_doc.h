@@ -11,8 +11,8 @@ bool import_format_of(const char *name, import_format *ret);
 typedef struct import_doc { /* of one file */
     import_format format;
     const rec_zone *zone; /* in which times without offset are read; NULL is UTC */
-    int64_t near_ns;      /* times without a year are near to this */
-    int64_t last_ns;      /* time of the record before; -1: none had one */
+    int64_t near_ns; /* when the file was changed: times without a year are of the year before it */
+    int64_t last_ns; /* time of the record before; -1: none had one */
 } import_doc;
 
 /* Does a record take many lines, indented ones and tracebacks (inputs/line_join.h)? Of IMPORT_AUTO,

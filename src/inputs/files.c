@@ -218,14 +218,16 @@ static bool add_record(void *ctx, file_tail *t, const file_record *rec)
         t->next.time_ns = h.time_ns;
     int64_t time_ns = t->next.time_ns >= 0 ? t->next.time_ns : rec->modified_ns;
 
-    field fields[4];
+    field fields[5];
     size_t n = 0;
     fields[n++] = text_field("file", al_cstr(r->file->path));
     fields[n++] = text_field("host", h.host.len ? h.host : al_cstr(f->host));
-    if (h.program.len)
-        fields[n++] = text_field("program", h.program);
+    if (h.app.len)
+        fields[n++] = text_field("app", h.app);
     if (h.pid.len)
         fields[n++] = text_field("pid", h.pid);
+    if (h.level.len)
+        fields[n++] = text_field("levelname", h.level);
     r->code = ingest_add_text(r->batch, rec->text, time_ns, fields, n);
     if (!r->code && rec->is_cut)
         ingest_note_long_line(r->batch);

@@ -3,8 +3,9 @@
  * all files. How far each file was read is durable with the lines before it, so that a restart or
  * kill -9 neither loses nor doubles a line.
  *
- * A record is the text as it stands in the file, with the fields file, host, and of syslog-shaped
- * lines program and pid. Its time is the one at its beginning, else that of the line before it,
+ * A record is the text as it stands in the file, with the fields file, host, of syslog-shaped lines
+ * app and pid, and levelname where a level stands behind the time (line_head.h). Its time is the
+ * one at its beginning, else that of the line before it,
  * else the time at which the file was last written.
  *
  * Life: files_new (before the engine is opened) -> engine opened, ingest_attach -> files_start ->

@@ -8,12 +8,16 @@
  * NORMAL. */
 #include "inputs/line_join.h"
 
-#include "inputs/line_head.h"
+#include "base/clock.h"
+#include "inputs/line_time.h"
 
 #define TRACEBACK AL_LIT("Traceback (most recent call last):")
 #define DURING    AL_LIT("During handling of the above exception, another exception occurred:")
 #define DIRECT    AL_LIT("The above exception was the direct cause of the following exception:")
 #define CAUSED_BY AL_LIT("Caused by: ")
+
+/* Whether a line has a time does not depend on the year. */
+#define SOME_NS (INT64_C(1795349506) * AL_NS_PER_S)
 
 typedef enum state { NORMAL, FRAMES } state;
 
@@ -30,10 +34,11 @@ static bool is_indented(al_slice line)
 /* Does the line, which is not blank, belong to the record before it? */
 static bool goes_on(al_slice line, state s)
 {
+    line_time time;
     if (is_indented(line) || al_slice_starts(line, TRACEBACK) || al_slice_starts(line, DURING) ||
         al_slice_starts(line, DIRECT) || al_slice_starts(line, CAUSED_BY))
         return true;
-    return s == FRAMES && line_head_read(line, NULL, 0).time_ns < 0;
+    return s == FRAMES && !line_time_read(line, NULL, SOME_NS, &time);
 }
 
 static state after(al_slice line, state s)

@@ -9,7 +9,7 @@
 #include "record/json_out.h"
 #include "record/timestamp.h"
 
-enum { PRI_MAX = 191, BSD_TIME_BYTES = 15, SEVERITIES = 8, FACILITIES = 24 };
+enum { PRI_MAX = 191, SEVERITIES = 8, FACILITIES = 24 };
 
 const char *syslog_facility_name(int facility)
 {
@@ -160,31 +160,22 @@ static bool read_5424(al_slice s, syslog_line *ret)
     return true;
 }
 
-/* Behind the time of a head that was read; 0: it does not stand at the beginning. */
-static size_t time_end(al_slice s)
-{
-    if (s.len >= BSD_TIME_BYTES && s.ptr[0] >= 'A' && s.ptr[0] <= 'Z')
-        return s.len > BSD_TIME_BYTES && s.ptr[BSD_TIME_BYTES] == ' ' ? BSD_TIME_BYTES + 1 : 0;
-    bool is_rsyslog = s.len > 10 && s.ptr[4] == '-' && s.ptr[10] == 'T';
-    return is_rsyslog ? al_slice_find(s, ' ', 0) + 1 : 0;
-}
-
 static bool read_3164(al_slice s, const rec_zone *zone, int64_t near_ns, bool has_pri,
                       syslog_line *ret)
 {
     line_head h = line_head_read(s, zone, near_ns);
-    size_t at = h.time_ns >= 0 ? time_end(s) : 0;
-    if (!has_pri && (at == 0 || h.program.len == 0))
+    size_t at = h.time_end && h.time_end < s.len && s.ptr[h.time_end] == ' ' ? h.time_end + 1 : 0;
+    if (!has_pri && (at == 0 || h.app.len == 0))
         return false;
     ret->message = s;
     if (at == 0)
         return true; /* <PRI> and words */
     ret->time_ns = h.time_ns;
     ret->host = h.host;
-    ret->app = h.program;
+    ret->app = h.app;
     ret->pid = h.pid;
-    if (h.program.len) { /* the message is behind `APP[PID]: ` */
-        al_slice last = h.pid.len ? h.pid : h.program;
+    if (h.app.len) { /* the message is behind `APP[PID]: ` */
+        al_slice last = h.pid.len ? h.pid : h.app;
         at = al_slice_find(s, ':', (size_t)(last.ptr - s.ptr) + last.len) + 1;
         if (at < s.len && s.ptr[at] == ' ')
             at++;

@@ -17,7 +17,7 @@ typedef struct syslog_line { /* slices of the line; empty: not said */
 
 /* Reads `<PRI>1 TIME HOST APP PID MSGID DATA MESSAGE` (RFC 5424) and, with or without <PRI> in
  * front, `Nov 22 13:40:01 HOST APP[PID]: MESSAGE` (RFC 3164) and the same with an RFC 3339 time, as
- * rsyslog writes. Zone and year of a time that lacks them: see line_head.h. Behind <PRI> all but a
+ * rsyslog writes. Zone and year of a time that lacks them: see line_time.h. Behind <PRI> all but a
  * message may be missing. False: it is none of these, and *ret is not to be read. */
 bool syslog_line_read(al_slice line, const rec_zone *zone, int64_t near_ns, syslog_line *ret);
 /* "auth", "err"; NULL when there is no such number. */

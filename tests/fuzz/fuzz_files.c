@@ -1,8 +1,8 @@
 /* Followed files: any bytes as a piece of a log file, and as the places that a restart reads back.
  * Properties: records of a piece lie one behind the other, hold no more than the maximum, and are
  * the same when what follows the first one is cut off; what a line's head says are pieces of that
- * line, and a time in range; places that were read are written and read again the same, and are
- * found. */
+ * line, and a time in range, which what follows the line does not change; places that were read are
+ * written and read again the same, and are found. */
 #include "fuzz.h"
 
 #include "inputs/file_places.h"
@@ -22,10 +22,18 @@ static void check_head(al_slice line)
     line_head h = line_head_read(line, NULL, NOW_S * INT64_C(1000000000));
     CHECK(h.time_ns >= -1);
     check_inside(h.host, line);
-    check_inside(h.program, line);
+    check_inside(h.app, line);
     check_inside(h.pid, line);
     for (size_t i = 0; i < h.pid.len; i++)
         CHECK(h.pid.ptr[i] >= '0' && h.pid.ptr[i] <= '9');
+    CHECK(h.time_end <= line.len);
+    if (h.time_ns < 0)
+        CHECK(h.time_end == 0 && h.level.len == 0 && h.app.len == 0);
+    /* The first line says it all, but for Docker's JSON, whose time is at its end. */
+    line_head one = line_head_read(al_slice_sub(line, 0, al_slice_find(line, '\n', 0)), NULL,
+                                   NOW_S * INT64_C(1000000000));
+    if (line.len && line.ptr[0] != '{' && one.time_ns >= 0)
+        CHECK(h.time_ns == one.time_ns);
 }
 
 static void check_records(al_slice data)

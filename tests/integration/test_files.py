@@ -127,7 +127,7 @@ def test_records_have_time_fields_and_all_their_lines(place, follow):
         "undated"]
     assert [h["time"] for h in hits] == [
         f"2026-11-22T13:40:{s:02d}.000000000Z" for s in (1, 2, 3, 3)]
-    assert hits[0]["fields"] == {"file": str(log), "host": "web1", "program": "sshd", "pid": "12"}
+    assert hits[0]["fields"] == {"file": str(log), "host": "web1", "app": "sshd", "pid": "12"}
     assert hits[2]["fields"]["pid"] == "77"
     assert set(hits[1]["fields"]) == {"file", "host"}
     assert alco.stop() == 0

@@ -196,3 +196,25 @@ def test_a_pipe_is_imported_while_it_lives(server):
     stdout, stderr = process.communicate()
     assert process.returncode == 1 and b"2 records are in" in stderr and b"its first 4 lines" in stderr
     assert [h["message"] for h in hits(server)] == ["a line\n  and more"] * 2
+
+
+def test_docker_lines_become_their_text(server, alco, march):
+    """The log without its line end, a Z that is UTC whatever the index's zone; other JSON as it is."""
+    server.create("docker", timestamp_zone="Europe/Moscow")
+    text = (r'{"log":"say \"hi\"\n","stream":"stdout","time":"2026-03-01T10:00:00.123456789Z"}' "\n"
+            r'{"log":"a\\n","stream":"stderr","attrs":{"tag":"x"},"time":"2026-03-01T10:00:01Z"}' "\n"
+            r'{"log":"no stream","time":"2026-03-01T10:00:02Z"}' "\n")
+    done = alco("import", "--server", server.url, "--index", "docker", march("d", text))
+    assert done.returncode == 0, done
+    assert [(h["time"], h["message"], h["fields"]) for h in hits(server, "docker")] == [
+        ("2026-03-01T07:00:02.000000000Z", "", {"log": "no stream"}),
+        ("2026-03-01T10:00:00.123456789Z", 'say "hi"', {"stream": "stdout"}),
+        ("2026-03-01T10:00:01.000000000Z", "a\\n", {"stream": "stderr", "attrs": {"tag": "x"}}),
+    ]
+
+
+def test_the_level_behind_the_time_is_a_field(server, alco, march):
+    text = "[Sun Mar 01 10:00:00 2026] [error] a\n2026/03/01 10:00:01 error b\n"
+    assert alco("import", "--server", server.url, march("apache", text)).returncode == 0
+    assert [(h["time"][:19], h["fields"]) for h in hits(server)] == [
+        ("2026-03-01T10:00:00", {"levelname": "ERROR"}), ("2026-03-01T10:00:01", {})]

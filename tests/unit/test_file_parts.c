@@ -3,7 +3,7 @@
  * Method: tables; real files with a clock that the test moves; a random log written in random
  * pieces must give the records that were put in (seed printed, ALCO_SEED repeats it); every
  * truncation of encoded places. */
-#include "test.h"
+#include "doc_page.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -37,7 +37,7 @@ static const struct {
     const char *line;
     const char *time; /* NULL: none */
     const char *host;
-    const char *program;
+    const char *app;
     const char *pid;
 } heads[] = {
     {"2026-11-22 13:40:01 install gcc:amd64", "2026-11-22T13:40:01", "", "", ""},
@@ -53,13 +53,17 @@ static const struct {
     {"2026-11-22T13:40:01.1234567891Z x", "2026-11-22T13:40:01.123456789", "", "", ""},
     {"Nov 22 13:40:01 web1 kernel: [ 1.0] hi", "2026-11-22T13:40:01", "web1", "kernel", ""},
     {"Nov  2 13:40:01 web1 systemd[1]: hi", "2026-11-02T13:40:01", "web1", "systemd", "1"},
-    {"Dec 31 23:59:59 web1 a: hi", "2026-12-31T23:59:59", "web1", "a", ""},
-    {"Jan  1 00:00:01 web1 a: hi", "2027-01-01T00:00:01", "web1", "a", ""},
+    {"Nov 22 13:40:01.25 web1 a: hi", "2026-11-22T13:40:01.25", "web1", "a", ""},
+    /* The last such day, or the next when clocks differ; now is the beginning of 23 November. */
+    {"Dec 31 23:59:59 web1 a: hi", "2025-12-31T23:59:59", "web1", "a", ""},
+    {"Nov 24 00:00:00 web1 a: hi", "2026-11-24T00:00:00", "web1", "a", ""},
+    {"Nov 24 00:00:01 web1 a: hi", "2025-11-24T00:00:01", "web1", "a", ""},
+    {"Feb 29 13:40:01 web1 a: hi", "2024-02-29T13:40:01", "web1", "a", ""},
     {"Nov 22 13:40:01 no origin here", "2026-11-22T13:40:01", "", "", ""},
     {"Nov 22 13:40:01", "2026-11-22T13:40:01", "", "", ""},
     {"Nov 22 13:40:01x", NULL, "", "", ""},
     {"Nov 31 13:40:01 x", NULL, "", "", ""},
-    {"Feb 29 13:40:01 x", NULL, "", "", ""}, /* not in 2025, 2026, 2027 */
+    {"Feb 30 13:40:01 x", NULL, "", "", ""},
     {"2026-11-22", NULL, "", "", ""},
     {"2026-11-22 13:40", NULL, "", "", ""},
     {"2026-13-22 13:40:01 x", NULL, "", "", ""},
@@ -85,7 +89,7 @@ static void heads_of_lines(void **state)
             fail_msg("'%s': time %" PRId64 ", want %" PRId64, heads[i].line, h.time_ns,
                      ns_of(heads[i].time));
         expect_text(heads[i].line, h.host, heads[i].host);
-        expect_text(heads[i].line, h.program, heads[i].program);
+        expect_text(heads[i].line, h.app, heads[i].app);
         expect_text(heads[i].line, h.pid, heads[i].pid);
     }
 }
@@ -101,10 +105,197 @@ static void heads_of_truncated_lines(void **state)
             memcpy(copy, heads[i].line, k);
             line_head h = line_head_read((al_slice){copy, k}, NULL, ns_of("2026-11-23T00:00:00"));
             assert_true(h.time_ns >= -1);
-            assert_true(h.host.len + h.program.len + h.pid.len <= k);
+            assert_true(h.host.len + h.app.len + h.pid.len <= k);
             free(copy);
         }
     }
+}
+
+/* Near misses: a digit, a border or what must follow is wrong. */
+static const char *const no_times[] = {
+    "2026-11-22 13:40:01x",
+    "2026-11-22 13:40:01:5555 x:",
+    "2026-11-22 24:00:00 x",
+    "2026-02-29 13:40:01 x",
+    "x2026-11-22 13:40:01",
+    "2026-11-22   13:40:01 x",
+    "2026-11-22T 13:40:01 x",
+    "12026-11-22 13:40:01",
+    "2026-11-22 13:40:01_x",
+    "2026-11-22 9:40:01 x",
+    "2026-11-22 13:40:01/7",
+    "[Sun Nov 31 13:40:01 2026] x", /* Apache */
+    "[Son Nov 22 13:40:01 2026] x",
+    "[Sun Nov 22 13:40:01 26] x",
+    "[Sun Nov 22 13:40 2026] x",
+    "a - b 22/Nov/2026:13:40:01 +0100 \"GET",
+    "a - b [22/Nov/2026:13:40:01 +0100] GET",
+    "a - b [22/11/2026:13:40:01 +0100] \"GET",
+    "17/06/09 20:10:40 started", /* numbers that may be something else */
+    "17/06/09 20:10:40 INFO started",
+    "17/13/09 20:10:40 INFO a.B: x",
+    "22/11/2026 13:40:01 x",
+    "11/22/2026 13:40:01 x",
+    "081109 203615 x",
+    "081109 203615 148 x",
+    "081309 203615 148 INFO x",
+    "123456 123456 1 INFO x",
+    "081109 20:36:15 x",
+    "221126 13:40:01 12 Query",
+    "03-17 16:13:38 D x", /* Android, HealthApp, Proxifier */
+    "13-17 16:13:38.811 1 2 D x",
+    "20171223-22:15:29|x",
+    "20171223-22:15:29:6061|x",
+    "[10.30 16:49:06] hello there",
+    "[31.10 16:49:06] a.exe - x",
+    "10.30 16:49:06 a.exe - x",
+    "I1122 10:00:00 1 x.go:1] x", /* klog */
+    "I1322 10:00:00.1 1 x.go:1] x",
+    "J1122 10:00:00.1 1 x.go:1] x",
+    "I1122 10:00:00.123456 x",
+    "1795349506 x", /* seconds since 1970 */
+    "1795349506.622 x",
+    "- 1117838570 2006.06.03 a b",
+    "- 1117838570 x y",
+    "- 11178385701 2005.06.03 a b",
+    "134681 node unix.hw x 1077804742 1 C",
+    "134681 node-246 unix.hw x 107780474 1 C",
+    "msg=audit(1364481363.243:24287): x",
+    "type=A msg=audit(1364481363:24287): x",
+    "{\"log\":\"x\",\"stream\":\"stdout\",\"time\":\"2026-11-22\"}", /* Docker */
+    "{\"msg\":\"x\",\"time\":\"2026-11-22T10:00:00Z\"}",
+    "{\"log\":\"x\",\"time\":\"2026-11-22T10:00:00Z\",\"a\":\"b\"}",
+    "Sun, 22 Nov 2026 24:00:00 GMT",
+    "Nov 22, 2026 13:00:00 PM x",
+    "Nov 22, 2026 10:00:00 x",
+    "22 Nov 2026 10:00 x",
+    "22-Nov-26 10:00:00 x",
+    "1.2.3 [4] 5:6:7",
+    "in 2026 there were 11:22:33 of them",
+    "2026112 10:00:00 x",
+};
+
+static void near_misses_have_no_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < AL_COUNT(no_times); i++) {
+        line_head h = line_head_read(al_cstr(no_times[i]), NULL, ns_of("2026-11-23T00:00:00"));
+        if (h.time_ns != -1)
+            fail_msg("'%s': time %" PRId64, no_times[i], h.time_ns);
+        assert_int_equal(h.level.len, 0);
+    }
+}
+
+static const struct {
+    const char *rest; /* of a line behind its time */
+    const char *level;
+} levels[] = {
+    {" INFO x", "INFO"},
+    {" [error] 12#12: x", "ERROR"},
+    {" <Warning> x", "WARNING"},
+    {" - WARN  [a] - x", "WARN"},
+    {" - a.b - DEBUG - x", "DEBUG"},
+    {" 12 34 E tag: x", "ERROR"},
+    {" [core:notice] x", "NOTICE"},
+    {" [main] ERROR x", "ERROR"},
+    {" EST [12] FATAL:  x", "FATAL"},
+    {", Info       CBS  x", "INFO"},
+    {"|ERROR|x", "ERROR"},
+    {"] TRACE x", "TRACE"},
+    {" an ERROR x", ""},
+    {" error x", ""},
+    {" ERRORS x", ""},
+    {" INFOx", ""},
+    {" [errors] x", ""},
+    {" x [error]", ""},
+    {", Info x", ""},
+    {" 12 E x", ""},
+    {" 1 2 Q x", ""},
+    {" 1 2 3 4 5 ERROR x", ""},
+    {" [error", ""},
+    {" - a b - ERROR - x", ""},
+    {" -ERROR x", ""},
+    {"", ""},
+    {" a_ERROR x", ""},
+};
+
+static void levels_stand_behind_the_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < AL_COUNT(levels); i++) {
+        char line[128];
+        (void)snprintf(line, sizeof line, "2026-11-22 13:40:01%s", levels[i].rest);
+        line_head h = line_head_read(al_cstr(line), NULL, ns_of("2026-11-23T00:00:00"));
+        assert_true(h.time_ns > 0);
+        expect_text(line, h.level, levels[i].level);
+    }
+}
+
+static void zone_names_count_where_they_say_one_offset(void **state)
+{
+    (void)state;
+    rec_zone *zone = NULL;
+    al_err err;
+    assert_int_equal(rec_zone_open(AL_LIT("America/New_York"), &zone, &err), AL_OK);
+    static const struct {
+        const char *line, *time;
+    } lines[] = {{"2026-11-22 13:40:01 UTC [1] x", "2026-11-22T13:40:01"},
+                 {"2026-11-22 13:40:01.5 GMT [1] x", "2026-11-22T13:40:01.5"},
+                 {"2026-11-22 13:40:01 MSK [1] x", "2026-11-22T10:40:01"},
+                 {"2026-07-22 13:40:01 CEST [1] x", "2026-07-22T11:40:01"},
+                 {"2012-11-22 13:40:01 MSK [1] x", "2012-11-22T18:40:01"}, /* was not +3 then */
+                 {"2026-11-22 13:40:01 EST [1] x", "2026-11-22T18:40:01"},
+                 {"2026-11-22 13:40:01 UTCx", "2026-11-22T18:40:01"},
+                 {"2026-11-22 13:40:01 +0130 x", "2026-11-22T12:10:01"},
+                 {"2026-11-22 13:40:01 +1234 x", "2026-11-22T18:40:01"}, /* a number */
+                 {"2026-11-22 13:40:01-03 x", "2026-11-22T16:40:01"}};
+    for (size_t i = 0; i < AL_COUNT(lines); i++) {
+        int64_t ns = line_head_read(al_cstr(lines[i].line), zone, 0).time_ns;
+        if (ns != ns_of(lines[i].time))
+            fail_msg("'%s': time %" PRId64, lines[i].line, ns);
+    }
+    (void)rec_zone_free(zone);
+}
+
+/* doc/records.md, "Lines of text": | writer | `line` | `time` | `level` | */
+static bool next_quoted(al_slice *rest, char *ret, size_t room)
+{
+    size_t from = al_slice_find(*rest, '`', 0) + 1;
+    size_t end = al_slice_find(*rest, '`', from);
+    size_t n = 0;
+    for (size_t i = from; i < end && n + 1 < room; i++)
+        if (rest->ptr[i] != '\\' || rest->ptr[i + 1] != '|') /* as tables need it */
+            ret[n++] = (char)rest->ptr[i];
+    ret[n] = 0;
+    bool is_there = end < rest->len;
+    *rest = al_slice_sub(*rest, end + 1, rest->len);
+    return is_there;
+}
+
+static void every_shape_of_the_page_is_read(void **state)
+{
+    (void)state;
+    doc_page p = doc_open("records.md");
+    al_slice row;
+    size_t n = 0;
+    while (doc_line(&p, &row) && !al_slice_eq(row, AL_LIT("## Lines of text"))) {
+    }
+    while (doc_line(&p, &row) && !al_slice_starts(row, AL_LIT("## "))) {
+        char line[512];
+        char time[64];
+        char level[16];
+        if (!al_slice_starts(row, AL_LIT("| ")) || !next_quoted(&row, line, sizeof line))
+            continue;
+        assert_true(next_quoted(&row, time, sizeof time));
+        (void)next_quoted(&row, level, sizeof level);
+        line_head h = line_head_read(al_cstr(line), NULL, ns_of("2026-11-23T00:00:00"));
+        if (h.time_ns != ns_of(time))
+            fail_msg("line %u: time %" PRId64, p.line_no, h.time_ns);
+        expect_text(line, h.level, level);
+        n++;
+    }
+    assert_true(n > 30);
+    free((void *)p.text.ptr);
 }
 
 static void local_times_are_read_in_the_zone(void **state)
@@ -631,6 +822,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads_of_lines),
         cmocka_unit_test(heads_of_truncated_lines),
+        cmocka_unit_test(near_misses_have_no_time),
+        cmocka_unit_test(levels_stand_behind_the_time),
+        cmocka_unit_test(zone_names_count_where_they_say_one_offset),
+        cmocka_unit_test(every_shape_of_the_page_is_read),
         cmocka_unit_test(local_times_are_read_in_the_zone),
         cmocka_unit_test(lines_join_to_records),
         cmocka_unit_test(long_lines_are_cut),

@@ -186,7 +186,7 @@ static void lines_are_found_and_followed(void **state)
                    "2026-11-22 13:40:04 d|");
     assert_true(ingest_is_field(f->in, "system", AL_LIT("file")));
     assert_true(ingest_is_field(f->in, "system", AL_LIT("host")));
-    assert_false(ingest_is_field(f->in, "system", AL_LIT("program")));
+    assert_false(ingest_is_field(f->in, "system", AL_LIT("app")));
     end(f);
 }
 

@@ -32,6 +32,19 @@ static void world_init(world *w)
         (store_options){.path = w->dir.path, .idle_ns = -1, .now_ns = clock_of, .now_ctx = &w->now};
 }
 
+static engine *open_logs(const world *w)
+{
+    engine *e = must_open(&w->o, NULL);
+    must_index(e, "logs");
+    return e;
+}
+
+static void world_done(world *w, engine *e)
+{
+    (void)engine_close(e);
+    tmpdir_done(&w->dir);
+}
+
 static void tell(void *ctx, const store_finding *f)
 {
     if (f->is_damage)
@@ -92,8 +105,7 @@ static void segments_expire_by_their_last_arrival(void **state)
     e = must_open(&w.o, NULL);
     keep(e, 1, 0);
     assert_true(stats_of(e, "logs").records == 2 * 3);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 static void beyond_max_bytes_the_oldest_go_but_never_todays(void **state)
@@ -116,8 +128,7 @@ static void beyond_max_bytes_the_oldest_go_but_never_todays(void **state)
     assert_true(s.first_ns == day0 + AL_NS_PER_DAY * 3 / 2);
     keep(e, 300, 1);
     assert_true(stats_of(e, "logs").records == 1);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 static void positions_are_given_up_after_an_hour_and_ten_minutes(void **state)
@@ -308,8 +319,7 @@ static void fields_are_told_while_their_frame_is_in_the_log(void **state)
     static const field fields[] = {
         {{(const uint8_t *)"level", 5}, {VAL_STRING, {(const uint8_t *)"INFO", 4}}},
         {{(const uint8_t *)"o", 1}, {VAL_OBJECT, {(const uint8_t *)"{\"a\":1}", 7}}}};
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = open_logs(&w);
     rec_batch *b = batch_of(w.now, "m");
     b->recs[0].fields = fields;
     b->recs[0].n_fields = 2;
@@ -415,11 +425,9 @@ static void a_full_disk_refuses_and_resumes_by_itself(void **state)
     assert_int_equal(n_damaged(w.dir.path), 0);
     w.o.io = NULL;
     w.o.min_free_bytes = 0;
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    e = open_logs(&w);
     assert_true(stats_of(e, "logs").records == 2);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 /* A disk with `room` bytes for segments and nothing else. */
@@ -629,8 +637,7 @@ static void a_damaged_segment_is_named_and_set_aside(void **state)
     world w;
     world_init(&w);
     char path[300];
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = open_logs(&w);
     must_append(e, "logs", big_batch(w.now));
     must_append(e, "logs", batch_of(w.now + AL_NS_PER_DAY, "sound"));
     must_compact(e, "logs");
@@ -638,8 +645,7 @@ static void a_damaged_segment_is_named_and_set_aside(void **state)
     flip_middle_of(tmpdir_join(&w.dir, "store/1/0000000000000001.seg", path, sizeof path));
     assert_int_equal(n_damaged(w.dir.path), 1);
 
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    e = open_logs(&w);
     eng_partial partial = {0};
     lines got;
     read_all(e, "logs", &got, &partial);
@@ -660,13 +666,64 @@ static void a_damaged_segment_is_named_and_set_aside(void **state)
         assert_int_equal(got.n, 1);
         lines_done(&got);
         (void)engine_close(e);
-        e = must_open(&w.o, NULL);
-        must_index(e, "logs");
+        e = open_logs(&w);
     }
     must_append(e, "logs", batch_of(w.now, "goes on"));
     assert_true(stats_of(e, "logs").records == 2);
+    world_done(&w, e);
+}
+
+static rec_batch *batch_with_field(int64_t time_ns, const char *name, val_type type,
+                                   const char *text)
+{
+    rec_batch *b = batch_of(time_ns, "a message");
+    field *f = al_arena_alloc(b->arena, 1, sizeof *f);
+    assert_non_null(f);
+    *f = (field){.name = al_cstr(name), .val = {.type = type, .text = al_cstr(text)}};
+    b->recs[0].fields = f;
+    b->recs[0].n_fields = 1;
+    return b;
+}
+
+static void assert_fields(engine *e, const char *expected)
+{
+    al_buf got;
+    al_buf_init(&got, SIZE_MAX);
+    const al_slice *names = NULL;
+    size_t n = 0;
+    al_err err = {0};
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1024);
+    assert_int_equal(engine_fields(e, "logs", arena, &names, &n, &err), AL_OK);
+    for (size_t i = 0; i < n; i++)
+        al_buf_printf(&got, "%.*s,", AL_ARG(names[i]));
+    assert_true(is_text(&got, expected));
+    al_buf_done(&got);
+    assert_int_equal(engine_fields(e, "nothere", arena, &names, &n, &err), AL_NOT_FOUND);
+}
+
+/* Also before the index is opened: that is when a lost catalogue asks for them. */
+static void fields_are_named_by_what_can_be_read(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w);
+    char path[300];
+    engine *e = open_logs(&w);
+    must_append(e, "logs", batch_with_field(w.now, "z", VAL_NUMBER, "1"));
+    must_append(e, "logs",
+                batch_with_field(w.now, "z", VAL_OBJECT, "{\"b\":[{\"c\":1}],\"d\":{}}"));
+    must_compact(e, "logs");
+    must_append(e, "logs", batch_with_field(w.now, "a", VAL_STRING, "in the log"));
+    must_append(e, "logs", batch_of(w.now, "no fields"));
+    assert_fields(e, "a,z,z.b,z.b.c,z.d,");
     (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    e = must_open(&w.o, NULL);
+    assert_fields(e, "a,z,z.b,z.b.c,z.d,");
+    (void)engine_close(e);
+    flip_middle_of(tmpdir_join(&w.dir, "store/1/0000000000000001.seg", path, sizeof path));
+    e = must_open(&w.o, NULL);
+    assert_fields(e, "a,");
+    world_done(&w, e);
 }
 
 static void damage_in_the_log_costs_only_what_is_damaged(void **state)
@@ -675,16 +732,14 @@ static void damage_in_the_log_costs_only_what_is_damaged(void **state)
     world w;
     world_init(&w);
     char path[300];
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = open_logs(&w);
     must_append(e, "logs", batch_of(w.now, "first"));
     must_append(e, "logs", big_batch(w.now));
     must_append(e, "logs", batch_of(w.now, "last"));
     (void)engine_close(e);
     flip_middle_of(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path));
     assert_true(n_damaged(w.dir.path) > 0);
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    e = open_logs(&w);
     lines got;
     read_all(e, "logs", &got, NULL);
     assert_int_equal(got.n, 2);
@@ -696,8 +751,7 @@ static void damage_in_the_log_costs_only_what_is_damaged(void **state)
     (void)tmpdir_join(&w.dir, "store/log", path, sizeof path);
     assert_int_equal(n_files(path, ".bad"), 1);
     assert_true(stats_of(e, "logs").records == 2);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 static void hear_note(void *ctx, const char *text)
@@ -716,8 +770,7 @@ static void a_lost_log_is_told(bool is_merged, bool keeps_end)
     unsigned n_told = 0;
     w.o.note = hear_note;
     w.o.note_ctx = &n_told;
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = open_logs(&w);
     must_append(e, "logs", batch_of(w.now, "first"));
     if (is_merged)
         must_compact(e, "logs");
@@ -737,8 +790,7 @@ static void a_lost_log_is_told(bool is_merged, bool keeps_end)
     must_index(e, "logs");
     must_append(e, "logs", batch_of(w.now, "goes on"));
     assert_true(stats_of(e, "logs").records == (is_merged ? 2 : 1));
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 static void a_lost_newest_log_file_is_told(void **state)
@@ -755,8 +807,7 @@ static void a_store_without_its_root_is_not_opened(void **state)
     world w;
     world_init(&w);
     char path[300];
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = open_logs(&w);
     (void)engine_close(e);
     al_err err = {0};
     assert_int_equal(unlink(tmpdir_join(&w.dir, "store/root", path, sizeof path)), 0);
@@ -773,8 +824,7 @@ static void an_idle_store_is_merged_and_its_log_small(void **state)
     world w;
     world_init(&w);
     w.o.idle_ns = 1;
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = open_logs(&w);
     for (int i = 0; i < 10; i++)
         must_append(e, "logs", big_batch(w.now + i));
     eng_stats s;
@@ -783,8 +833,7 @@ static void an_idle_store_is_merged_and_its_log_small(void **state)
         engine_stats(e, &s);
     } while (s.log_bytes > 64 || stats_of(e, "logs").segments == 0);
     assert_true(s.records == 2000);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 int main(void)
@@ -800,6 +849,7 @@ int main(void)
         cmocka_unit_test(when_low_input_stops_and_nothing_is_dropped),
         cmocka_unit_test(closing_ends_an_append_that_waits_for_room),
         cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
+        cmocka_unit_test(fields_are_named_by_what_can_be_read),
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
         cmocka_unit_test(a_lost_newest_log_file_is_told),
         cmocka_unit_test(a_store_without_its_root_is_not_opened),

@@ -15,9 +15,8 @@
  *                              |failed: gone       |session ends: lost, until a redelivery takes it
  *
  * A session that lives is asked before its open message is taken for lost or for another: the
- * broker
- * may have ended its connection, and delivered to us what was its own, before it noticed. Both
- * sides count tickets; an answer is a round trip begun after the question (ask_locked).
+ * broker may have ended its connection, and delivered to us what was its own, before it noticed.
+ * Both sides count tickets; an answer is a round trip begun after the question (ask_locked).
  *
  * Marks (the bytes a batch carries; all numbers as base/buf.h writes them):
  *   V 0x01                      version of what follows, up to the next V

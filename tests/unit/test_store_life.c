@@ -639,6 +639,73 @@ static void a_damaged_segment_is_named_and_set_aside(void **state)
     world_done(&w, e);
 }
 
+static eng_flow count_arrived(void *ctx, const eng_row *row, eng_arrival at)
+{
+    (void)row;
+    (void)at;
+    ++*(unsigned *)ctx;
+    return ENG_MORE;
+}
+
+static al_code tail_logs(engine *e, eng_arrival *at, unsigned *n, eng_partial *partial)
+{
+    static const char *const logs = "logs";
+    query *all = query_all();
+    eng_scope s = {.indexes = &logs, .n_indexes = 1, .to_ns = INT64_MAX, .q = all};
+    al_err err = {0};
+    *n = 0;
+    al_code c = engine_tail(e, &s, *at, NULL, count_arrived, n, at, partial, &err);
+    (void)query_unref(all);
+    return c;
+}
+
+/* No row is lost with them, but where tails stood: that is said once, then it is as if they were
+ * too old. */
+static void damaged_positions_are_given_up(bool is_missing)
+{
+    world w;
+    world_init(&w, "life");
+    char path[300];
+    engine *e = world_open(&w);
+    must_append(e, "logs", big_batch(w.now));
+    must_compact(e, "logs");
+    (void)engine_close(e);
+    (void)tmpdir_join(&w.dir, "store/1/0000000000000001.pos", path, sizeof path);
+    if (is_missing)
+        assert_int_equal(unlink(path), 0);
+    else
+        flip_middle_of(path);
+    assert_int_equal(n_damaged(w.dir.path), 1);
+    e = world_open(&w);
+    eng_arrival at = {0};
+    eng_partial partial = {0};
+    unsigned n = 0;
+    assert_int_equal(tail_logs(e, &at, &n, &partial), AL_OK);
+    assert_int_equal(n, 0);
+    assert_true(is_in(NULL, &partial, "0000000000000001.seg"));
+    do { /* the committer gives them up */
+        (void)sched_yield();
+        at = (eng_arrival){0};
+    } while (tail_logs(e, &at, &n, &partial) == AL_OK);
+    must_append(e, "logs", batch_of(w.now, "goes on"));
+    lines got;
+    read_all(e, "logs", &got, NULL);
+    assert_int_equal(got.n, 201);
+    lines_done(&got);
+    (void)engine_close(e);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    (void)tmpdir_join(&w.dir, "store/1", path, sizeof path);
+    assert_int_equal(n_files(path, ".bad") + n_files(path, ".pos"), 0);
+    world_done(&w, NULL);
+}
+
+static void damaged_positions_are_given_up_but_no_rows(void **state)
+{
+    (void)state;
+    damaged_positions_are_given_up(false);
+    damaged_positions_are_given_up(true);
+}
+
 static rec_batch *batch_with_field(int64_t time_ns, const char *name, val_type type,
                                    const char *text)
 {
@@ -815,6 +882,7 @@ int main(void)
         cmocka_unit_test(when_low_input_stops_and_nothing_is_dropped),
         cmocka_unit_test(closing_ends_an_append_that_waits_for_room),
         cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
+        cmocka_unit_test(damaged_positions_are_given_up_but_no_rows),
         cmocka_unit_test(fields_are_named_by_what_can_be_read),
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
         cmocka_unit_test(a_lost_newest_log_file_is_told),

@@ -98,9 +98,11 @@ static al_code adopt_all(node *n, al_err *err)
     if (!arena)
         return al_fail(err, AL_NOMEM, "indexes of the store");
     al_code c = engine_indexes(n->eng, arena, &names, &n_names, err);
-    bool *is_adopted = c ? NULL : al_arena_alloc(arena, n_names + 1, sizeof *is_adopted);
-    if (!c && !is_adopted)
-        c = al_fail(err, AL_NOMEM, "indexes of the store");
+    if (c)
+        return c;
+    bool *is_adopted = al_arena_alloc(arena, n_names + 1, sizeof *is_adopted);
+    if (!is_adopted)
+        return al_fail(err, AL_NOMEM, "indexes of the store");
     for (size_t i = 0; !c && i < n_names; i++) {
         is_adopted[i] = false;
         c = adopt(n, names[i], arena, &is_adopted[i], err);

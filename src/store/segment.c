@@ -467,7 +467,7 @@ al_code seg_inspect(seg_env *e, uint32_t index_id, uint64_t id, bool is_aside, s
         return c;
     int fd = -1;
     seg_summary sum = {.id = id};
-    seg_footer f;
+    seg_footer f = {0};
     AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
     c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);
     if (!c) {
@@ -479,6 +479,7 @@ al_code seg_inspect(seg_env *e, uint32_t index_id, uint64_t id, bool is_aside, s
     io->close(io, dir);
     if (c)
         return c;
+    assert(ix);
     sum.n_rows = f.n_rows;
     sum.n_names = ix->n_names;
     seg_sum_blocks(ix->blocks, ix->n_blocks, &sum);

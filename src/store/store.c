@@ -404,7 +404,7 @@ al_code store_index_names(const char *path, al_arena *arena, const char ***ret, 
     const char **names = c ? NULL : al_arena_alloc(arena, r.n, sizeof *names);
     if (!c && !names)
         c = al_fail(err, AL_NOMEM, "names of indexes");
-    for (size_t i = 0; !c && i < r.n; i++)
+    for (size_t i = 0; names && !c && i < r.n; i++)
         c = add_name(arena, names, &n, r.entries[i].name, err);
     root_done(&r);
     if (c)

@@ -42,8 +42,9 @@ static al_code open_catalog(node *n, const char *data, al_err *err)
     return c;
 }
 
-/* An index of the store that a lost catalogue does not know, or knows only by default. */
-static al_code adopt(node *n, const char *name, al_arena *arena, al_err *err)
+/* An index of the store that a lost catalogue does not know, or knows only by default: its settings
+ * first, because default ones would drop its records at the next start. */
+static al_code adopt(node *n, const char *name, al_arena *arena, bool *ret_is_adopted, al_err *err)
 {
     cat_index idx;
     al_code c = catalog_index_get(n->cat, name, arena, &idx, err);
@@ -57,11 +58,36 @@ static al_code adopt(node *n, const char *name, al_arena *arena, al_err *err)
     idx.intervals = CAT_INTERVALS_MAX; /* what it was is not known, and records would be gone */
     c = is_there ? catalog_index_change(n->cat, &idx, err)
                  : catalog_index_create(n->cat, &idx, err);
-    if (!c)
-        cli_say("index %s: the catalogue did not know it; it has default settings now and keeps "
-                "its records for %u days: set `intervals` as it was",
-                name, idx.intervals);
-    return c;
+    if (c)
+        return c;
+    *ret_is_adopted = true;
+    cli_say("index %s: the catalogue did not know it; it has default settings now and keeps its "
+            "records for %u days: set `intervals` as it was",
+            name, idx.intervals);
+    return AL_OK;
+}
+
+/* The names of its fields, from its records; of an index without any, too: a start that was cut off
+ * may have adopted that. */
+static al_code bring_back_fields(node *n, const char *name, bool is_adopted, al_err *err)
+{
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new((size_t)64 * 1024);
+    cat_field *known = NULL;
+    size_t n_known = 0;
+    const al_slice *found = NULL;
+    size_t n_found = 0;
+    if (!arena)
+        return al_fail(err, AL_NOMEM, "fields of index %s", name);
+    al_code c = catalog_fields(n->cat, name, arena, &known, &n_known, err);
+    if (!c && (n_known == 0 || is_adopted))
+        c = engine_fields(n->eng, name, arena, &found, &n_found, err);
+    if (c)
+        return c;
+    for (size_t i = 0; !c && i < n_found; i++)
+        c = catalog_field_seen(n->cat, name, found[i]);
+    if (c && c != AL_LIMIT) /* a full list: the rest is read as text, as it was before */
+        return al_fail(err, c, "fields of index %s", name);
+    return n_found ? catalog_flush(n->cat, err) : AL_OK;
 }
 
 static al_code adopt_all(node *n, al_err *err)
@@ -72,8 +98,17 @@ static al_code adopt_all(node *n, al_err *err)
     if (!arena)
         return al_fail(err, AL_NOMEM, "indexes of the store");
     al_code c = engine_indexes(n->eng, arena, &names, &n_names, err);
-    for (size_t i = 0; !c && i < n_names; i++)
-        c = adopt(n, names[i], arena, err);
+    if (c)
+        return c;
+    bool *is_adopted = al_arena_alloc(arena, n_names + 1, sizeof *is_adopted);
+    if (!is_adopted)
+        return al_fail(err, AL_NOMEM, "indexes of the store");
+    for (size_t i = 0; !c && i < n_names; i++) {
+        is_adopted[i] = false;
+        c = adopt(n, names[i], arena, &is_adopted[i], err);
+    }
+    for (size_t i = 0; !c && i < n_names; i++) /* after all settings: this takes its time */
+        c = bring_back_fields(n, names[i], is_adopted[i], err);
     return c;
 }
 

@@ -68,32 +68,30 @@ ingest_batch *ingest_batch_free(ingest_batch *b)
 
 /* ---- Filling */
 
+/* `notes`: REC_NOTE_ and ING_NOTE_ bits, each of one record or field. */
+static void count_notes(ingest_batch *b, unsigned notes)
+{
+    for (unsigned i = 0; notes && i < ING_NOTES; i++)
+        if (notes & (1U << i))
+            b->notes[i]++;
+}
+
 static rec_visit make_known(void *ctx, al_slice path, const value *v)
 {
     ingest_batch *b = ctx;
     (void)v;
     if (pathset_has(b->ix->known, path))
         return REC_VISIT_MORE;
-    if (atomic_load(&b->ix->is_full)) {
-        b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
-        return REC_VISIT_MORE;
-    }
-    al_code c = catalog_field_seen(b->in->cat, b->ix->name, path);
+    al_code c =
+        atomic_load(&b->ix->is_full) ? AL_LIMIT : catalog_field_seen(b->in->cat, b->ix->name, path);
     if (c == AL_LIMIT) {
         atomic_store(&b->ix->is_full, true);
-        b->notes[__builtin_ctz(ING_NOTE_NAMES)]++;
+        count_notes(b, ING_NOTE_NAMES);
     } else if (c == AL_OK && !pathset_add(b->ix->known, path)) {
         c = AL_NOMEM;
     }
     b->has_memory = c != AL_NOMEM; /* an index that was dropped meanwhile has no fields */
     return b->has_memory ? REC_VISIT_MORE : REC_VISIT_STOP;
-}
-
-static void count_notes(ingest_batch *b, unsigned notes)
-{
-    for (unsigned i = 0; notes && i < ING_NOTES; i++)
-        if (notes & (1U << i))
-            b->notes[i]++;
 }
 
 static al_code finish(ingest_batch *b, const record *decoded, size_t bytes)

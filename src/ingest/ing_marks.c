@@ -1,6 +1,6 @@
 /* Marks of two owners in one blob. See ing_marks.h.
  * Shape: any number of { u8 'M', varint length, bytes }, then the ledger's marks, which begin with
- * another byte ('V', see ledger.c). Memory whose length is wrong is left to the ledger, which
+ * another byte ('V', see ledger_marks.c). Memory whose length is wrong is left to the ledger, which
  * counts what it cannot read. */
 #include "ingest/ing_marks.h"
 

@@ -15,21 +15,13 @@
  *                              |failed: gone       |session ends: lost, until a redelivery takes it
  *
  * A session that lives is asked before its open message is taken for lost or for another: the
- * broker
- * may have ended its connection, and delivered to us what was its own, before it noticed. Both
- * sides count tickets; an answer is a round trip begun after the question (ask_locked).
+ * broker may have ended its connection, and delivered to us what was its own, before it noticed.
+ * Both sides count tickets; an answer is a round trip begun after the question (ask_locked).
  *
- * Marks (the bytes a batch carries; all numbers as base/buf.h writes them):
- *   V 0x01                      version of what follows, up to the next V
- *   Q u64 u64 u64               hash of a queue, session: what follows is of them
- *   I u64 u64                   hash of a message id that was stored
- *   O varint u64 u64            tag, hash of a message that was stored and is open
- *   C u64 varint                session and tag of an open message that is closed
- *
- * Invariants: (1) what is not PENDING is exactly what the applied marks say, so a dump of it may
- * stand for them; (2) an O or I that is known already, and a C whose message is not there, change
- * nothing: dumps and marks may overlap; (3) a name (session, tag) is never used twice, because
- * session numbers exceed every number seen and the wall clock at start.
+ * Invariants (marks: ledger_marks.c): (1) what is not PENDING is exactly what the applied marks
+ * say, so a dump of it may stand for them; (2) an O or I that is known already, and a C whose
+ * message is not there, change nothing: dumps and marks may overlap; (3) a name (session, tag) is
+ * never used twice, because session numbers exceed every number seen and the wall clock at start.
  *
  * Threads: one lock around everything. Sessions are used by one thread each, but only their numbers
  * and tickets are theirs; both are guarded too. */
@@ -47,10 +39,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "ingest/ledger_marks.h"
 #include "ingest/ledger_sets.h"
 
 enum {
-    MARKS_VERSION = 1,
     QUEUE_BUCKETS = 1024,
     CLOSES_MAX = 1 << 20, /* of one queue, waiting for a batch; far more than can be open */
 };
@@ -309,41 +301,10 @@ void ledger_forget(ledger *l, al_slice queue_name)
 
 /* ---- Judging */
 
-static void put_key(al_buf *b, uint8_t op, ledger_key key)
-{
-    al_buf_u8(b, op);
-    al_buf_u64(b, key.lo);
-    al_buf_u64(b, key.hi);
-}
-
-static void put_open(al_buf *b, uint64_t tag, ledger_key key)
-{
-    al_buf_u8(b, 'O');
-    al_buf_varint(b, tag);
-    al_buf_u64(b, key.lo);
-    al_buf_u64(b, key.hi);
-}
-
-static void put_head(al_buf *b, ledger_key queue_key, uint64_t session)
-{
-    put_key(b, 'Q', queue_key);
-    al_buf_u64(b, session);
-}
-
 void ledger_marks_begin(const ledger_session *s, al_buf *marks)
 {
-    al_buf_u8(marks, 'V');
-    al_buf_u8(marks, MARKS_VERSION);
-    put_head(marks, s->q->hash, s->name);
-}
-
-/* Cuts `marks` back to `len` and clears the error that made it necessary. */
-static al_code marks_undo(al_buf *marks, size_t len)
-{
-    al_code c = al_buf_code(marks);
-    marks->len = len;
-    marks->code = AL_OK;
-    return c;
+    marks_put_version(marks);
+    marks_put_head(marks, s->q->hash, s->name);
 }
 
 static al_code judge_id_locked(ledger_session *s, const ledger_delivery *d, al_buf *marks,
@@ -355,7 +316,7 @@ static al_code judge_id_locked(ledger_session *s, const ledger_delivery *d, al_b
         return AL_OK;
     }
     size_t len = marks->len;
-    put_key(marks, 'I', d->key);
+    marks_put_id(marks, d->key);
     if (al_buf_code(marks))
         return marks_undo(marks, len);
     if (id_set_add_pending(&s->q->ids, d->key, s->number)) {
@@ -422,7 +383,7 @@ static al_code judge_open_locked(ledger_session *s, ledger_delivery *d, al_buf *
         return AL_OK;
     }
     size_t len = marks->len;
-    put_open(marks, d->tag, d->key);
+    marks_put_open(marks, d->tag, d->key);
     if (al_buf_code(marks))
         return marks_undo(marks, len);
     ledger_ref name = {s->name, d->tag};
@@ -459,12 +420,12 @@ al_code ledger_tell_heir(const ledger_session *s, const ledger_session *heir,
                          const ledger_delivery *d, ledger_key key, al_buf *marks)
 {
     size_t len = marks->len;
-    put_head(marks, heir->q->hash, s->name);
+    marks_put_head(marks, heir->q->hash, s->name);
     if (d->has_id)
-        put_key(marks, 'I', key);
+        marks_put_id(marks, key);
     else
-        put_open(marks, d->tag, key);
-    put_head(marks, s->q->hash, s->name);
+        marks_put_open(marks, d->tag, key);
+    marks_put_head(marks, s->q->hash, s->name);
     return al_buf_code(marks) ? marks_undo(marks, len) : AL_OK;
 }
 
@@ -516,9 +477,7 @@ size_t ledger_take_closes(ledger_session *s, al_buf *marks, size_t n_max)
     while (n < n_max && q->n_closes > 0) {
         size_t len = marks->len;
         ledger_ref name = q->closes[q->n_closes - 1];
-        al_buf_u8(marks, 'C');
-        al_buf_u64(marks, name.session);
-        al_buf_varint(marks, name.tag);
+        marks_put_close(marks, name);
         if (al_buf_code(marks)) {
             (void)marks_undo(marks, len);
             break;
@@ -535,68 +494,7 @@ size_t ledger_closes(ledger_session *s)
     return s->q->n_closes;
 }
 
-/* ---- Marks read back */
-
-typedef struct mark {
-    uint8_t op; /* 'I', 'O' or 'C' */
-    ledger_key queue;
-    ledger_key key;
-    ledger_ref name;
-} mark;
-
-typedef struct mark_reader {
-    al_rd r;
-    ledger_key queue;
-    uint64_t session;
-    bool has_version;
-    bool has_queue;
-} mark_reader;
-
-static ledger_key read_key(al_rd *r)
-{
-    ledger_key k;
-    k.lo = al_rd_u64(r);
-    k.hi = al_rd_u64(r);
-    return k;
-}
-
-/* V and Q: what the following marks are read by. False when it cannot be. */
-static bool read_head(mark_reader *m, uint8_t op)
-{
-    if (op == 'V') {
-        m->has_version = al_rd_u8(&m->r) == MARKS_VERSION;
-        m->has_queue = false;
-        return m->has_version;
-    }
-    m->queue = read_key(&m->r);
-    m->session = al_rd_u64(&m->r);
-    m->has_queue = m->has_version && !m->r.bad;
-    return m->has_queue;
-}
-
-/* The next mark that is one; false at the end, or with *ret_bad where the bytes make no sense. */
-static bool read_mark(mark_reader *m, mark *ret, bool *ret_bad)
-{
-    while (m->r.left > 0) {
-        uint8_t op = al_rd_u8(&m->r);
-        if ((op == 'V' || op == 'Q') && read_head(m, op))
-            continue;
-        *ret = (mark){.op = op, .queue = m->queue};
-        ret->name.session = m->session;
-        if (op == 'C')
-            ret->name.session = al_rd_u64(&m->r);
-        if (op == 'C' || op == 'O')
-            ret->name.tag = al_rd_varint(&m->r);
-        if (op == 'I' || op == 'O')
-            ret->key = read_key(&m->r);
-        bool is_mark = op == 'C' || op == 'I' || op == 'O';
-        if (is_mark && m->has_queue && !m->r.bad)
-            return true;
-        *ret_bad = true;
-        return false;
-    }
-    return false;
-}
+/* ---- What is durable */
 
 static al_code apply_mark_locked(ledger *l, const mark *m)
 {
@@ -624,10 +522,10 @@ static al_code apply_mark_locked(ledger *l, const mark *m)
 void ledger_apply(ledger *l, al_slice marks)
 {
     AL_LOCKED(&l->lock);
-    mark_reader reader = {.r = al_rd_of(marks)};
+    mark_reader reader = mark_reader_of(marks);
     mark m;
     bool is_bad = false;
-    while (read_mark(&reader, &m, &is_bad))
+    while (mark_read(&reader, &m, &is_bad))
         if (apply_mark_locked(l, &m))
             is_bad = true;
     l->n_bad += is_bad;
@@ -636,10 +534,10 @@ void ledger_apply(ledger *l, al_slice marks)
 void ledger_failed(ledger *l, al_slice marks)
 {
     AL_LOCKED(&l->lock);
-    mark_reader reader = {.r = al_rd_of(marks)};
+    mark_reader reader = mark_reader_of(marks);
     mark m;
     bool is_bad = false;
-    while (read_mark(&reader, &m, &is_bad)) {
+    while (mark_read(&reader, &m, &is_bad)) {
         queue *q = queue_find_locked(l, m.queue);
         if (!q)
             continue;
@@ -660,9 +558,9 @@ void ledger_failed(ledger *l, al_slice marks)
 
 static void dump_queue_locked(const queue *q, al_buf *out)
 {
-    put_head(out, q->hash, 0);
+    marks_put_head(out, q->hash, 0);
     for (uint32_t i = q->ids.oldest; i != NO_SLOT; i = q->ids.slots[i].newer)
-        put_key(out, 'I', q->ids.slots[i].key);
+        marks_put_id(out, q->ids.slots[i].key);
     uint64_t session = 0;
     for (uint32_t i = q->opens.oldest; i != NO_SLOT; i = q->opens.slots[i].newer) {
         const open_slot *slot = &q->opens.slots[i];
@@ -670,9 +568,9 @@ static void dump_queue_locked(const queue *q, al_buf *out)
             continue;
         if (slot->name.session != session) {
             session = slot->name.session;
-            put_head(out, q->hash, session);
+            marks_put_head(out, q->hash, session);
         }
-        put_open(out, slot->name.tag, slot->key);
+        marks_put_open(out, slot->name.tag, slot->key);
     }
 }
 
@@ -685,8 +583,7 @@ al_code ledger_dump(ledger *l, al_buf *out)
             if (!q->ids.n_durable && !q->opens.n)
                 continue;
             if (is_first) {
-                al_buf_u8(out, 'V');
-                al_buf_u8(out, MARKS_VERSION);
+                marks_put_version(out);
                 is_first = false;
             }
             dump_queue_locked(q, out);

@@ -102,6 +102,12 @@ al_code engine_indexes(engine *e, al_arena *arena, const char ***ret, size_t *re
     return e->ops->indexes(e, arena, ret, ret_n, err);
 }
 
+al_code engine_fields(engine *e, const char *index, al_arena *arena, const al_slice **ret,
+                      size_t *ret_n, al_err *err)
+{
+    return e->ops->fields(e, index, arena, ret, ret_n, err);
+}
+
 al_code engine_index_stats(engine *e, const char *index, eng_index_stats *ret, al_err *err)
 {
     return e->ops->index_stats(e, index, ret, err);

@@ -24,6 +24,7 @@ enum {
     ENG_PARTIAL_MAX = 16, /* reasons kept of a partial answer */
     ENG_HISTOGRAM_BUCKETS_MAX = 10000,
     ENG_HISTOGRAM_VALUES_MAX = 10,
+    ENG_FIELDS_MAX = 10000, /* names that engine_fields gives */
 };
 
 typedef struct eng_index_settings {
@@ -204,6 +205,8 @@ typedef struct engine_ops {
                     al_err *err);
     al_code (*compact)(engine *e, const char *index, const atomic_bool *cancel, al_err *err);
     al_code (*indexes)(engine *e, al_arena *arena, const char ***ret, size_t *ret_n, al_err *err);
+    al_code (*fields)(engine *e, const char *index, al_arena *arena, const al_slice **ret,
+                      size_t *ret_n, al_err *err);
     al_code (*index_stats)(engine *e, const char *index, eng_index_stats *ret, al_err *err);
     void (*stats)(engine *e, eng_stats *ret);
 } engine_ops;
@@ -273,6 +276,12 @@ AL_CHECK al_code engine_compact(engine *e, const char *index, const atomic_bool 
  * was opened; in no order, in the arena. AL_NOMEM. */
 AL_CHECK al_code engine_indexes(engine *e, al_arena *arena, const char ***ret, size_t *ret_n,
                                 al_err *err);
+/* The paths at which records of the index have values (rec_each_path), each once, ascending by
+ * bytes, in the arena; of more than ENG_FIELDS_MAX only as many. Looks at every field of every
+ * record: for who has lost the names. Also of an index that engine_index_open was not called for.
+ * What cannot be read is left out. AL_NOT_FOUND, AL_NOMEM. */
+AL_CHECK al_code engine_fields(engine *e, const char *index, al_arena *arena, const al_slice **ret,
+                               size_t *ret_n, al_err *err);
 AL_CHECK al_code engine_index_stats(engine *e, const char *index, eng_index_stats *ret,
                                     al_err *err);
 void engine_stats(engine *e, eng_stats *ret);

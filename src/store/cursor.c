@@ -317,7 +317,6 @@ static al_code work_on(cursor *c, source *s, bool *ret_has, al_err *err)
 static void source_done(source *s)
 {
     unit_close(&s->blocks);
-    s->blocks = (unit_blocks){0};
 }
 
 /* ---- The merge */

@@ -5,7 +5,8 @@
 
 typedef struct cursor cursor;
 
-/* `after`: strictly behind this place in the order asked; NULL: from the beginning. */
+/* `after`: strictly behind this place in the order asked; NULL: from the beginning. `rd` must
+ * outlive it. AL_NOMEM. */
 AL_CHECK al_code cursor_new(reading *rd, bool is_descending, const eng_pos *after, cursor **ret,
                             al_err *err);
 cursor *cursor_free(cursor *c);

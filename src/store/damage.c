@@ -1,8 +1,9 @@
 /* Damaged segments: whoever meets one reports it, the merger's thread reads it again, and when it
  * is damage and not a passing failure the committer sets it aside. The check reads the whole
  * segment, which would hold up commits: hence the merger's thread, before its next merge, which may
- * need the segment. What is reported while there is no room in the list, or not checked before the
- * store is closed, the next reader reports again. */
+ * need the segment. Damaged arrival positions cost no rows: they are given up as old ones are. What
+ * is reported while there is no room in the list, or not checked before the store is closed, the
+ * next reader reports again. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -16,37 +17,69 @@ static bool is_damaged(segment *s)
     return view && seg_check(s, view, &ignored) == AL_CORRUPT;
 }
 
-/* arg: the segment. Committer's thread. */
-static al_code set_aside(store *st, void *segment_arg, al_err *err)
+static bool has_bad_positions(segment *s)
 {
-    const segment *bad = segment_arg;
-    sindex *ix = NULL;
-    {
-        AL_LOCKED(&st->lock);
-        for (size_t i = 0; i < st->n_indexes; i++)
-            if (st->indexes[i]->id == seg_index_id(bad) && !st->indexes[i]->is_dropped)
-                ix = st->indexes[i];
-    }
-    seg_list *old = ix ? ix->snap->segs : NULL;
+    al_err ignored;
+    AL_CLEANUP(positions_unrefp) positions *p = NULL;
+    return seg_positions(s, &p, &ignored) == AL_CORRUPT;
+}
+
+static sindex *index_of(store *st, const segment *s)
+{
+    AL_LOCKED(&st->lock);
+    for (size_t i = 0; i < st->n_indexes; i++)
+        if (st->indexes[i]->id == seg_index_id(s) && !st->indexes[i]->is_dropped)
+            return st->indexes[i];
+    return NULL;
+}
+
+/* Publishes the handle's index with another summary for it. *ret is a new handle, or NULL when it
+ * was merged or dropped meanwhile. Committer's thread. */
+static al_code replace(store *st, const segment *bad, const seg_summary *sum, segment **ret,
+                       al_err *err)
+{
+    sindex *ix = index_of(st, bad);
+    const seg_list *old = ix ? ix->snap->segs : NULL;
     size_t at = 0;
     while (old && at < old->n && old->segs[at] != bad)
         at++;
-    if (!old || at == old->n) /* merged or dropped meanwhile */
+    if (!old || at == old->n)
         return AL_OK;
-    seg_summary sum = *seg_summary_of(bad);
-    sum.is_quarantined = true;
-    AL_CLEANUP(seg_unrefp) segment *aside = seg_new(st->env, ix->id, &sum);
+    AL_CLEANUP(seg_unrefp) segment *fresh = seg_new(st->env, ix->id, sum);
     AL_CLEANUP(al_freep) segment **segs = al_alloc(old->n, sizeof(void *));
-    if (!aside || !segs)
-        return al_fail(err, AL_NOMEM, "set a segment aside");
+    if (!fresh || !segs)
+        return al_fail(err, AL_NOMEM, "give up what is damaged of a segment");
     for (size_t i = 0; i < old->n; i++)
-        segs[i] = i == at ? aside : old->segs[i];
+        segs[i] = i == at ? fresh : old->segs[i];
     al_code c = publish_segments(st, ix, segs, old->n, 0, ix->covered, err);
-    if (c)
+    if (!c)
+        *ret = AL_TAKE(fresh);
+    return c;
+}
+
+/* arg: the segment. Committer's thread, as the next. */
+static al_code set_aside(store *st, void *segment_arg, al_err *err)
+{
+    seg_summary sum = *seg_summary_of(segment_arg);
+    AL_CLEANUP(seg_unrefp) segment *aside = NULL;
+    sum.is_quarantined = true;
+    al_code c = replace(st, segment_arg, &sum, &aside, err);
+    if (c || !aside)
         return c;
     atomic_fetch_add(&st->quarantined, 1);
-    seg_env_drop(st->env, ix->id, sum.id);
+    seg_env_drop(st->env, seg_index_id(aside), sum.id);
     return seg_set_aside(aside, err);
+}
+
+static al_code give_up_positions(store *st, void *segment_arg, al_err *err)
+{
+    seg_summary sum = *seg_summary_of(segment_arg);
+    AL_CLEANUP(seg_unrefp) segment *fresh = NULL;
+    seg_sum_forget_positions(&sum);
+    al_code c = replace(st, segment_arg, &sum, &fresh, err);
+    if (!c && fresh)
+        seg_delete_positions(fresh);
+    return c;
 }
 
 void damage_report(store *st, segment *s)
@@ -73,7 +106,11 @@ al_code damage_check(store *st, al_err *err)
         AL_CLEANUP(seg_unrefp) segment *s = take_suspect(st);
         if (!s)
             return AL_OK;
-        al_code c = is_damaged(s) ? committer_call(st, set_aside, s, err) : AL_OK;
+        al_code c = AL_OK;
+        if (is_damaged(s))
+            c = committer_call(st, set_aside, s, err);
+        else if (has_bad_positions(s))
+            c = committer_call(st, give_up_positions, s, err);
         if (c)
             return c; /* the next reader reports it again */
     }

@@ -30,7 +30,7 @@ uint32_t row_bits_last(const row_bits *b, uint32_t from, uint32_t to);
 uint32_t row_bits_count(const row_bits *b, uint32_t from, uint32_t to);
 
 /* The query on one index: its text fields are part of what it means. Takes a reference on q;
- * `text_fields` stay the caller's and must outlive it. */
+ * `text_fields` stay the caller's and must outlive it. AL_NOMEM. */
 typedef struct filter filter;
 AL_CHECK al_code filter_new(query *q, const al_slice *text_fields, size_t n_text_fields,
                             filter **ret, al_err *err);
@@ -40,6 +40,7 @@ const plan *filter_plan(const filter *f);
 /* What is already known about the values of one block. Belongs to one filter and is used for one
  * open block after another. */
 typedef struct verdicts verdicts;
+/* NULL without memory. */
 verdicts *verdicts_new(const filter *f);
 verdicts *verdicts_free(verdicts *v);
 void verdicts_clear(verdicts *v); /* another block is opened */
@@ -54,7 +55,7 @@ typedef struct decided {
 
 /* Takes the rows of [from, to) that do not match out of d->bits; the others and rows outside stay.
  * *ret_gave_up (never set to false here): a regular expression ran into its limits, some row that
- * was taken out might match. AL_CORRUPT: a column of the block does not check out. */
+ * was taken out might match. AL_CORRUPT: a column of the block does not check out. AL_NOMEM. */
 AL_CHECK al_code filter_rows(filter *f, decided *d, uint32_t from, uint32_t to, bool *ret_gave_up,
                              al_err *err);
 

@@ -1,5 +1,6 @@
 /* What readers may do: pin a scope, report damage. See store_priv.h for the contract. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "store/store_impl.h"
@@ -65,6 +66,20 @@ store_pin *store_pin_free(store_pin *p)
     free(box->held);
     free(box);
     return NULL;
+}
+
+al_code store_snapshot(engine *e, const char *index, snapshot **ret, al_err *err)
+{
+    store *st = store_of(e);
+    AL_LOCKED(&st->lock);
+    for (size_t i = 0; i < st->n_indexes; i++) {
+        const sindex *ix = st->indexes[i];
+        if (!ix->is_dropped && strcmp(ix->name, index) == 0) {
+            *ret = snapshot_ref(ix->snap);
+            return AL_OK;
+        }
+    }
+    return al_fail(err, AL_NOT_FOUND, "there is no index '%.40s'", index);
 }
 
 void store_report_damage(engine *e, const unit *u)

@@ -145,11 +145,6 @@ al_code reading_damage(reading *rd, const unit *u, al_code c, const al_err *err)
     return AL_OK;
 }
 
-void reading_note_gave_up(reading *rd)
-{
-    note_once(rd, "regular expression", "gave up on some records: too much work for one text");
-}
-
 /* ---- Times and names */
 
 bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns)
@@ -207,6 +202,6 @@ al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to, al_e
     if (c)
         return c;
     if (gave_up)
-        reading_note_gave_up(rd);
+        note_once(rd, "regular expression", "gave up on some records: too much work for one text");
     return reading_spend(rd, to - from);
 }

@@ -12,15 +12,18 @@ typedef struct reading {
     al_arena *arena;
     store_pin *pin;
     filter **filters; /* one an index of the scope */
-    bool
-        is_resumed; /* whoever asks goes on where a budget ended: that is no reason in the answer */
-    bool is_out;    /* the budget is used up: look at no more rows */
+    bool is_resumed;  /* a budget that ran out is no reason in the answer (reading_resume) */
+    bool is_out;      /* the budget is used up: look at no more rows */
 } reading;
 
-/* Pins the scope; the answer names what cannot be read of it at all: segments that are set aside,
- * and indexes. AL_NOT_FOUND: an index is unknown. Zeroed memory may be closed. */
+/* Pins the scope; the answer names the segments of it that are set aside. AL_NOT_FOUND: an index is
+ * unknown. AL_INVALID: too many. AL_NOMEM. Also after a failure, and zeroed, it may be closed. */
 AL_CHECK al_code reading_open(reading *rd, engine *e, const eng_scope *scope,
                               const eng_budget *budget, eng_answer *answer, al_err *err);
+/* Right behind reading_open, for who asks only for rows committed behind `frame` and goes on with a
+ * later call where this one ends: what is missing before the frame, and budgets, are no reason in
+ * the answer then. */
+void reading_resume(reading *rd, uint64_t frame);
 void reading_close(reading *rd);
 
 /* n more rows were looked at: sets is_out (with a reason in the answer) when that was the last that
@@ -29,10 +32,6 @@ AL_CHECK al_code reading_spend(reading *rd, uint64_t n);
 /* Something of a unit could not be read for reason `c` (message in err). Notes it in the answer and
  * returns AL_OK, unless the failure says nothing about the unit (AL_NOMEM). */
 AL_CHECK al_code reading_damage(reading *rd, const unit *u, al_code c, const al_err *err);
-/* The same for who asks only for rows committed behind `frame`, and goes on with a later call where
- * this one ends: budgets are no reason then. Right behind reading_open. */
-void reading_resume(reading *rd, uint64_t frame);
-void reading_note_gave_up(reading *rd);
 
 /* ---- Times */
 static inline bool reading_has_time(const reading *rd, int64_t t)
@@ -49,5 +48,6 @@ bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns);
 /* Could any row of the unit match, by the names of its fields? */
 bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b);
 
-/* Decides rows [from, to): time range and query; spends them. */
+/* Decides rows [from, to): time range and query; spends them. Says in the answer when a regular
+ * expression gave up on some. AL_CORRUPT, AL_CANCELLED, AL_NOMEM. */
 AL_CHECK al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to, al_err *err);

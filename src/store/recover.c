@@ -332,7 +332,7 @@ static al_code replay_frame(void *ctx, uint64_t seq, al_slice body, al_err *err)
     return frame_body_visit(body, &v, &b, err);
 }
 
-/* The file, if there is one, is kept as *.bad. */
+/* The file, if there is one, is kept as *.bad once everything in it is merged (wal.c). */
 static void note_damage(void *ctx, const char *file, const char *why)
 {
     recovery *r = ctx;

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/limits.h"
-#include "store/names.h"
 #include "store/store_impl.h"
 
 #define LOOK_NS (100 * AL_NS_PER_MS)
@@ -39,10 +38,8 @@ static int by_age(const void *a, const void *b)
 typedef struct plan {
     segment **segs; /* oldest first; borrowed from the snapshot or from `fresh` */
     size_t n;
-    segment **fresh; /* handles made here: references */
+    segment **fresh; /* handles made here, without positions: references */
     size_t n_fresh;
-    size_t n_old; /* positions to delete: ids */
-    uint64_t *old_positions;
     bool is_changed;
 } plan;
 
@@ -52,7 +49,6 @@ static void plan_done(plan *p)
         (void)seg_unref(p->fresh[i]);
     free(p->segs);
     free(p->fresh);
-    free(p->old_positions);
 }
 
 static bool plan_begin(const sindex *ix, plan *p)
@@ -60,8 +56,7 @@ static bool plan_begin(const sindex *ix, plan *p)
     const seg_list *l = ix->snap->segs;
     p->segs = al_alloc(l->n, sizeof(void *));
     p->fresh = al_alloc(l->n, sizeof(void *));
-    p->old_positions = al_alloc(l->n, sizeof *p->old_positions);
-    if (!p->segs || !p->fresh || !p->old_positions)
+    if (!p->segs || !p->fresh)
         return false;
     for (; p->n < l->n; p->n++)
         p->segs[p->n] = l->segs[p->n];
@@ -106,30 +101,14 @@ static void forget_positions(store *st, const sindex *ix, plan *p, int64_t now)
         seg_summary s = *seg_summary_of(p->segs[i]);
         if (!s.has_positions || s.max_arrival_ns + POSITIONS_KEPT_S * AL_NS_PER_S > now)
             continue;
-        s.has_positions = false;
-        s.unplaced_frame = s.max_frame;
+        seg_sum_forget_positions(&s);
         segment *fresh = seg_new(st->env, ix->id, &s);
         if (!fresh)
             return; /* later */
         p->fresh[p->n_fresh++] = fresh;
         p->segs[i] = fresh;
-        p->old_positions[p->n_old++] = s.id;
         p->is_changed = true;
     }
-}
-
-static void delete_positions(store *st, const sindex *ix, const plan *p)
-{
-    al_err ignored; /* left-overs are garbage to recovery */
-    int dir = -1;
-    if (p->n_old == 0 || seg_env_index_dir(st->env, ix->id, false, &dir, &ignored))
-        return;
-    for (size_t i = 0; i < p->n_old; i++) {
-        char name[NAME_BYTES];
-        names_format(name, NAME_POS, p->old_positions[i]);
-        (void)st->io->unlink(st->io, dir, name, &ignored);
-    }
-    st->io->close(st->io, dir);
 }
 
 static void tidy_index(store *st, sindex *ix, int64_t now)
@@ -142,8 +121,10 @@ static void tidy_index(store *st, sindex *ix, int64_t now)
         if (ix->is_open && ix->max_bytes)
             drop_excess(&p, ix->max_bytes, now);
         forget_positions(st, ix, &p, now);
-        if (p.is_changed && !publish_segments(st, ix, p.segs, p.n, 0, ix->covered, &ignored))
-            delete_positions(st, ix, &p);
+        bool is_done =
+            p.is_changed && !publish_segments(st, ix, p.segs, p.n, 0, ix->covered, &ignored);
+        for (size_t i = 0; is_done && i < p.n_fresh; i++)
+            seg_delete_positions(p.fresh[i]);
     }
     plan_done(&p);
 }

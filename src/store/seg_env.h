@@ -35,6 +35,14 @@ segment *seg_new(seg_env *e, uint32_t index_id, const seg_summary *s);
 void seg_mark_drop(segment *s);
 /* Sets the files aside as *.bad. A missing file is fine. */
 AL_CHECK al_code seg_set_aside(segment *s, al_err *err);
+/* Deletes the file of arrival positions, which the manifest does not list any more. */
+void seg_delete_positions(segment *s);
+/* `s` with its positions given up: tails do not resume before its last row. */
+static inline void seg_sum_forget_positions(seg_summary *s)
+{
+    s->has_positions = false;
+    s->unplaced_frame = s->max_frame;
+}
 uint32_t seg_index_id(const segment *s);
 /* What a file says of itself, for a manifest made anew; day, flags, arrival and frames stay 0.
  * `is_aside`: it is called .seg.bad. AL_CORRUPT, AL_TOO_NEW, AL_NOT_FOUND, AL_IO, AL_NOMEM. */

@@ -114,6 +114,19 @@ al_code seg_set_aside(segment *s, al_err *err)
     return each_file(s, rename_bad, err);
 }
 
+void seg_delete_positions(segment *s)
+{
+    al_err ignored; /* what stays behind is garbage to recovery */
+    const al_io *io = seg_env_io(s->env);
+    char name[NAME_BYTES];
+    int dir = -1;
+    if (seg_env_index_dir(s->env, s->index_id, false, &dir, &ignored))
+        return;
+    names_format(name, NAME_POS, s->sum.id);
+    (void)io->unlink(io, dir, name, &ignored);
+    io->close(io, dir);
+}
+
 const seg_summary *seg_summary_of(const segment *s)
 {
     return &s->sum;
@@ -466,6 +479,7 @@ al_code seg_inspect(seg_env *e, uint32_t index_id, uint64_t id, bool is_aside, s
     io->close(io, dir);
     if (c)
         return c;
+    assert(ix);
     sum.n_rows = f.n_rows;
     sum.n_names = ix->n_names;
     seg_sum_blocks(ix->blocks, ix->n_blocks, &sum);
@@ -624,8 +638,10 @@ al_code seg_positions(segment *s, positions **ret, al_err *err)
     if (*ret)
         return AL_OK;
     al_code c = read_positions(s, ret, err);
+    if (c == AL_NOT_FOUND)
+        c = al_fail(err, AL_CORRUPT, "the file is missing");
     if (c)
-        return c == AL_NOT_FOUND ? c : al_wrap(err, "positions of %s", s->name);
+        return al_wrap(err, "positions of %s", s->name);
     size_t n;
     (void)positions_runs(*ret, &n);
     cache_put(cached, &key, *ret, &kind_positions, n * sizeof(pos_run) + 64);

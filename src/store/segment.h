@@ -59,7 +59,8 @@ AL_CHECK al_code seg_read_block(segment *s, const seg_index *ix, uint32_t i, blo
 /* Reads every row of it once. `scratch` is opened on its blocks. AL_CORRUPT, AL_TOO_NEW, AL_IO,
  * AL_NOMEM. */
 AL_CHECK al_code seg_check(segment *s, block_view *scratch, al_err *err);
-/* Arrival positions of its rows. AL_NOT_FOUND: it has none any more. */
+/* Arrival positions of its rows. AL_NOT_FOUND: it has none any more. AL_CORRUPT (also when the file
+ * is missing), AL_TOO_NEW, AL_IO, AL_NOMEM. */
 AL_CHECK al_code seg_positions(segment *s, positions **ret, al_err *err);
 
 AL_DEFINE_CLEANUP(segment, seg_unref);

@@ -289,6 +289,7 @@ static const engine_ops store_engine_ops = {
     .tail = store_tail,
     .compact = op_compact,
     .indexes = op_indexes,
+    .fields = store_fields,
     .index_stats = op_index_stats,
     .stats = op_stats,
 };

@@ -1,7 +1,7 @@
 #pragma once
 /* store_priv.h: what the files of the embedded engine share. Writers: store.c, committer.c,
- * merger.c, retention.c. Readers: search.c, count.c, histogram.c, values.c, tail.c: they pin a
- * scope, work on its snapshots and touch nothing else. */
+ * merger.c, retention.c. Readers: search.c, count.c, histogram.c, values.c, fields.c, tail.c: they
+ * pin a scope, work on its snapshots and touch nothing else. */
 #include "query/engine.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -29,6 +29,9 @@ typedef struct store_pin {
 AL_CHECK al_code store_pin_new(engine *e, const char *const *indexes, size_t n, store_pin **ret,
                                al_err *err);
 store_pin *store_pin_free(store_pin *p);
+/* What is visible now of one index, also of one that engine_index_open was not called for.
+ * AL_NOT_FOUND. */
+AL_CHECK al_code store_snapshot(engine *e, const char *index, snapshot **ret, al_err *err);
 /* A reader met damage: has the file set aside (the store checks it again before). Does not block.
  */
 void store_report_damage(engine *e, const unit *u);
@@ -50,3 +53,5 @@ al_code store_tail_end(engine *e, eng_arrival *ret, al_err *err);
 al_code store_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
                    al_err *err);
+al_code store_fields(engine *e, const char *index, al_arena *arena, const al_slice **ret,
+                     size_t *ret_n, al_err *err);

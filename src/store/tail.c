@@ -314,7 +314,8 @@ al_code store_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_b
     if (c)
         return c;
     if (!can_resume(&t, after))
-        return AL_NOT_FOUND;
+        return al_fail(err, AL_NOT_FOUND,
+                       "the place is not ours, or too old to go on without a gap");
     reading_resume(&t.rd, after.frame);
     t.views = views_new(&t.rd);
     t.scratch = al_arena_new(ARENA_BLOCK_BYTES);

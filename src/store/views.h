@@ -18,10 +18,12 @@ typedef struct view_source {
     const unit_blocks *blocks;
 } view_source;
 
+/* NULL without memory. `rd` must outlive it. */
 views *views_new(reading *rd);
 views *views_free(views *v);
 /* Block `block` of the unit, opened when it is not open; *ret_is_new then: none of its rows are
- * decided yet. Valid until the next call. */
+ * decided yet. Valid until the next call. AL_CORRUPT, AL_TOO_NEW, AL_IO, AL_NOMEM: no block is open
+ * for it. */
 AL_CHECK al_code views_get(views *v, const view_source *from, uint32_t block, decided **ret,
                            bool *ret_is_new, al_err *err);
 

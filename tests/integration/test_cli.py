@@ -310,10 +310,14 @@ def test_verify_names_damage(server, alco):
 
 def wrote_two_indexes(server):
     server.create("web")
-    server.send("logs", [{"message": "one in logs", "at": "2001-01-01T00:00:00Z"}])
-    server.send("web", [{"message": f"{i} in web"} for i in range(3)])
+    server.send("logs", [{"message": "one in logs", "at": "2001-01-01T00:00:00Z", "unit": "m"}])
+    server.send("web", [{"message": f"{i} in web", "user": {"name": "bob"}} for i in range(3)])
     assert server.request("POST", "/api/v1/indexes/web/compact").status == 204
     server.stop()
+
+
+def field_names(server, index):
+    return sorted(f["name"] for f in server.ok(f"/api/v1/indexes/{index}/fields")["fields"])
 
 
 @pytest.mark.parametrize("how", ["gone", "empty"])
@@ -331,6 +335,9 @@ def test_a_lost_catalogue_hides_no_index(server, alco, how):
     assert server.api("logs", "count")["count"] == 1
     assert server.api("web", "count")["count"] == 3
     assert server.ok("/api/v1/indexes/web")["intervals"] == 36500
+    assert field_names(server, "web") == ["user.name"]
+    assert field_names(server, "logs") == ["at", "unit"]
+    assert server.api("web", "count", q="user.name:bob")["count"] == 3
     server.send("web", [{"message": "4 in web"}])
     server.stop()
     server.start()

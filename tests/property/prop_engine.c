@@ -371,6 +371,28 @@ static void check_count(round *t, const question *u)
     fail(t, "count");
 }
 
+static void check_fields(round *t)
+{
+    al_err err = {0};
+    const char *index = names[rng_below(&t->r, t->n_indexes)];
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(65536);
+    const al_slice *a = NULL;
+    const al_slice *b = NULL;
+    size_t n_a = 0;
+    size_t n_b = 0;
+    must(t, engine_fields(t->model, index, arena, &b, &n_b, &err), "fields of the model", &err);
+    must(t, engine_fields(t->store, index, arena, &a, &n_a, &err), "fields", &err);
+    bool is_same = n_a == n_b;
+    for (size_t i = 0; i < n_a && is_same; i++)
+        is_same = al_slice_eq(a[i], b[i]);
+    if (is_same)
+        return;
+    for (size_t i = 0; i < n_a || i < n_b; i++)
+        (void)fprintf(stderr, "  %.*s | %.*s\n", AL_ARG(i < n_a ? a[i] : AL_LIT("-")),
+                      AL_ARG(i < n_b ? b[i] : AL_LIT("-")));
+    fail(t, "fields");
+}
+
 static bool same_value(const value *a, const value *b)
 {
     return a->type == b->type && al_slice_eq(a->text, b->text);
@@ -512,6 +534,7 @@ static void ask(round *t)
     switch (rng_below(&t->r, 10)) {
     case 0:
         check_count(t, &u);
+        check_fields(t);
         break;
     case 1:
         check_values(t, &u);

@@ -388,6 +388,7 @@ al_code model_engine_open(const eng_hooks *hooks, engine **ret, al_err *err)
         .tail = model_tail,
         .compact = model_compact,
         .indexes = model_indexes,
+        .fields = model_fields,
         .index_stats = model_index_stats,
         .stats = model_stats,
     };

@@ -68,3 +68,5 @@ al_code model_tail_end(engine *e, eng_arrival *ret, al_err *err);
 al_code model_tail(engine *e, const eng_scope *s, eng_arrival after, const eng_budget *b,
                    eng_tail_fn *fn, void *ctx, eng_arrival *ret_reached, eng_partial *ret_partial,
                    al_err *err);
+al_code model_fields(engine *e, const char *index, al_arena *arena, const al_slice **ret,
+                     size_t *ret_n, al_err *err);

@@ -312,6 +312,41 @@ static value *copy_values(const tally *t, size_t n, al_arena *arena)
     return out;
 }
 
+static rec_visit tally_path(void *ctx, al_slice path, const value *v)
+{
+    (void)v;
+    const value name = {.type = VAL_STRING, .text = path};
+    return tally_value(ctx, &name, false);
+}
+
+/* Each path is tallied of no record, so the order is by bytes. */
+al_code model_fields(engine *e, const char *index, al_arena *arena, const al_slice **ret,
+                     size_t *ret_n, al_err *err)
+{
+    model *m = (model *)e;
+    AL_LOCKED(&m->lock);
+    const model_index *ix = model_index_find(m, index);
+    if (!ix)
+        return al_fail(err, AL_NOT_FOUND, "no index '%s'", index);
+    AL_CLEANUP(tally_done) tally t = {.arena = al_arena_new(65536)};
+    AL_CLEANUP(al_arena_freep) al_arena *scratch = al_arena_new(4096);
+    if (!t.arena || !scratch)
+        abort();
+    for (size_t i = 0; i < ix->n_rows; i++)
+        if (!rec_each_path(&ix->rows[i]->rec, scratch, tally_path, &t))
+            abort();
+    if (t.n)
+        qsort(t.items, t.n, sizeof *t.items, most_frequent_first);
+    *ret_n = AL_MIN(t.n, (size_t)ENG_FIELDS_MAX);
+    al_slice *names = al_arena_alloc(arena, *ret_n + 1, sizeof *names);
+    if (!names)
+        abort();
+    for (size_t i = 0; i < *ret_n; i++)
+        names[i] = al_arena_copy(arena, t.items[i].val.text);
+    *ret = names;
+    return AL_OK;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the signature is engine.h's */
 al_code model_values(engine *e, const eng_scope *s, al_slice field, size_t limit,
                      const eng_budget *b, al_arena *arena, eng_values *ret_v, eng_answer *ret,

@@ -200,3 +200,44 @@ static inline rec_batch *batch_of(int64_t time_ns, const char *message)
     r->message = al_arena_copy(b->arena, al_cstr(message));
     return b;
 }
+
+/* ---- A store of one test, with a clock that the test sets. */
+typedef struct world {
+    tmpdir dir;
+    int64_t now; /* wall clock, ns; at first noon of a day in 2026 */
+    store_options o;
+    lines all; /* for tests that count what must be there */
+} world;
+
+static const int64_t world_noon = 20600 * AL_NS_PER_DAY + AL_NS_PER_DAY / 2;
+
+static inline int64_t world_clock(void *ctx)
+{
+    return *(int64_t *)ctx;
+}
+
+/* Merges only when full or told to. `w` stays where it is: the options point into it. */
+static inline void world_init(world *w, const char *name)
+{
+    tmpdir_init(&w->dir, name);
+    w->now = world_noon;
+    w->o = (store_options){
+        .path = w->dir.path, .idle_ns = -1, .now_ns = world_clock, .now_ctx = &w->now};
+    lines_init(&w->all);
+}
+
+/* With the index `logs`. */
+static inline engine *world_open(const world *w)
+{
+    engine *e = must_open(&w->o, NULL);
+    must_index(e, "logs");
+    return e;
+}
+
+/* `e`: NULL when it is closed. */
+static inline void world_done(world *w, engine *e)
+{
+    (void)engine_close(e);
+    lines_done(&w->all);
+    tmpdir_done(&w->dir);
+}

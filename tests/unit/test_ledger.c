@@ -71,6 +71,57 @@ static al_buf dump(ledger *l)
     return b;
 }
 
+/* A ledger with one session of queue q, and marks that it judges into. */
+typedef struct desk {
+    ledger *l;
+    ledger_session *s;
+    al_buf m;
+} desk;
+
+static desk desk_new(void)
+{
+    desk d = {.l = ledger_new()};
+    d.s = begin(d.l, "q");
+    d.m = marks_new(d.s);
+    return d;
+}
+
+static void desk_done(desk *d)
+{
+    al_buf_done(&d->m);
+    (void)ledger_session_end(d->s);
+    (void)ledger_free(d->l);
+}
+
+/* Takes the marks in, and begins new ones. */
+static void desk_apply(desk *d)
+{
+    ledger_apply(d->l, al_buf_slice(&d->m));
+    al_buf_done(&d->m);
+    d->m = marks_new(d->s);
+}
+
+/* Ends the session and begins another, with new marks. */
+static void desk_again(desk *d)
+{
+    al_buf_done(&d->m);
+    (void)ledger_session_end(d->s);
+    d->s = begin(d->l, "q");
+    d->m = marks_new(d->s);
+}
+
+static ledger_state look_id(ledger_session *s, const char *id)
+{
+    return ledger_look(s, ledger_key_of_id(s, al_cstr(id)));
+}
+
+static ledger_stats stats_of(ledger *l)
+{
+    ledger_stats st;
+    ledger_count(l, &st);
+    return st;
+}
+
 /* ---- Rules */
 
 /* The queue of an index is renamed: what was routed to the old and to the new one is stored once.
@@ -132,12 +183,12 @@ static void an_id_is_stored_once_in_its_queue(void **state)
     assert_int_equal(judge_id(a, "1", 1, &ma).verdict, LEDGER_STORE);
     assert_int_equal(judge_id(b, "1", 1, &mb).verdict, LEDGER_STORE);
     assert_int_equal(judge_id(a, "1", 2, &ma).verdict, LEDGER_ACK_AFTER);
-    assert_int_equal(ledger_look(a, ledger_key_of_id(a, AL_LIT("1"))), LEDGER_PENDING);
+    assert_int_equal(look_id(a, "1"), LEDGER_PENDING);
     ledger_apply(l, al_buf_slice(&ma));
-    assert_int_equal(ledger_look(a, ledger_key_of_id(a, AL_LIT("1"))), LEDGER_KEPT);
+    assert_int_equal(look_id(a, "1"), LEDGER_KEPT);
     assert_int_equal(judge_id(a, "1", 3, &ma).verdict, LEDGER_ACK);
     ledger_failed(l, al_buf_slice(&mb));
-    assert_int_equal(ledger_look(b, ledger_key_of_id(b, AL_LIT("1"))), LEDGER_UNKNOWN);
+    assert_int_equal(look_id(b, "1"), LEDGER_UNKNOWN);
     assert_int_equal(judge_id(b, "1", 2, &mb).verdict, LEDGER_STORE);
     al_buf_done(&ma);
     al_buf_done(&mb);
@@ -148,75 +199,55 @@ static void an_id_is_stored_once_in_its_queue(void **state)
 static void an_id_is_forgotten_after_twenty_thousand(void **state)
 {
     (void)state;
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
+    AL_CLEANUP(desk_done) desk d = desk_new();
     char id[32];
     for (int i = 0; i < LEDGER_IDS_MAX + 1; i++) {
-        al_buf m = marks_new(s);
         (void)snprintf(id, sizeof id, "%d", i);
-        assert_int_equal(judge_id(s, id, (uint64_t)i + 1, &m).verdict, LEDGER_STORE);
-        ledger_apply(l, al_buf_slice(&m));
-        al_buf_done(&m);
+        assert_int_equal(judge_id(d.s, id, (uint64_t)i + 1, &d.m).verdict, LEDGER_STORE);
+        desk_apply(&d);
     }
-    assert_int_equal(ledger_look(s, ledger_key_of_id(s, AL_LIT("0"))), LEDGER_UNKNOWN);
-    assert_int_equal(ledger_look(s, ledger_key_of_id(s, AL_LIT("1"))), LEDGER_KEPT);
-    ledger_stats st;
-    ledger_count(l, &st);
-    assert_int_equal(st.n_ids, LEDGER_IDS_MAX);
+    assert_int_equal(look_id(d.s, "0"), LEDGER_UNKNOWN);
+    assert_int_equal(look_id(d.s, "1"), LEDGER_KEPT);
+    assert_int_equal(stats_of(d.l).n_ids, LEDGER_IDS_MAX);
     /* The order of age survives a dump. */
-    AL_CLEANUP(ledger_freep) ledger *again = ledger_new();
-    al_buf d = dump(l);
-    ledger_apply(again, al_buf_slice(&d));
-    al_buf_done(&d);
-    ledger_session *t = begin(again, "q");
-    al_buf m = marks_new(t);
-    assert_int_equal(judge_id(t, "new", 1, &m).verdict, LEDGER_STORE);
-    ledger_apply(again, al_buf_slice(&m));
-    assert_int_equal(ledger_look(t, ledger_key_of_id(t, AL_LIT("1"))), LEDGER_UNKNOWN);
-    assert_int_equal(ledger_look(t, ledger_key_of_id(t, AL_LIT("2"))), LEDGER_KEPT);
-    al_buf_done(&m);
-    ledger_session_end(t);
-    ledger_session_end(s);
+    AL_CLEANUP(desk_done) desk again = desk_new();
+    al_buf all = dump(d.l);
+    ledger_apply(again.l, al_buf_slice(&all));
+    al_buf_done(&all);
+    assert_int_equal(judge_id(again.s, "new", 1, &again.m).verdict, LEDGER_STORE);
+    desk_apply(&again);
+    assert_int_equal(look_id(again.s, "1"), LEDGER_UNKNOWN);
+    assert_int_equal(look_id(again.s, "2"), LEDGER_KEPT);
 }
 
 static void equal_messages_sent_twice_stay_two(void **state)
 {
     (void)state;
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
-    al_buf m = marks_new(s);
-    assert_int_equal(judge_body(s, "x", 1, false, &m).verdict, LEDGER_STORE);
-    assert_int_equal(judge_body(s, "x", 2, false, &m).verdict, LEDGER_STORE);
-    assert_int_equal(judge_body(s, "x", 3, true, &m).verdict, LEDGER_STORE);
-    ledger_apply(l, al_buf_slice(&m));
-    assert_int_equal(judge_body(s, "x", 4, true, &m).verdict, LEDGER_STORE);
-    al_buf_done(&m);
-    ledger_session_end(s);
+    AL_CLEANUP(desk_done) desk d = desk_new();
+    assert_int_equal(judge_body(d.s, "x", 1, false, &d.m).verdict, LEDGER_STORE);
+    assert_int_equal(judge_body(d.s, "x", 2, false, &d.m).verdict, LEDGER_STORE);
+    assert_int_equal(judge_body(d.s, "x", 3, true, &d.m).verdict, LEDGER_STORE);
+    desk_apply(&d);
+    assert_int_equal(judge_body(d.s, "x", 4, true, &d.m).verdict, LEDGER_STORE);
 }
 
 static void a_redelivery_is_acknowledged_once_for_each_lost_message(void **state)
 {
     (void)state;
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
-    al_buf m = marks_new(s);
-    (void)judge_body(s, "x", 1, false, &m);
-    (void)judge_body(s, "x", 2, false, &m);
-    ledger_apply(l, al_buf_slice(&m));
-    al_buf_done(&m);
-    ledger_session_end(s);
+    AL_CLEANUP(desk_done) desk d = desk_new();
+    (void)judge_body(d.s, "x", 1, false, &d.m);
+    (void)judge_body(d.s, "x", 2, false, &d.m);
+    desk_apply(&d);
     for (int round = 0; round < 2; round++) { /* the second: open again after it was lost again */
-        s = begin(l, "q");
-        m = marks_new(s);
-        assert_int_equal(judge_body(s, "x", 1, false, &m).verdict, LEDGER_STORE);
-        assert_int_equal(judge_body(s, "x", 2, true, &m).verdict, LEDGER_ACK);
-        assert_int_equal(judge_body(s, "x", 3, true, &m).verdict, LEDGER_ACK);
-        assert_int_equal(judge_body(s, "x", 4, true, &m).verdict, LEDGER_STORE);
-        al_buf_done(&m);
-        ledger_session_end(s); /* what was pending is forgotten */
+        desk_again(&d);                       /* what was pending is forgotten */
+        assert_int_equal(judge_body(d.s, "x", 1, false, &d.m).verdict, LEDGER_STORE);
+        assert_int_equal(judge_body(d.s, "x", 2, true, &d.m).verdict, LEDGER_ACK);
+        assert_int_equal(judge_body(d.s, "x", 3, true, &d.m).verdict, LEDGER_ACK);
+        assert_int_equal(judge_body(d.s, "x", 4, true, &d.m).verdict, LEDGER_STORE);
     }
-    ledger_session *other = begin(l, "other");
-    m = marks_new(other);
+    desk_again(&d);
+    ledger_session *other = begin(d.l, "other");
+    al_buf m = marks_new(other);
     assert_int_equal(judge_body(other, "x", 1, true, &m).verdict, LEDGER_STORE);
     al_buf_done(&m);
     ledger_session_end(other);
@@ -225,38 +256,29 @@ static void a_redelivery_is_acknowledged_once_for_each_lost_message(void **state
 static void a_closed_message_is_open_until_a_batch_says_so(void **state)
 {
     (void)state;
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
-    al_buf m = marks_new(s);
-    judged first = judge_body(s, "x", 1, false, &m);
-    ledger_apply(l, al_buf_slice(&m));
-    al_buf_done(&m);
-    ledger_close(s, &first.ref, 1);
-    assert_int_equal(ledger_closes(s), 1);
-    al_buf before = dump(l); /* a crash now: still open */
-    m = marks_new(s);
-    assert_int_equal(ledger_take_closes(s, &m, 10), 1);
-    assert_int_equal(ledger_closes(s), 0);
-    ledger_failed(l, al_buf_slice(&m));
-    assert_int_equal(ledger_closes(s), 1);
-    al_buf_done(&m);
-    m = marks_new(s);
-    assert_int_equal(ledger_take_closes(s, &m, 10), 1);
-    ledger_session_end(s);
-    ledger_apply(l, al_buf_slice(&m));
-    ledger_stats st;
-    ledger_count(l, &st);
-    assert_int_equal(st.n_open, 0);
+    AL_CLEANUP(desk_done) desk d = desk_new();
+    judged first = judge_body(d.s, "x", 1, false, &d.m);
+    desk_apply(&d);
+    ledger_close(d.s, &first.ref, 1);
+    assert_int_equal(ledger_closes(d.s), 1);
+    al_buf before = dump(d.l); /* a crash now: still open */
+    assert_int_equal(ledger_take_closes(d.s, &d.m, 10), 1);
+    assert_int_equal(ledger_closes(d.s), 0);
+    ledger_failed(d.l, al_buf_slice(&d.m));
+    assert_int_equal(ledger_closes(d.s), 1);
+    al_buf m = marks_new(d.s);
+    assert_int_equal(ledger_take_closes(d.s, &m, 10), 1);
+    d.s = ledger_session_end(d.s);
+    ledger_apply(d.l, al_buf_slice(&m));
+    assert_int_equal(stats_of(d.l).n_open, 0);
 
     AL_CLEANUP(ledger_freep) ledger *again = ledger_new();
     ledger_apply(again, al_buf_slice(&before));
-    ledger_count(again, &st);
-    assert_int_equal(st.n_open, 1);
+    assert_int_equal(stats_of(again).n_open, 1);
     ledger_apply(again, al_buf_slice(&m));
     ledger_apply(again, al_buf_slice(&m));
-    ledger_count(again, &st);
-    assert_int_equal(st.n_open, 0);
-    assert_int_equal(st.n_bad, 0);
+    assert_int_equal(stats_of(again).n_open, 0);
+    assert_int_equal(stats_of(again).n_bad, 0);
     al_buf_done(&m);
     al_buf_done(&before);
 }
@@ -264,17 +286,12 @@ static void a_closed_message_is_open_until_a_batch_says_so(void **state)
 static void a_closed_message_equals_nothing(void **state)
 {
     (void)state;
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
-    al_buf m = marks_new(s);
-    judged first = judge_body(s, "x", 1, false, &m);
-    ledger_apply(l, al_buf_slice(&m));
-    ledger_close(s, &first.ref, 1);
-    ledger_session_end(s);
-    s = begin(l, "q");
-    assert_int_equal(judge_body(s, "x", 1, true, &m).verdict, LEDGER_STORE);
-    al_buf_done(&m);
-    ledger_session_end(s);
+    AL_CLEANUP(desk_done) desk d = desk_new();
+    judged first = judge_body(d.s, "x", 1, false, &d.m);
+    desk_apply(&d);
+    ledger_close(d.s, &first.ref, 1);
+    desk_again(&d);
+    assert_int_equal(judge_body(d.s, "x", 1, true, &d.m).verdict, LEDGER_STORE);
 }
 
 static void a_living_session_is_asked_first(void **state)
@@ -318,66 +335,46 @@ static void a_living_session_is_asked_first(void **state)
 static void a_failed_batch_leaves_nothing_open(void **state)
 {
     (void)state;
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
-    al_buf m = marks_new(s);
-    (void)judge_body(s, "x", 1, false, &m);
-    (void)judge_id(s, "x", 2, &m);
-    ledger_failed(l, al_buf_slice(&m));
-    ledger_stats st;
-    ledger_count(l, &st);
-    assert_int_equal(st.n_open, 0);
-    assert_int_equal(st.n_ids, 0);
-    al_buf_done(&m);
-    ledger_session_end(s);
+    AL_CLEANUP(desk_done) desk d = desk_new();
+    (void)judge_body(d.s, "x", 1, false, &d.m);
+    (void)judge_id(d.s, "x", 2, &d.m);
+    ledger_failed(d.l, al_buf_slice(&d.m));
+    assert_int_equal(stats_of(d.l).n_open, 0);
+    assert_int_equal(stats_of(d.l).n_ids, 0);
 }
 
 static void names_stay_unique_when_the_clock_was_set_back(void **state)
 {
     (void)state;
     const uint64_t ahead = UINT64_C(1) << 63; /* far beyond the clock of this run */
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
-    al_buf m = marks_new(s);
-    memcpy(m.ptr + m.len - sizeof ahead, &ahead, sizeof ahead);
-    (void)judge_body(s, "x", 1, false, &m);
-    ledger_session_end(s);
+    AL_CLEANUP(desk_done) desk d = desk_new();
+    memcpy(d.m.ptr + d.m.len - sizeof ahead, &ahead, sizeof ahead);
+    (void)judge_body(d.s, "x", 1, false, &d.m);
     AL_CLEANUP(ledger_freep) ledger *later = ledger_new();
-    ledger_apply(later, al_buf_slice(&m));
-    s = begin(later, "q");
-    judged j = judge_body(s, "y", 1, false, &m);
-    assert_true(j.ref.session > ahead);
-    al_buf_done(&m);
+    ledger_apply(later, al_buf_slice(&d.m));
+    ledger_session *s = begin(later, "q");
+    assert_true(judge_body(s, "y", 1, false, &d.m).ref.session > ahead);
     ledger_session_end(s);
 }
 
 static void lost_messages_are_bounded_and_the_oldest_goes(void **state)
 {
     (void)state;
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
+    AL_CLEANUP(desk_done) desk d = desk_new();
     char body[32];
     for (int i = 0; i < LEDGER_LOST_MAX + 10; i++) {
-        al_buf m = marks_new(s);
         (void)snprintf(body, sizeof body, "%d", i);
-        assert_int_equal(judge_body(s, body, (uint64_t)i + 1, false, &m).verdict, LEDGER_STORE);
-        ledger_apply(l, al_buf_slice(&m));
-        al_buf_done(&m);
+        assert_int_equal(judge_body(d.s, body, (uint64_t)i + 1, false, &d.m).verdict, LEDGER_STORE);
+        desk_apply(&d);
     }
-    ledger_session_end(s);
-    ledger_stats st;
-    ledger_count(l, &st);
-    assert_int_equal(st.n_open, LEDGER_LOST_MAX);
-    assert_int_equal(st.n_forgotten, 10);
-    s = begin(l, "q");
-    al_buf m = marks_new(s);
-    assert_int_equal(judge_body(s, "9", 1, true, &m).verdict, LEDGER_STORE);
-    assert_int_equal(judge_body(s, "10", 2, true, &m).verdict, LEDGER_ACK);
-    al_buf_done(&m);
-    ledger_session_end(s);
-    ledger_forget(l, AL_LIT("q"));
-    ledger_count(l, &st);
-    assert_int_equal(st.n_queues, 0);
+    desk_again(&d);
+    assert_int_equal(stats_of(d.l).n_open, LEDGER_LOST_MAX);
+    assert_int_equal(stats_of(d.l).n_forgotten, 10);
+    assert_int_equal(judge_body(d.s, "9", 1, true, &d.m).verdict, LEDGER_STORE);
+    assert_int_equal(judge_body(d.s, "10", 2, true, &d.m).verdict, LEDGER_ACK);
+    d.s = ledger_session_end(d.s);
+    ledger_forget(d.l, AL_LIT("q"));
+    assert_int_equal(stats_of(d.l).n_queues, 0);
 }
 
 static void keys_keep_their_parts_apart(void **state)
@@ -414,41 +411,35 @@ static void keys_keep_their_parts_apart(void **state)
 static void every_cut_and_every_flip_of_marks_is_survived(void **state)
 {
     (void)state;
-    AL_CLEANUP(ledger_freep) ledger *l = ledger_new();
-    ledger_session *s = begin(l, "q");
-    al_buf m = marks_new(s);
-    judged first = judge_body(s, "x", 1, false, &m);
-    (void)judge_body(s, "y", 300, false, &m);
-    (void)judge_id(s, "id", 3, &m);
-    ledger_apply(l, al_buf_slice(&m));
-    ledger_close(s, &first.ref, 1);
-    (void)ledger_take_closes(s, &m, 1);
-    ledger_session_end(s);
+    AL_CLEANUP(desk_done) desk k = desk_new();
+    judged first = judge_body(k.s, "x", 1, false, &k.m);
+    (void)judge_body(k.s, "y", 300, false, &k.m);
+    (void)judge_id(k.s, "id", 3, &k.m);
+    ledger_apply(k.l, al_buf_slice(&k.m));
+    ledger_close(k.s, &first.ref, 1);
+    (void)ledger_take_closes(k.s, &k.m, 1);
     size_t n_bad = 0;
-    for (size_t cut = 0; cut <= m.len; cut++) {
+    for (size_t cut = 0; cut <= k.m.len; cut++) {
         AL_CLEANUP(ledger_freep) ledger *t = ledger_new();
         uint8_t *copy = malloc(cut ? cut : 1);
-        memcpy(copy, m.ptr, cut);
+        memcpy(copy, k.m.ptr, cut);
         ledger_apply(t, (al_slice){copy, cut});
         ledger_failed(t, (al_slice){copy, cut});
         free(copy);
-        ledger_stats st;
-        ledger_count(t, &st);
-        n_bad += st.n_bad > 0;
+        n_bad += stats_of(t).n_bad > 0;
     }
     /* Readable are: nothing, V, Q and the four marks. */
-    assert_int_equal(n_bad, m.len + 1 - 7);
-    for (size_t i = 0; i < m.len; i++) {
+    assert_int_equal(n_bad, k.m.len + 1 - 7);
+    for (size_t i = 0; i < k.m.len; i++) {
         for (int bit = 0; bit < 8; bit++) {
             AL_CLEANUP(ledger_freep) ledger *t = ledger_new();
-            m.ptr[i] ^= (uint8_t)(1 << bit);
-            ledger_apply(t, al_buf_slice(&m));
+            k.m.ptr[i] ^= (uint8_t)(1 << bit);
+            ledger_apply(t, al_buf_slice(&k.m));
             al_buf d = dump(t);
             al_buf_done(&d);
-            m.ptr[i] ^= (uint8_t)(1 << bit);
+            k.m.ptr[i] ^= (uint8_t)(1 << bit);
         }
     }
-    al_buf_done(&m);
 }
 
 /* Everything a judgement allocates fails once; what failed left nothing behind. */
@@ -489,8 +480,7 @@ static void no_memory_leaves_the_ledger_as_it_was(void **state)
         }
         al_mem_fail_at(0);
         ledger_apply(l, al_buf_slice(&m));
-        ledger_stats st;
-        ledger_count(l, &st);
+        ledger_stats st = stats_of(l);
         assert_int_equal(st.n_ids + st.n_open, n_stored);
         assert_int_equal(st.n_bad, 0);
         al_buf_done(&m);
@@ -962,8 +952,7 @@ static void play_once(uint64_t seed, bool may_lose_acks)
         assert_int_equal(p->stored_body[i], p->sent_body[i]);
     for (int k = 0; k < CONSUMERS; k++)
         end_session(p, k);
-    ledger_stats st;
-    ledger_count(p->l, &st);
+    ledger_stats st = stats_of(p->l);
     assert_int_equal(st.n_bad, 0);
     for (int i = 0; i < p->n_blobs; i++)
         al_buf_done(&p->blobs[i]);

@@ -11,27 +11,6 @@
 #include "base/thread.h"
 #include "support/fail_io.h"
 
-static const int64_t day0 = 20600 * AL_NS_PER_DAY; /* in 2026 */
-
-static int64_t clock_of(void *ctx)
-{
-    return *(int64_t *)ctx;
-}
-
-typedef struct world {
-    tmpdir dir;
-    int64_t now;
-    store_options o;
-} world;
-
-static void world_init(world *w)
-{
-    tmpdir_init(&w->dir, "life");
-    w->now = day0 + AL_NS_PER_DAY / 2;
-    w->o =
-        (store_options){.path = w->dir.path, .idle_ns = -1, .now_ns = clock_of, .now_ctx = &w->now};
-}
-
 static void tell(void *ctx, const store_finding *f)
 {
     if (f->is_damage)
@@ -73,7 +52,7 @@ static void segments_expire_by_their_last_arrival(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     engine *e = must_open(&w.o, NULL);
     keep(e, 3, 0);
     for (int day = 0; day < 6; day++) {
@@ -92,15 +71,14 @@ static void segments_expire_by_their_last_arrival(void **state)
     e = must_open(&w.o, NULL);
     keep(e, 1, 0);
     assert_true(stats_of(e, "logs").records == 2 * 3);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 static void beyond_max_bytes_the_oldest_go_but_never_todays(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     engine *e = must_open(&w.o, NULL);
     keep(e, 300, 0);
     for (int day = 0; day < 4; day++) {
@@ -113,18 +91,17 @@ static void beyond_max_bytes_the_oldest_go_but_never_todays(void **state)
     keep(e, 300, bytes * 3 / 4 + 8);
     eng_index_stats s = stats_of(e, "logs");
     assert_true(s.records == 3);
-    assert_true(s.first_ns == day0 + AL_NS_PER_DAY * 3 / 2);
+    assert_true(s.first_ns == world_noon + AL_NS_PER_DAY);
     keep(e, 300, 1);
     assert_true(stats_of(e, "logs").records == 1);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 static void positions_are_given_up_after_an_hour_and_ten_minutes(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     char path[300];
     engine *e = must_open(&w.o, NULL);
     keep(e, 30, 0);
@@ -140,7 +117,7 @@ static void positions_are_given_up_after_an_hour_and_ten_minutes(void **state)
     assert_true(stats_of(e, "logs").records == 1);
     (void)engine_close(e);
     assert_int_equal(n_damaged(w.dir.path), 0);
-    tmpdir_done(&w.dir);
+    world_done(&w, NULL);
 }
 
 /* ---- Hooks */
@@ -267,7 +244,7 @@ static void marks_are_told_again_and_carried_on(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     hooked h;
     eng_hooks hooks = hooks_of(&h);
     engine *e = must_open(&w.o, &hooks);
@@ -296,20 +273,19 @@ static void marks_are_told_again_and_carried_on(void **state)
     (void)engine_close(e);
     hooked_done(&h);
     assert_int_equal(n_damaged(w.dir.path), 0);
-    tmpdir_done(&w.dir);
+    world_done(&w, NULL);
 }
 
 static void fields_are_told_while_their_frame_is_in_the_log(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     hooked h;
     static const field fields[] = {
         {{(const uint8_t *)"level", 5}, {VAL_STRING, {(const uint8_t *)"INFO", 4}}},
         {{(const uint8_t *)"o", 1}, {VAL_OBJECT, {(const uint8_t *)"{\"a\":1}", 7}}}};
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = world_open(&w);
     rec_batch *b = batch_of(w.now, "m");
     b->recs[0].fields = fields;
     b->recs[0].n_fields = 2;
@@ -330,7 +306,7 @@ static void fields_are_told_while_their_frame_is_in_the_log(void **state)
     assert_true(is_text(&h.fields, ""));
     (void)engine_close(e);
     hooked_done(&h);
-    tmpdir_done(&w.dir);
+    world_done(&w, NULL);
 }
 
 /* ---- A full disk */
@@ -382,7 +358,7 @@ static void a_full_disk_refuses_and_resumes_by_itself(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     hooked h;
     eng_hooks hooks = hooks_of(&h);
     fail_io f;
@@ -415,11 +391,9 @@ static void a_full_disk_refuses_and_resumes_by_itself(void **state)
     assert_int_equal(n_damaged(w.dir.path), 0);
     w.o.io = NULL;
     w.o.min_free_bytes = 0;
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    e = world_open(&w);
     assert_true(stats_of(e, "logs").records == 2);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 /* A disk with `room` bytes for segments and nothing else. */
@@ -497,7 +471,7 @@ static void when_low_the_oldest_are_dropped_but_never_todays(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     hooked h;
     small_disk d;
     eng_hooks hooks = hooks_of(&h);
@@ -515,7 +489,7 @@ static void when_low_the_oldest_are_dropped_but_never_todays(void **state)
         engine_stats(e, &s);
     } while (s.is_low_on_disk);
     assert_true(records_of(e, "logs") == 400 && records_of(e, "other") == 400);
-    assert_true(stats_of(e, "logs").first_ns == day0 + AL_NS_PER_DAY / 2 + 2 * AL_NS_PER_DAY);
+    assert_true(stats_of(e, "logs").first_ns == world_noon + 2 * AL_NS_PER_DAY);
     assert_int_equal(append_once(e, "there is room", w.now), AL_OK);
 
     atomic_store(&d.room, 0); /* nothing helps: today's stay, input stops */
@@ -534,14 +508,14 @@ static void when_low_the_oldest_are_dropped_but_never_todays(void **state)
     (void)engine_close(e);
     hooked_done(&h);
     assert_int_equal(n_damaged(w.dir.path), 0);
-    tmpdir_done(&w.dir);
+    world_done(&w, NULL);
 }
 
 static void when_low_input_stops_and_nothing_is_dropped(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     hooked h;
     small_disk d;
     eng_hooks hooks = hooks_of(&h);
@@ -559,7 +533,7 @@ static void when_low_input_stops_and_nothing_is_dropped(void **state)
     assert_true(records_of(e, "logs") == 601);
     (void)engine_close(e);
     hooked_done(&h);
-    tmpdir_done(&w.dir);
+    world_done(&w, NULL);
 }
 
 typedef struct waiting_append {
@@ -581,7 +555,7 @@ static void closing_ends_an_append_that_waits_for_room(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     hooked h;
     small_disk d;
     pthread_t thread;
@@ -597,7 +571,7 @@ static void closing_ends_an_append_that_waits_for_room(void **state)
     assert_int_equal(a.code, AL_CANCELLED);
     hooked_done(&h);
     assert_int_equal(n_damaged(w.dir.path), 0);
-    tmpdir_done(&w.dir);
+    world_done(&w, NULL);
 }
 
 /* ---- Damage */
@@ -627,10 +601,9 @@ static void a_damaged_segment_is_named_and_set_aside(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     char path[300];
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = world_open(&w);
     must_append(e, "logs", big_batch(w.now));
     must_append(e, "logs", batch_of(w.now + AL_NS_PER_DAY, "sound"));
     must_compact(e, "logs");
@@ -638,8 +611,7 @@ static void a_damaged_segment_is_named_and_set_aside(void **state)
     flip_middle_of(tmpdir_join(&w.dir, "store/1/0000000000000001.seg", path, sizeof path));
     assert_int_equal(n_damaged(w.dir.path), 1);
 
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    e = world_open(&w);
     eng_partial partial = {0};
     lines got;
     read_all(e, "logs", &got, &partial);
@@ -660,31 +632,147 @@ static void a_damaged_segment_is_named_and_set_aside(void **state)
         assert_int_equal(got.n, 1);
         lines_done(&got);
         (void)engine_close(e);
-        e = must_open(&w.o, NULL);
-        must_index(e, "logs");
+        e = world_open(&w);
     }
     must_append(e, "logs", batch_of(w.now, "goes on"));
     assert_true(stats_of(e, "logs").records == 2);
+    world_done(&w, e);
+}
+
+static eng_flow count_arrived(void *ctx, const eng_row *row, eng_arrival at)
+{
+    (void)row;
+    (void)at;
+    ++*(unsigned *)ctx;
+    return ENG_MORE;
+}
+
+static al_code tail_logs(engine *e, eng_arrival *at, unsigned *n, eng_partial *partial)
+{
+    static const char *const logs = "logs";
+    query *all = query_all();
+    eng_scope s = {.indexes = &logs, .n_indexes = 1, .to_ns = INT64_MAX, .q = all};
+    al_err err = {0};
+    *n = 0;
+    al_code c = engine_tail(e, &s, *at, NULL, count_arrived, n, at, partial, &err);
+    (void)query_unref(all);
+    return c;
+}
+
+/* No row is lost with them, but where tails stood: that is said once, then it is as if they were
+ * too old. */
+static void damaged_positions_are_given_up(bool is_missing)
+{
+    world w;
+    world_init(&w, "life");
+    char path[300];
+    engine *e = world_open(&w);
+    must_append(e, "logs", big_batch(w.now));
+    must_compact(e, "logs");
     (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    (void)tmpdir_join(&w.dir, "store/1/0000000000000001.pos", path, sizeof path);
+    if (is_missing)
+        assert_int_equal(unlink(path), 0);
+    else
+        flip_middle_of(path);
+    assert_int_equal(n_damaged(w.dir.path), 1);
+    e = world_open(&w);
+    eng_arrival at = {0};
+    eng_partial partial = {0};
+    unsigned n = 0;
+    assert_int_equal(tail_logs(e, &at, &n, &partial), AL_OK);
+    assert_int_equal(n, 0);
+    assert_true(is_in(NULL, &partial, "0000000000000001.seg"));
+    do { /* the committer gives them up */
+        (void)sched_yield();
+        at = (eng_arrival){0};
+    } while (tail_logs(e, &at, &n, &partial) == AL_OK);
+    must_append(e, "logs", batch_of(w.now, "goes on"));
+    lines got;
+    read_all(e, "logs", &got, NULL);
+    assert_int_equal(got.n, 201);
+    lines_done(&got);
+    (void)engine_close(e);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    (void)tmpdir_join(&w.dir, "store/1", path, sizeof path);
+    assert_int_equal(n_files(path, ".bad") + n_files(path, ".pos"), 0);
+    world_done(&w, NULL);
+}
+
+static void damaged_positions_are_given_up_but_no_rows(void **state)
+{
+    (void)state;
+    damaged_positions_are_given_up(false);
+    damaged_positions_are_given_up(true);
+}
+
+static rec_batch *batch_with_field(int64_t time_ns, const char *name, val_type type,
+                                   const char *text)
+{
+    rec_batch *b = batch_of(time_ns, "a message");
+    field *f = al_arena_alloc(b->arena, 1, sizeof *f);
+    assert_non_null(f);
+    *f = (field){.name = al_cstr(name), .val = {.type = type, .text = al_cstr(text)}};
+    b->recs[0].fields = f;
+    b->recs[0].n_fields = 1;
+    return b;
+}
+
+static void assert_fields(engine *e, const char *expected)
+{
+    al_buf got;
+    al_buf_init(&got, SIZE_MAX);
+    const al_slice *names = NULL;
+    size_t n = 0;
+    al_err err = {0};
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1024);
+    assert_int_equal(engine_fields(e, "logs", arena, &names, &n, &err), AL_OK);
+    for (size_t i = 0; i < n; i++)
+        al_buf_printf(&got, "%.*s,", AL_ARG(names[i]));
+    assert_true(is_text(&got, expected));
+    al_buf_done(&got);
+    assert_int_equal(engine_fields(e, "nothere", arena, &names, &n, &err), AL_NOT_FOUND);
+}
+
+/* Also before the index is opened: that is when a lost catalogue asks for them. */
+static void fields_are_named_by_what_can_be_read(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, "life");
+    char path[300];
+    engine *e = world_open(&w);
+    must_append(e, "logs", batch_with_field(w.now, "z", VAL_NUMBER, "1"));
+    must_append(e, "logs",
+                batch_with_field(w.now, "z", VAL_OBJECT, "{\"b\":[{\"c\":1}],\"d\":{}}"));
+    must_compact(e, "logs");
+    must_append(e, "logs", batch_with_field(w.now, "a", VAL_STRING, "in the log"));
+    must_append(e, "logs", batch_of(w.now, "no fields"));
+    assert_fields(e, "a,z,z.b,z.b.c,z.d,");
+    (void)engine_close(e);
+    e = must_open(&w.o, NULL);
+    assert_fields(e, "a,z,z.b,z.b.c,z.d,");
+    (void)engine_close(e);
+    flip_middle_of(tmpdir_join(&w.dir, "store/1/0000000000000001.seg", path, sizeof path));
+    e = must_open(&w.o, NULL);
+    assert_fields(e, "a,");
+    world_done(&w, e);
 }
 
 static void damage_in_the_log_costs_only_what_is_damaged(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     char path[300];
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = world_open(&w);
     must_append(e, "logs", batch_of(w.now, "first"));
     must_append(e, "logs", big_batch(w.now));
     must_append(e, "logs", batch_of(w.now, "last"));
     (void)engine_close(e);
     flip_middle_of(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path));
     assert_true(n_damaged(w.dir.path) > 0);
-    e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    e = world_open(&w);
     lines got;
     read_all(e, "logs", &got, NULL);
     assert_int_equal(got.n, 2);
@@ -696,8 +784,7 @@ static void damage_in_the_log_costs_only_what_is_damaged(void **state)
     (void)tmpdir_join(&w.dir, "store/log", path, sizeof path);
     assert_int_equal(n_files(path, ".bad"), 1);
     assert_true(stats_of(e, "logs").records == 2);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 static void hear_note(void *ctx, const char *text)
@@ -711,13 +798,12 @@ static void hear_note(void *ctx, const char *text)
 static void a_lost_log_is_told(bool is_merged, bool keeps_end)
 {
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     char path[300];
     unsigned n_told = 0;
     w.o.note = hear_note;
     w.o.note_ctx = &n_told;
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = world_open(&w);
     must_append(e, "logs", batch_of(w.now, "first"));
     if (is_merged)
         must_compact(e, "logs");
@@ -737,8 +823,7 @@ static void a_lost_log_is_told(bool is_merged, bool keeps_end)
     must_index(e, "logs");
     must_append(e, "logs", batch_of(w.now, "goes on"));
     assert_true(stats_of(e, "logs").records == (is_merged ? 2 : 1));
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 static void a_lost_newest_log_file_is_told(void **state)
@@ -753,16 +838,15 @@ static void a_store_without_its_root_is_not_opened(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     char path[300];
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = world_open(&w);
     (void)engine_close(e);
     al_err err = {0};
     assert_int_equal(unlink(tmpdir_join(&w.dir, "store/root", path, sizeof path)), 0);
     assert_int_equal(store_open(&w.o, NULL, &e, &err), AL_CORRUPT);
     assert_true(n_damaged(w.dir.path) > 0);
-    tmpdir_done(&w.dir);
+    world_done(&w, NULL);
 }
 
 /* ---- Idle */
@@ -771,10 +855,9 @@ static void an_idle_store_is_merged_and_its_log_small(void **state)
 {
     (void)state;
     world w;
-    world_init(&w);
+    world_init(&w, "life");
     w.o.idle_ns = 1;
-    engine *e = must_open(&w.o, NULL);
-    must_index(e, "logs");
+    engine *e = world_open(&w);
     for (int i = 0; i < 10; i++)
         must_append(e, "logs", big_batch(w.now + i));
     eng_stats s;
@@ -783,8 +866,7 @@ static void an_idle_store_is_merged_and_its_log_small(void **state)
         engine_stats(e, &s);
     } while (s.log_bytes > 64 || stats_of(e, "logs").segments == 0);
     assert_true(s.records == 2000);
-    (void)engine_close(e);
-    tmpdir_done(&w.dir);
+    world_done(&w, e);
 }
 
 int main(void)
@@ -800,6 +882,8 @@ int main(void)
         cmocka_unit_test(when_low_input_stops_and_nothing_is_dropped),
         cmocka_unit_test(closing_ends_an_append_that_waits_for_room),
         cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
+        cmocka_unit_test(damaged_positions_are_given_up_but_no_rows),
+        cmocka_unit_test(fields_are_named_by_what_can_be_read),
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
         cmocka_unit_test(a_lost_newest_log_file_is_told),
         cmocka_unit_test(a_store_without_its_root_is_not_opened),

@@ -3,42 +3,6 @@
  * which are then copied, deleted or flipped. */
 #include "rebuild_help.h"
 
-static const int64_t noon = 20600 * AL_NS_PER_DAY + AL_NS_PER_DAY / 2; /* in 2026 */
-
-static int64_t clock_of(void *ctx)
-{
-    return *(int64_t *)ctx;
-}
-
-typedef struct world {
-    tmpdir dir;
-    int64_t now;
-    store_options o;
-    lines all;
-} world;
-
-static void world_init(world *w)
-{
-    tmpdir_init(&w->dir, "rebuild");
-    w->now = noon;
-    w->o =
-        (store_options){.path = w->dir.path, .idle_ns = -1, .now_ns = clock_of, .now_ctx = &w->now};
-    lines_init(&w->all);
-}
-
-static void world_done(world *w)
-{
-    lines_done(&w->all);
-    tmpdir_done(&w->dir);
-}
-
-static engine *open_world(world *w)
-{
-    engine *e = must_open(&w->o, NULL);
-    must_index(e, "logs");
-    return e;
-}
-
 typedef struct told {
     unsigned n;
     const char *file;
@@ -161,7 +125,7 @@ static al_code tail_from(engine *e, eng_arrival after, arrived *ret)
 
 static void check_comes_back(world *w, bool has_old_manifest)
 {
-    engine *e = open_world(w);
+    engine *e = world_open(w);
     assert_true(n_quarantined(e) == 1); /* the manifest */
     assert_holds(e, "logs", &w->all);
     append_noted(e, batch_of(w->now, "goes on"), &w->all);
@@ -170,7 +134,7 @@ static void check_comes_back(world *w, bool has_old_manifest)
     (void)engine_close(e);
     assert_int_equal(is_there(w, "store/1/manifest.bad"), has_old_manifest);
     assert_int_equal(n_damaged(w, NULL, NULL), 0);
-    e = open_world(w); /* it is a manifest like any other */
+    e = world_open(w); /* it is a manifest like any other */
     assert_true(n_quarantined(e) == 0);
     assert_holds(e, "logs", &w->all);
     (void)engine_close(e);
@@ -178,8 +142,8 @@ static void check_comes_back(world *w, bool has_old_manifest)
 
 static void begin(world *w)
 {
-    world_init(w);
-    engine *e = open_world(w);
+    world_init(w, "rebuild");
+    engine *e = world_open(w);
     append_noted(e, three_days(w->now, 1, 10), &w->all);
     must_compact(e, "logs"); /* rows in segments and the log */
     append_noted(e, three_days(w->now + 5, 2, 10), &w->all);
@@ -195,11 +159,11 @@ static void a_damaged_manifest_is_made_anew(void **state)
     assert_int_equal(n_damaged(&w, "store/1/manifest", "rebuilds it"), 1);
     check_comes_back(&w, true);
     flip(&w, "store/1/manifest", 10); /* again: the first one stays, too */
-    engine *e = open_world(&w);
+    engine *e = world_open(&w);
     assert_holds(e, "logs", &w.all);
     (void)engine_close(e);
     assert_true(is_there(&w, "store/1/manifest.bad") && is_there(&w, "store/1/manifest.2.bad"));
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 static void a_missing_manifest_is_made_anew(void **state)
@@ -211,7 +175,7 @@ static void a_missing_manifest_is_made_anew(void **state)
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
     assert_int_equal(n_damaged(&w, "store/1/manifest", "rebuilds it"), 1);
     check_comes_back(&w, false);
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 static void another_index_keeps_its_manifest(void **state)
@@ -221,20 +185,20 @@ static void another_index_keeps_its_manifest(void **state)
     begin(&w);
     char path[300];
     char other[300];
-    engine *e = open_world(&w);
+    engine *e = world_open(&w);
     must_index(e, "other");
     must_append(e, "other", batch_of(w.now, "other"));
     must_compact(e, "other");
     (void)engine_close(e);
     copy_file(path_of(&w, "store/2/manifest", other), path_of(&w, "store/1/manifest", path));
-    e = open_world(&w); /* one of another index is none */
+    e = world_open(&w); /* one of another index is none */
     must_index(e, "other");
     assert_holds(e, "logs", &w.all);
     assert_true(stats_of(e, "other").records == 1);
     (void)engine_close(e);
     assert_true(is_there(&w, "store/1/manifest.bad") && !is_there(&w, "store/2/manifest.bad"));
     assert_int_equal(n_damaged(&w, NULL, NULL), 0);
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 static void an_empty_index_comes_back_empty(void **state)
@@ -242,11 +206,11 @@ static void an_empty_index_comes_back_empty(void **state)
     (void)state;
     world w;
     char path[300];
-    world_init(&w);
-    (void)engine_close(open_world(&w));
+    world_init(&w, "rebuild");
+    (void)engine_close(world_open(&w));
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
     check_comes_back(&w, false);
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 /* Without its log the segments are all there is. */
@@ -255,8 +219,8 @@ static void segments_alone_are_enough(void **state)
     (void)state;
     world w;
     char path[300];
-    world_init(&w);
-    engine *e = open_world(&w);
+    world_init(&w, "rebuild");
+    engine *e = world_open(&w);
     for (unsigned i = 0; i < 3; i++) {
         append_noted(e, large(w.now + i * AL_NS_PER_DAY, i), &w.all);
         merge_and_forget(e);
@@ -264,7 +228,7 @@ static void segments_alone_are_enough(void **state)
     (void)engine_close(e);
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
     check_comes_back(&w, false);
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 /* ---- Rows that stand twice, or half */
@@ -275,12 +239,12 @@ static void what_a_merge_left_counts_once(void **state)
     world w;
     tmpdir side;
     tmpdir_init(&side, "side");
-    world_init(&w);
+    world_init(&w, "rebuild");
     lines_done(&w.all);
-    make_lost(w.dir.path, side.path, noon, &w.all);
+    make_lost(w.dir.path, side.path, world_noon, &w.all);
     check_comes_back(&w, false);
     tmpdir_done(&side);
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 /* A merge of three days that was cut off behind the first of its segments. */
@@ -296,7 +260,7 @@ static void a_frame_that_is_half_in_segments_is_completed(void **state)
         begin(&w);
         assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
         assert_int_equal(unlink(path_of(&w, segs[gone], path)), 0);
-        engine *e = open_world(&w);
+        engine *e = world_open(&w);
         arrived a;
         assert_int_equal(tail_from(e, (eng_arrival){0}, &a), AL_OK);
         assert_int_equal(a.n, w.all.n);
@@ -304,7 +268,7 @@ static void a_frame_that_is_half_in_segments_is_completed(void **state)
         assert_holds(e, "logs", &w.all);
         (void)engine_close(e);
         assert_int_equal(n_damaged(&w, NULL, NULL), 0);
-        world_done(&w);
+        world_done(&w, NULL);
     }
 }
 
@@ -322,8 +286,8 @@ static bool names(const eng_partial *p, const char *part)
 static void begin_large(world *w)
 {
     char path[300];
-    world_init(w);
-    engine *e = open_world(w);
+    world_init(w, "rebuild");
+    engine *e = world_open(w);
     append_noted(e, large(w->now, 1), &w->all);
     merge_and_forget(e);
     must_append(e, "logs", large(w->now + AL_NS_PER_DAY, 2));
@@ -337,7 +301,7 @@ static void check_partial(world *w, const char *missing)
     for (int opened = 0; opened < 2; opened++) {
         eng_partial partial = {0};
         lines got;
-        engine *e = open_world(w);
+        engine *e = world_open(w);
         read_all(e, "logs", &got, &partial);
         assert_true(names(&partial, missing));
         assert_true(lines_equal(&got, &w->all));
@@ -361,7 +325,7 @@ static void a_segment_without_a_footer_is_set_aside_and_named(void **state)
     char path[300];
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
     check_partial(&w, "0000000000000002.seg"); /* what is aside is not forgotten */
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 /* Its directory is sound, its rows are not: it must not stand for the segments it was made of. */
@@ -371,10 +335,10 @@ static void a_damaged_merge_does_not_stand_for_its_inputs(void **state)
     world w;
     tmpdir side;
     char here[300];
-    world_init(&w);
+    world_init(&w, "rebuild");
     tmpdir_init(&side, "side");
     (void)path_of(&w, "store/1", here);
-    engine *e = open_world(&w);
+    engine *e = world_open(&w);
     for (unsigned i = 0; i < 2; i++) {
         append_noted(e, large(w.now + i, 7 + i), &w.all);
         merge_and_forget(e);
@@ -396,7 +360,7 @@ static void a_damaged_merge_does_not_stand_for_its_inputs(void **state)
     flip(&w, "store/1/0000000000000003.seg", 0);
     check_partial(&w, "0000000000000003.seg");
     tmpdir_done(&side);
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 static void a_directory_that_is_gone_is_told(void **state)
@@ -410,7 +374,7 @@ static void a_directory_that_is_gone_is_told(void **state)
     lines_init(&w.all);
     assert_int_equal(rename(path_of(&w, "store/1", path), path_of(&w, "kept", kept)), 0);
     check_partial(&w, "1/");
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 /* ---- Life goes on */
@@ -421,16 +385,16 @@ static void nothing_expires_too_early_and_then_it_does(void **state)
     world w;
     begin_large(&w);
     w.now += 25 * AL_NS_PER_DAY;
-    engine *e = open_world(&w); /* kept for 30 days from now */
+    engine *e = world_open(&w); /* kept for 30 days from now */
     assert_true(stats_of(e, "logs").records == 400);
     (void)engine_close(e);
     w.now += 31 * AL_NS_PER_DAY;
-    e = open_world(&w);
+    e = world_open(&w);
     assert_true(stats_of(e, "logs").records == 0);
     (void)engine_close(e);
     assert_false(is_there(&w, "store/1/0000000000000001.seg"));
     assert_int_equal(n_damaged(&w, NULL, NULL), 0);
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 static void tails_resume_where_positions_are_known(void **state)
@@ -439,7 +403,7 @@ static void tails_resume_where_positions_are_known(void **state)
     world w;
     begin(&w);
     char path[300];
-    engine *e = open_world(&w);
+    engine *e = world_open(&w);
     eng_arrival before = {0};
     al_err err = {0};
     assert_int_equal(engine_tail_end(e, &before, &err), AL_OK);
@@ -448,7 +412,7 @@ static void tails_resume_where_positions_are_known(void **state)
     (void)engine_close(e);
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
     for (int has_positions = 1; has_positions >= 0; has_positions--) {
-        e = open_world(&w);
+        e = world_open(&w);
         arrived a;
         assert_int_equal(tail_from(e, before, &a), has_positions ? AL_OK : AL_NOT_FOUND);
         assert_int_equal(a.n, has_positions ? 30 : 0);
@@ -463,7 +427,7 @@ static void tails_resume_where_positions_are_known(void **state)
                 assert_int_equal(unlinkat(dirfd(d), f->d_name, 0), 0);
         (void)closedir(d);
     }
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 static void an_index_without_its_manifest_can_be_dropped(void **state)
@@ -473,16 +437,16 @@ static void an_index_without_its_manifest_can_be_dropped(void **state)
     al_err err = {0};
     begin(&w);
     flip(&w, "store/1/manifest", 10);
-    engine *e = open_world(&w);
+    engine *e = world_open(&w);
     assert_int_equal(engine_index_drop(e, "logs", &err), AL_OK);
     must_index(e, "logs");
     must_append(e, "logs", batch_of(w.now, "anew"));
     (void)engine_close(e);
-    e = open_world(&w);
+    e = world_open(&w);
     assert_true(stats_of(e, "logs").records == 1);
     (void)engine_close(e);
     assert_int_equal(n_damaged(&w, NULL, NULL), 0);
-    world_done(&w);
+    world_done(&w, NULL);
 }
 
 int main(void)

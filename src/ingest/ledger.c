@@ -16,7 +16,9 @@
  *
  * A session that lives is asked before its open message is taken for lost or for another: the
  * broker may have ended its connection, and delivered to us what was its own, before it noticed.
- * Both sides count tickets; an answer is a round trip begun after the question (ask_locked).
+ * Both sides count tickets; an answer is a round trip begun after the question (ask_locked). Answers
+ * given before an equal open message was taken count no longer: what took it may be the message of
+ * the session that answered, and then that session's is the asker's.
  *
  * Invariants (marks: ledger_marks.c): (1) what is not PENDING is exactly what the applied marks
  * say, so a dump of it may stand for them; (2) an O or I that is known already, and a C whose
@@ -44,6 +46,7 @@
 
 enum {
     QUEUE_BUCKETS = 1024,
+    TAKEN_BUCKETS = 1024,
     CLOSES_MAX = 1 << 20, /* of one queue, waiting for a batch; far more than can be open */
 };
 
@@ -77,6 +80,7 @@ struct ledger {
     uint64_t last_session;
     uint32_t last_number;
     uint64_t last_ticket;
+    uint64_t taken[TAKEN_BUCKETS]; /* the ticket at which one of these keys was taken last */
     uint64_t n_forgotten;
     uint64_t n_bad;
 };
@@ -345,12 +349,19 @@ static uint32_t find_lost_locked(const ledger_session *s, ledger_key key)
     return i;
 }
 
+static uint64_t *taken_of(ledger *l, ledger_key key)
+{
+    return &l->taken[key.lo % TAKEN_BUCKETS];
+}
+
 /* Puts d's ticket to every other session that holds an equal open message and has not answered it;
  * false when there is none. */
 static bool ask_locked(const ledger_session *s, ledger_delivery *d)
 {
     const open_set *opens = &s->q->opens;
     bool is_asked = false;
+    if (d->ticket < *taken_of(s->l, d->key))
+        d->ticket = 0; /* asked anew */
     for (uint32_t i = open_set_first(opens, d->key); i != NO_SLOT; i = open_set_next(opens, i)) {
         const open_slot *slot = &opens->slots[i];
         if (slot->state == OPEN_CLOSING || slot->owner == s->number)
@@ -374,6 +385,7 @@ static al_code judge_open_locked(ledger_session *s, ledger_delivery *d, al_buf *
     uint32_t i = d->is_redelivered ? find_lost_locked(s, d->key) : NO_SLOT;
     if (i != NO_SLOT) {
         open_set_put(opens, i, s->number, OPEN_KEPT);
+        *taken_of(s->l, d->key) = ++s->l->last_ticket;
         *ret_ref = opens->slots[i].name;
         *ret = LEDGER_ACK;
         return AL_OK;

@@ -966,6 +966,7 @@ static void every_message_is_stored_once_in_every_play(void **state)
     const char *fixed = getenv("ALCO_SEED"); /* NOLINT(concurrency-mt-unsafe): one thread */
     uint64_t first = fixed ? strtoull(fixed, NULL, 0) : (uint64_t)time(NULL) << 20;
     int n = fixed ? 1 : 60;
+    play_once(UINT64_C(1882582892412968), false); /* a third session asks while two are cut */
     for (int i = 0; i < n; i++) {
         uint64_t seed = first + (uint64_t)i;
         print_message("# ALCO_SEED=%llu\n", (unsigned long long)seed);

@@ -89,6 +89,7 @@ static void ready(amqp_consumer *me, uint64_t version)
         AL_LOCKED(&g->in->lock);
         me->settled = version;
         must_say = g->is_down || !g->was_up;
+        g->state = AMQP_CONNECTED;
         g->is_down = false;
         g->was_up = true;
         (void)pthread_cond_broadcast(&g->in->changed);
@@ -156,7 +157,7 @@ static al_code set_up(amqp_consumer *me, amqp_link *k, const amqp_plan *plan, bo
     al_buf_init(&notes, 1 << 16);
     al_code c = AL_OK;
     if (!is_dropped) {
-        c = amqp_jobs_before(g, k, &notes, err);
+        c = amqp_jobs_before(g, k, err);
         if (!c)
             c = amqp_topology_declare(k, plan, &notes, err);
     }
@@ -205,6 +206,10 @@ static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
     char name[64];
     (void)snprintf(name, sizeof name, "alco index %s", me->g->index);
     al_code c = amqp_link_open(me->g->address, name, &k, err);
+    if (!c && !a->is_dropped)
+        c = amqp_jobs_recreate(me, k, err);
+    if (c == AL_AGAIN)
+        return AMQP_END_PLAN;
     if (!c && atomic_load(&me->g->version) != a->version) {
         (void)amqp_plan_unref(a->plan);
         *a = look_at_plan(me);
@@ -245,6 +250,13 @@ static bool end_here(amqp_consumer *me)
     return true;
 }
 
+static amqp_state state_of(amqp_end end, bool is_refused)
+{
+    if (end == AMQP_END_STORE || end == AMQP_END_FULL)
+        return AMQP_WAITING;
+    return is_refused ? AMQP_REFUSED : AMQP_AWAY;
+}
+
 void *amqp_consumer_run(void *arg)
 {
     amqp_consumer *me = arg;
@@ -272,6 +284,8 @@ void *amqp_consumer_run(void *arg)
             return NULL;
         if (end == AMQP_END_PLAN)
             continue;
+        if (end != AMQP_END_AGAIN || !was_ready)
+            amqp_group_report(g, state_of(end, is_refused), err.msg);
         atomic_fetch_add(&g->counters.reconnects, was_ready);
         n_failures += (end != AMQP_END_AGAIN && end != AMQP_END_FULL) || !was_ready;
         failed(me, version);

@@ -44,7 +44,6 @@ enum {
     STALLED_EVERY_MS = 200,
     STALLED_MS_MAX = 20000,
     IDLE_MS = 1000, /* longest wait: the library looks after heartbeats when it is called */
-    RECREATE_LOOK_MS = 50,
     FINISH_MS = 5000,
 };
 
@@ -132,7 +131,8 @@ static al_code take_message(session *s, al_err *err)
     ledger_verdict verdict = LEDGER_STORE;
     ledger_ref ref = {0};
     al_code c = ledger_judge(s->l, &m->d, &b->marks, &verdict, &ref);
-    if (!c && verdict == LEDGER_STORE && s->heir && m->d.tag > s->what->n_alone)
+    bool is_for_heir = s->heir && (m->d.has_id || m->d.tag > s->what->n_alone);
+    if (!c && verdict == LEDGER_STORE && is_for_heir)
         c = ledger_tell_heir(s->l, s->heir, &m->d, m->heir_key, &b->marks);
     s->is_held = !c && verdict == LEDGER_ASK;
     if (s->is_held) {
@@ -158,8 +158,18 @@ static al_code take_message(session *s, al_err *err)
 /* Is this one of the first messages of a queue that another one has handed over to? */
 static bool may_be_known(session *s)
 {
-    atomic_int_fast64_t *left = &s->me->g->n_maybe_known;
-    return atomic_load(left) > 0 && atomic_fetch_sub(left, 1) > 0;
+    amqp_group *g = s->me->g;
+    if (atomic_load(&g->n_maybe_known) <= 0)
+        return false;
+    int64_t left = atomic_fetch_sub(&g->n_maybe_known, 1);
+    if (left == 1) {
+        {
+            AL_LOCKED(&g->in->lock);
+            g->is_unsaved = true;
+        }
+        amqp_group_save(g); /* once: after a restart nothing is compared any more */
+    }
+    return left > 0;
 }
 
 static al_code on_deliver(session *s, const amqp_basic_deliver_t *d, al_err *err)
@@ -416,16 +426,6 @@ static al_code carry_closes(session *s, int64_t now, al_err *err)
     return c ? c : submit_filling(s, err);
 }
 
-/* A queue that is to be declared anew, with another `durable`, must be empty first: it is tried
- * when nothing is on this side. */
-static void recreate_when_idle(const session *s, int64_t now)
-{
-    amqp_group *g = s->me->g;
-    if (now >= atomic_load(&g->recreate_at_ns) && s->last_tag == s->acked_tag &&
-        now >= atomic_load(&g->delivered_ns) + AMQP_QUIET_MS * AL_NS_PER_MS)
-        amqp_group_renew(g);
-}
-
 /* ---- The loop */
 
 static int wait_ms(const session *s, int64_t now)
@@ -438,7 +438,7 @@ static int wait_ms(const session *s, int64_t now)
         int64_t due = s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS - now;
         return due <= 0 ? 0 : (int)(due / AL_NS_PER_MS) + 1;
     }
-    return atomic_load(&s->me->g->recreate_at_ns) == INT64_MAX ? IDLE_MS : RECREATE_LOOK_MS;
+    return IDLE_MS;
 }
 
 /* Sleeps until there is something to do. Notices the end of a connection that is not read. */
@@ -472,7 +472,6 @@ static bool is_empty(const session *s)
 static al_code step(session *s, al_err *err)
 {
     bool is_drained = false;
-    uint64_t tag_before = s->last_tag;
     int64_t now = al_mono_ns();
     al_code c = settle(s, err);
     if (!c && s->is_held)
@@ -490,9 +489,6 @@ static al_code step(session *s, al_err *err)
         c = carry_closes(s, now, err);
     if (c)
         return c;
-    if (s->last_tag != tag_before)
-        atomic_store(&s->me->g->delivered_ns, now);
-    recreate_when_idle(s, now);
     bool has_more = may_read(s) && !is_drained;
     bool is_settled_now = s->n_way && atomic_load(&s->way[0]->is_done) && !s->way[0]->n_after;
     if (has_more || is_settled_now)

@@ -41,9 +41,7 @@ void amqp_say(amqp_group *g, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    for (char *p = what; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?'; /* a broker's text must not write to a terminal what it likes */
+    amqp_clean(what);
     char line[1400];
     (void)snprintf(line, sizeof line, "amqp %s index %s: %s", g->address->label, g->index, what);
     g->in->log(g->in->log_ctx, line);
@@ -64,19 +62,19 @@ static void say_down(amqp_group *g, const char *why)
 
 static void say_note(amqp_group *g, al_buf *notes)
 {
-    if (notes->len == 0)
-        return;
-    al_buf_u8(notes, 0);
+    al_buf_u8(notes, 0); /* without any the last one holds no more */
     if (al_buf_code(notes))
         return;
-    const char *text = (const char *)notes->ptr;
+    char *text = (char *)notes->ptr;
+    amqp_clean(text);
     {
         AL_LOCKED(&g->in->lock);
         if (strncmp(g->last_note, text, sizeof g->last_note - 1) == 0)
             return;
         (void)snprintf(g->last_note, sizeof g->last_note, "%s", text);
     }
-    amqp_say(g, "%s", text);
+    if (text[0])
+        amqp_say(g, "%s", text);
 }
 
 /* ---- Reports to those who wait for a change */

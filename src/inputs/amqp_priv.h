@@ -121,6 +121,8 @@ AL_CHECK al_code amqp_groups_recall(amqp_input *in, al_err *err);
 /* A group without plan. NULL without memory. */
 amqp_group *amqp_group_add_locked(amqp_input *in, size_t broker, const char *index);
 
+/* A broker's text must not write to a terminal what it likes. */
+void amqp_clean(char *text);
 /* For people who ask for the state; `why` may be NULL. */
 void amqp_group_report(amqp_group *g, amqp_state state, const char *why);
 /* The queue at this broker is gone: nothing of it comes again. */

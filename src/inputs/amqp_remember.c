@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "inputs/amqp_note.h"
 #include "inputs/amqp_priv.h"
 
@@ -49,6 +50,9 @@ void amqp_group_save(amqp_group *g)
     AL_CLEANUP(al_buf_done) al_buf text;
     al_buf_init(&text, NOTE_BYTES_MAX);
     al_err err;
+    /* Behind a stop that took too long the catalogue may be gone. */
+    if (al_mono_ns() > atomic_load(&g->in->stop_deadline_ns))
+        return;
     AL_LOCKED(&g->in->save_lock);
     if (!take_note(g, &text))
         return;

@@ -5,11 +5,19 @@
 #include "inputs/amqp_priv.h"
 #include "record/json_out.h"
 
+void amqp_clean(char *text)
+{
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+}
+
 void amqp_group_report(amqp_group *g, amqp_state state, const char *why)
 {
     AL_LOCKED(&g->in->lock);
     g->state = state;
     (void)snprintf(g->why, sizeof g->why, "%s", why ? why : "");
+    amqp_clean(g->why);
 }
 
 static const char *state_name(amqp_state s)

@@ -9,10 +9,10 @@
  *
  * Threads: consumers (one each); changes come on the API's threads, one index's changes one after
  * the other (ingest serialises them). Lock order: ingest's locks, follow_lock, save_lock (both with
- * the catalogue's inside), `lock`, the ledger's; nothing of ingest or of the broker is called with `lock` held.
- * Stop: is_stopping -> consumers finish until stop_deadline_ns -> joined. A thread that does not
- * come back in time (a name server that does not answer) is left to the end of the process, and
- * then nothing it uses is freed. */
+ * the catalogue's inside), `lock`, the ledger's; nothing of ingest or of the broker is called with
+ * `lock` held. Stop: is_stopping -> consumers finish until stop_deadline_ns -> joined. A thread
+ * that does not come back in time (a name server that does not answer) is left to the end of the
+ * process, and then nothing it uses is freed. */
 #include "inputs/amqp_input.h"
 
 #include <assert.h>

@@ -1,8 +1,8 @@
 /* Undoing at a broker what an earlier plan of an index had set up.
  *
- * Jobs are noted in the catalogue (amqp_remember.c) and done by whichever consumer of the group connects first; each is taken off the list once
- * done, so doing one twice is harmless. Draining is done by one consumer while the others wait
- * without a connection.
+ * Jobs are noted in the catalogue (amqp_remember.c) and done by whichever consumer of the group
+ * connects first; each is taken off the list once done, so doing one twice is harmless. Draining is
+ * done by one consumer while the others wait without a connection.
  *
  * A queue gets another name: AMQP can neither rename a queue nor move a binding, so for a moment
  * both queues, or none of them, are bound. Both it is: nothing is lost, and what both were given is
@@ -11,9 +11,9 @@
  * stands behind the first n_alone is told to the heir's ledger, with the records -> it is deleted
  * -> the new one is read; its first messages, as many as it held when the old one's bindings were
  * gone, are compared with what its ledger was told, as if they were redelivered. A drain that is
- * broken off (the connection is lost, the plan changes, perhaps back, the process ends) begins again
- * with n_alone = 0, and compares what it reads as well: more is told and compared than need be,
- * which can mistake a message only for one equal to it that was read in that time. What must be
+ * broken off (the connection is lost, the plan changes, perhaps back, the process ends) begins
+ * again with n_alone = 0, and compares what it reads as well: more is told and compared than need
+ * be, which can mistake a message only for one equal to it that was read in that time. What must be
  * known for that after a kill -9 is noted before the step that makes it true: n_alone before the
  * heir is bound, how many are compared before the old queue is deleted.
  *

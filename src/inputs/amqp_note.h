@@ -6,9 +6,9 @@
 #include "inputs/amqp_plan.h"
 
 typedef struct amqp_note {
-    amqp_plan *plan;  /* asked of the broker last */
-    bool is_on_detour; /* its queue is being declared anew */
-    bool is_dropped;   /* the index is gone, only jobs are left */
+    amqp_plan *plan;       /* asked of the broker last */
+    bool is_on_detour;     /* its queue is being declared anew */
+    bool is_dropped;       /* the index is gone, only jobs are left */
     int64_t n_maybe_known; /* so many of the next messages may have come by another queue too */
     amqp_jobs jobs;
 } amqp_note;

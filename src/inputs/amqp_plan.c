@@ -181,8 +181,7 @@ bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *n
     for (size_t i = 0; !next && i < j->n; i++)
         if (j->items[i].kind == AMQP_JOB_DRAIN)
             j->items[i].kind = AMQP_JOB_DELETE; /* there is no index to read it into */
-    bool is_recreated =
-        is_same_queue && !next->is_detour && old->is_durable != next->is_durable;
+    bool is_recreated = is_same_queue && !next->is_detour && old->is_durable != next->is_durable;
     if (is_recreated || !is_same_queue)
         forget_recreate(j);
     if (is_recreated) {

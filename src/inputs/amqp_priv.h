@@ -161,8 +161,8 @@ typedef struct amqp_reading { /* what one session reads */
 amqp_end amqp_session_run(amqp_consumer *me, const amqp_reading *what, amqp_link *k, al_err *err);
 
 /* Begins to declare queue and exchange anew when that is to be done: at once when the queue is
- * quiet, else the group goes on a detour, which is a new version. AL_AGAIN: another consumer is at it
- * (amqp_jobs_wait). AL_IO: the link is broken. */
+ * quiet, else the group goes on a detour, which is a new version. AL_AGAIN: another consumer is at
+ * it (amqp_jobs_wait). AL_IO: the link is broken. */
 AL_CHECK al_code amqp_jobs_recreate(amqp_consumer *me, amqp_link *k, al_err *err);
 /* Around the declaration of a plan: what must be undone before it (not of a dropped index), and
  * after it. A job that the broker refuses is noted and over. AL_IO: the link is broken. */

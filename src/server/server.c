@@ -113,8 +113,7 @@ void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx
     s->metrics[s->n_metrics++].ctx = ctx;
 }
 
-void server_show_inputs(server *s, void (*fn)(void *ctx, const char *index, al_buf *out),
-                        void *ctx)
+void server_show_inputs(server *s, void (*fn)(void *ctx, const char *index, al_buf *out), void *ctx)
 {
     assert(!atomic_load(&s->is_attached));
     s->put_inputs = fn;

@@ -315,9 +315,10 @@ def test_kills_in_the_moment_of_a_change_lose_and_double_nothing(place, alco):
     """Another name, another `durable`: killed at any step, alco goes on from there."""
     changes = [{"queue_name": "moved"}, {"durable": True}, {"queue_name": "logstash"},
                {"durable": False}]
-    with Flow(place.sender()) as flow:
+    with Flow(place.sender(), limit=1000) as flow:
         for n in range(12):
             change = changes[n % len(changes)]
+            flow.allow(4000)  # bounded: what is sent while alco starts stands in a queue
 
             def call():
                 try:
@@ -333,6 +334,7 @@ def test_kills_in_the_moment_of_a_change_lose_and_double_nothing(place, alco):
             caller.join()
             alco.start()
             alco.call("PATCH", alco.index("logs"), change)
+            flow.allow(1000)
             flow.wait_for_more(300)
     place.wait_for_consumers(1)
     place.wait_until_empty()

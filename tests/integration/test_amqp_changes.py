@@ -81,13 +81,13 @@ def is_durable_queue(place, name="logstash"):
 
 
 def test_durable_follows_in_endless_flow(place, alco):
-    """It is so when the call has returned, though messages come without a pause. The exchange stays
-    as it is: senders would be refused without it."""
+    """Though messages come without a pause. The exchange stays as it is: senders would be refused
+    without it."""
     with Flow(place.sender()) as flow:
         for durable, n in ((True, 1), (False, 2), (True, 2)):
             alco.call("PATCH", alco.index("logs"), {"durable": durable, "num_processes": n})
-            assert is_durable_queue(place) == durable
-            assert place.queue()[1] == n
+            wait_until("a queue that is %sdurable" % ("" if durable else "not "),
+                       lambda: (place.queue() or (0, 0))[1] == n and is_durable_queue(place) == durable)
             assert place.bindings("logstash") == ["logstash.#"]
             assert place.queue("logstash:moving") is None
             flow.wait_for_more(1000)
@@ -97,12 +97,15 @@ def test_durable_follows_in_endless_flow(place, alco):
 
 
 def test_durable_follows_with_other_changes_in_flow(place, alco):
-    with Flow(place.sender()) as flow:
+    """It is so when the call has returned."""
+    with Flow(place.sender(), limit=2000) as flow:
         alco.call("PATCH", alco.index("logs"), {"durable": True, "routing_key": "logstash.app.#"})
         assert is_durable_queue(place) and place.bindings("logstash") == ["logstash.app.#"]
+        flow.allow(3000)
         flow.wait_for_more(1000)
         alco.call("PATCH", alco.index("logs"), {"durable": False, "queue_name": "moved"})
         assert not is_durable_queue(place, "moved") and place.queue("logstash") is None
+        flow.allow(3000)
         flow.wait_for_more(1000)
     place.wait_until_empty("moved")
     expect_each_once(alco, flow.n)

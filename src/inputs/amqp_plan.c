@@ -64,13 +64,13 @@ amqp_plan *amqp_plan_new(const cat_index *idx)
 amqp_plan *amqp_plan_detour(const amqp_plan *p)
 {
     uint8_t name[AMQP_NAME_MAX];
-    static const char suffix[] = AMQP_DETOUR;
+    al_slice suffix = AL_LIT(AMQP_DETOUR);
     size_t n = p->queue.len;
-    if (n > sizeof name - strlen(suffix))
-        n = sizeof name - strlen(suffix);
+    if (n > sizeof name - suffix.len)
+        n = sizeof name - suffix.len;
     if (n)
         memcpy(name, p->queue.ptr, n);
-    memcpy(name + n, suffix, strlen(suffix));
+    memcpy(name + n, suffix.ptr, suffix.len);
     AL_CLEANUP(amqp_plan_unrefp) amqp_plan *d = al_zalloc(1, sizeof *d);
     if (!d)
         return NULL;
@@ -81,7 +81,7 @@ amqp_plan *amqp_plan_detour(const amqp_plan *p)
     if (!d->keys)
         return NULL;
     memcpy(d->index, p->index, sizeof d->index);
-    d->queue = al_arena_copy(d->arena, (al_slice){name, n + strlen(suffix)});
+    d->queue = al_arena_copy(d->arena, (al_slice){name, n + suffix.len});
     d->exchange = al_arena_copy(d->arena, p->exchange);
     d->is_durable = p->is_durable;
     d->is_detour = true;

@@ -1,5 +1,6 @@
 /* The catalogue's SQLite file.
- * Shape: three tables, all STRICT; names of fields are blobs because they may be any bytes.
+ * Shape: four tables, all STRICT; names of fields are blobs because they may be any bytes.
+ * Version 2 has `notes`; a file of version 1 gets that table when it is opened.
  * Journal mode WAL with synchronous=FULL: a commit is on disk when it returns. locking_mode
  * EXCLUSIVE keeps a second process out and needs no shared memory file. */
 #include "catalog/cat_db.h"
@@ -15,7 +16,10 @@
 #include "base/mem.h"
 #include "catalog/cat_check.h"
 
-enum { SCHEMA_VERSION = 1, APPLICATION_ID = 0x616c636f /* "alco" */ };
+enum { SCHEMA_VERSION = 2, APPLICATION_ID = 0x616c636f /* "alco" */ };
+
+#define NOTES_TABLE                                                                                \
+    "CREATE TABLE notes(name BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 
 static const char schema[] =
     "CREATE TABLE indexes(name TEXT PRIMARY KEY, intervals INTEGER NOT NULL,"
@@ -26,7 +30,7 @@ static const char schema[] =
     " field BLOB NOT NULL, PRIMARY KEY(index_name, position)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE fields(index_name TEXT NOT NULL, name BLOB NOT NULL, filtered INTEGER NOT NULL,"
     " display INTEGER NOT NULL, excluded INTEGER NOT NULL, context INTEGER NOT NULL,"
-    " indexed INTEGER NOT NULL, PRIMARY KEY(index_name, name)) STRICT, WITHOUT ROWID;";
+    " indexed INTEGER NOT NULL, PRIMARY KEY(index_name, name)) STRICT, WITHOUT ROWID;" NOTES_TABLE;
 
 struct cat_db {
     sqlite3 *sql;
@@ -80,23 +84,37 @@ static al_code read_pragma(cat_db *db, const char *text, int64_t *ret, al_err *e
 
 static al_code put_whole_index(cat_db *db, const cat_index *idx, al_err *err);
 
+static al_code set_version(cat_db *db, al_err *err)
+{
+    char text[80];
+    (void)snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
+                   APPLICATION_ID, SCHEMA_VERSION);
+    return run(db, text, err);
+}
+
 /* In one transaction, so that a crash leaves an empty file or a whole one. */
 static al_code make_schema(cat_db *db, const cat_index *first, al_err *err)
 {
-    char version[80];
-    (void)snprintf(version, sizeof version, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
-                   APPLICATION_ID, SCHEMA_VERSION);
     al_code c = run(db, "BEGIN IMMEDIATE", err);
     if (!c)
         c = run(db, schema, err);
     if (!c)
-        c = run(db, version, err);
+        c = set_version(db, err);
     if (!c)
         c = put_whole_index(db, first, err);
     if (!c)
         c = run(db, "COMMIT", err);
     db->is_new = c == AL_OK;
     return c;
+}
+
+/* From version 1. In one transaction, too. */
+static al_code upgrade_schema(cat_db *db, al_err *err)
+{
+    al_code c = run(db, "BEGIN IMMEDIATE;" NOTES_TABLE, err);
+    if (!c)
+        c = set_version(db, err);
+    return c ? c : run(db, "COMMIT", err);
 }
 
 static al_code check_schema(cat_db *db, const cat_index *first, al_err *err)
@@ -115,7 +133,7 @@ static al_code check_schema(cat_db *db, const cat_index *first, al_err *err)
     if (version > SCHEMA_VERSION)
         return al_fail(err, AL_TOO_NEW, "catalog.db: version %lld, this build reads up to %d",
                        (long long)version, SCHEMA_VERSION);
-    return AL_OK;
+    return version < SCHEMA_VERSION ? upgrade_schema(db, err) : AL_OK;
 }
 
 /* SQLite would make it readable for all; its journal takes the mode of the file. One that is there
@@ -362,6 +380,31 @@ al_code cat_db_drop_index(cat_db *db, const char *name, al_err *err)
     if (!c)
         c = delete_of(db, "DELETE FROM fields WHERE index_name=?", name, err);
     return end(db, c, err);
+}
+
+al_code cat_db_read_notes(cat_db *db, cat_db_note_fn *fn, void *ctx, al_err *err)
+{
+    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
+    al_code c = prepare(db, "SELECT name, value FROM notes ORDER BY name", &s, err);
+    int r = SQLITE_DONE;
+    while (!c && (r = sqlite3_step(s)) == SQLITE_ROW)
+        c = fn(ctx, column(s, 0), column(s, 1), err);
+    return !c && r != SQLITE_DONE ? fail_sql(db, "read notes", err) : c;
+}
+
+al_code cat_db_put_note(cat_db *db, al_slice name, al_slice text, al_err *err)
+{
+    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
+    al_code c = prepare(db,
+                        text.len ? "INSERT OR REPLACE INTO notes VALUES(?,?)"
+                                 : "DELETE FROM notes WHERE name=?",
+                        &s, err);
+    if (c)
+        return c;
+    bind(s, 1, name);
+    if (text.len)
+        bind(s, 2, text);
+    return finish(db, s, "write note", err);
 }
 
 al_code cat_db_begin(cat_db *db, al_err *err)

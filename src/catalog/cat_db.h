@@ -24,6 +24,12 @@ AL_CHECK al_code cat_db_put_index(cat_db *db, const cat_index *idx, al_err *err)
 /* With its fields. */
 AL_CHECK al_code cat_db_drop_index(cat_db *db, const char *name, al_err *err);
 
+/* The slices live during the call. */
+typedef al_code cat_db_note_fn(void *ctx, al_slice name, al_slice text, al_err *err);
+AL_CHECK al_code cat_db_read_notes(cat_db *db, cat_db_note_fn *fn, void *ctx, al_err *err);
+/* Writes or replaces the note; an empty text removes it. */
+AL_CHECK al_code cat_db_put_note(cat_db *db, al_slice name, al_slice text, al_err *err);
+
 /* Many fields in one transaction: begin, put.., commit. A put replaces. */
 AL_CHECK al_code cat_db_begin(cat_db *db, al_err *err);
 AL_CHECK al_code cat_db_put_field(cat_db *db, const char *index, const cat_field *f, al_err *err);

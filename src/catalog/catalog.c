@@ -596,3 +596,20 @@ al_code catalog_field_set(catalog *cat, const char *index, const cat_field *f, a
         c = write_fields(cat, index, f, 1, err);
     return c ? c : set_in_memory(cat, index, f, err);
 }
+
+/* ---- Notes: only in the file, they are read once */
+
+al_code catalog_note_put(catalog *cat, al_slice name, al_slice text, al_err *err)
+{
+    AL_LOCKED(&cat->db_lock);
+    cat->is_log_dirty = true;
+    return cat_db_put_note(cat->db, name, text, err);
+}
+
+al_code catalog_notes(catalog *cat,
+                      al_code (*fn)(void *ctx, al_slice name, al_slice text, al_err *err),
+                      void *ctx, al_err *err)
+{
+    AL_LOCKED(&cat->db_lock);
+    return cat_db_read_notes(cat->db, fn, ctx, err);
+}

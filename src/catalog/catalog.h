@@ -1,7 +1,7 @@
 #pragma once
-/* catalog.h: indexes and their fields in an SQLite file of the data directory (catalog.db). Reads
- * come from memory; writes of fields are collected and written behind ingest by a thread of its
- * own, all other writes are durable when the call returns. Any thread. */
+/* catalog.h: indexes and their fields, and what inputs must remember, in an SQLite file of the data
+ * directory (catalog.db). Reads come from memory; writes of fields are collected and written behind
+ * ingest by a thread of its own, all other writes are durable when the call returns. Any thread. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -81,3 +81,12 @@ AL_CHECK al_code catalog_field_set(catalog *cat, const char *index, const cat_fi
                                    al_err *err);
 /* Returns when every field seen before is durable. */
 AL_CHECK al_code catalog_flush(catalog *cat, al_err *err);
+
+/* Notes: what an input must know after a crash, any bytes under a name of its own. Durable on
+ * return; an empty text removes the note. AL_IO, AL_NOMEM: nothing has changed. */
+AL_CHECK al_code catalog_note_put(catalog *cat, al_slice name, al_slice text, al_err *err);
+/* Calls back for each note, by name; the slices live during the call, which must not call the
+ * catalogue. An error of `fn` ends the reading. */
+AL_CHECK al_code catalog_notes(catalog *cat,
+                               al_code (*fn)(void *ctx, al_slice name, al_slice text, al_err *err),
+                               void *ctx, al_err *err);

@@ -123,6 +123,21 @@ static int put_body(al_buf *out, const index_args *a, bool with_name)
 
 /* ---- list */
 
+/* A broker that is not simply connected. */
+static void print_input(void *ctx, al_slice item)
+{
+    al_arena *arena = ctx;
+    al_slice state = json_pick_text(item, "state", arena);
+    al_slice why = json_pick_text(item, "why", arena);
+    if (al_slice_eq(state, AL_LIT("connected")) && why.len == 0)
+        return;
+    AL_CLEANUP(al_buf_done) al_buf line;
+    al_buf_init(&line, 8192);
+    al_buf_printf(&line, "  %.*s %.*s%s%.*s\n", AL_ARG(json_pick_text(item, "broker", arena)),
+                  AL_ARG(state), why.len ? ": " : "", AL_ARG(why));
+    cli_print(al_buf_slice(&line));
+}
+
 static void print_row(void *ctx, al_slice item)
 {
     al_arena *arena = ctx;
@@ -138,6 +153,7 @@ static void print_row(void *ctx, al_slice item)
     }
     al_slice last = json_pick_text(stats, "last", arena);
     (void)printf("  %.*s\n", AL_ARG(last.len ? last : AL_LIT("-")));
+    (void)json_pick_items(item, "inputs", print_input, arena); /* there may be none */
 }
 
 static int print_list(const index_args *a, al_slice body)

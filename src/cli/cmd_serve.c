@@ -212,7 +212,12 @@ static void amqp_metrics(void *ctx, al_buf *out)
     amqp_input_metrics(ctx, out);
 }
 
-/* Before the server answers: the input's listeners and metrics. */
+static void amqp_state_of(void *ctx, const char *index, al_buf *out)
+{
+    amqp_input_state(ctx, index, out);
+}
+
+/* Before the server answers: the input's listeners, metrics and state. */
 static al_code make_inputs(void *ctx, node *n, al_err *err)
 {
     serve *s = ctx;
@@ -221,9 +226,11 @@ static al_code make_inputs(void *ctx, node *n, al_err *err)
     amqp_options o = {.brokers = s->brokers, .n_brokers = s->n_brokers, .log = log_line};
     al_code c = amqp_input_new(node_catalog(n), node_ingest(n), ingest_ledger(node_ingest(n)), &o,
                                &s->amqp, err);
-    if (!c)
-        server_add_metrics(node_server(n), amqp_metrics, s->amqp);
-    return c;
+    if (c)
+        return c;
+    server_add_metrics(node_server(n), amqp_metrics, s->amqp);
+    server_show_inputs(node_server(n), amqp_state_of, s->amqp);
+    return AL_OK;
 }
 
 static void note_index(void *ctx, const char *index, uint64_t records)

@@ -41,9 +41,7 @@ void amqp_say(amqp_group *g, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    for (char *p = what; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?'; /* a broker's text must not write to a terminal what it likes */
+    amqp_clean(what);
     char line[1400];
     (void)snprintf(line, sizeof line, "amqp %s index %s: %s", g->address->label, g->index, what);
     g->in->log(g->in->log_ctx, line);
@@ -64,19 +62,19 @@ static void say_down(amqp_group *g, const char *why)
 
 static void say_note(amqp_group *g, al_buf *notes)
 {
-    if (notes->len == 0)
-        return;
-    al_buf_u8(notes, 0);
+    al_buf_u8(notes, 0); /* without any the last one holds no more */
     if (al_buf_code(notes))
         return;
-    const char *text = (const char *)notes->ptr;
+    char *text = (char *)notes->ptr;
+    amqp_clean(text);
     {
         AL_LOCKED(&g->in->lock);
         if (strncmp(g->last_note, text, sizeof g->last_note - 1) == 0)
             return;
         (void)snprintf(g->last_note, sizeof g->last_note, "%s", text);
     }
-    amqp_say(g, "%s", text);
+    if (text[0])
+        amqp_say(g, "%s", text);
 }
 
 /* ---- Reports to those who wait for a change */
@@ -89,6 +87,7 @@ static void ready(amqp_consumer *me, uint64_t version)
         AL_LOCKED(&g->in->lock);
         me->settled = version;
         must_say = g->is_down || !g->was_up;
+        g->state = AMQP_CONNECTED;
         g->is_down = false;
         g->was_up = true;
         (void)pthread_cond_broadcast(&g->in->changed);
@@ -156,7 +155,7 @@ static al_code set_up(amqp_consumer *me, amqp_link *k, const amqp_plan *plan, bo
     al_buf_init(&notes, 1 << 16);
     al_code c = AL_OK;
     if (!is_dropped) {
-        c = amqp_jobs_before(g, k, &notes, err);
+        c = amqp_jobs_before(g, k, err);
         if (!c)
             c = amqp_topology_declare(k, plan, &notes, err);
     }
@@ -205,6 +204,10 @@ static amqp_end connect_once(amqp_consumer *me, attempt *a, bool *ret_was_ready,
     char name[64];
     (void)snprintf(name, sizeof name, "alco index %s", me->g->index);
     al_code c = amqp_link_open(me->g->address, name, &k, err);
+    if (!c && !a->is_dropped)
+        c = amqp_jobs_recreate(me, k, err);
+    if (c == AL_AGAIN)
+        return AMQP_END_PLAN;
     if (!c && atomic_load(&me->g->version) != a->version) {
         (void)amqp_plan_unref(a->plan);
         *a = look_at_plan(me);
@@ -245,6 +248,13 @@ static bool end_here(amqp_consumer *me)
     return true;
 }
 
+static amqp_state state_of(amqp_end end, bool is_refused)
+{
+    if (end == AMQP_END_STORE || end == AMQP_END_FULL)
+        return AMQP_WAITING;
+    return is_refused ? AMQP_REFUSED : AMQP_AWAY;
+}
+
 void *amqp_consumer_run(void *arg)
 {
     amqp_consumer *me = arg;
@@ -272,6 +282,8 @@ void *amqp_consumer_run(void *arg)
             return NULL;
         if (end == AMQP_END_PLAN)
             continue;
+        if (end != AMQP_END_AGAIN || !was_ready)
+            amqp_group_report(g, state_of(end, is_refused), err.msg);
         atomic_fetch_add(&g->counters.reconnects, was_ready);
         n_failures += (end != AMQP_END_AGAIN && end != AMQP_END_FULL) || !was_ready;
         failed(me, version);

@@ -3,15 +3,16 @@
  *
  * A change makes a new plan and a new version for each group of the index; consumers notice, finish
  * what they hold and set up again. The caller waits until each has settled on the version, or
- * failed an attempt that began with it: a broker that is away holds nobody up.
+ * failed an attempt that began with it: a broker that is away holds nobody up. What was asked of a
+ * broker, and what is to be undone there, is kept as a note in the catalogue (amqp_remember.c): at
+ * a start the groups are those of the notes, and follow the catalogue from there.
  *
  * Threads: consumers (one each); changes come on the API's threads, one index's changes one after
- * the other (ingest serialises them). Lock order: ingest's locks, then follow_lock (with the
- * catalogue's inside), then `lock`, then the ledger's;
- * nothing of ingest or of the broker is called with `lock` held.
- * Stop: is_stopping -> consumers finish until stop_deadline_ns -> joined. A thread that does not
- * come back in time (a name server that does not answer) is left to the end of the process, and
- * then nothing it uses is freed. */
+ * the other (ingest serialises them). Lock order: ingest's locks, follow_lock, save_lock (both with
+ * the catalogue's inside), `lock`, the ledger's; nothing of ingest or of the broker is called with
+ * `lock` held. Stop: is_stopping -> consumers finish until stop_deadline_ns -> joined. A thread
+ * that does not come back in time (a name server that does not answer) is left to the end of the
+ * process, and then nothing it uses is freed. */
 #include "inputs/amqp_input.h"
 
 #include <assert.h>
@@ -43,7 +44,7 @@ static amqp_group *group_find_locked(amqp_input *in, const amqp_address *a, cons
     return g;
 }
 
-static amqp_group *group_add_locked(amqp_input *in, size_t broker, const char *index)
+amqp_group *amqp_group_add_locked(amqp_input *in, size_t broker, const char *index)
 {
     amqp_group *g = al_zalloc(1, sizeof *g);
     if (!g)
@@ -52,7 +53,6 @@ static amqp_group *group_add_locked(amqp_input *in, size_t broker, const char *i
     g->address = &in->addresses[broker];
     g->management = in->managements[broker];
     (void)snprintf(g->index, sizeof g->index, "%s", index);
-    atomic_init(&g->recreate_at_ns, INT64_MAX);
     g->next = in->groups;
     in->groups = g;
     return g;
@@ -66,18 +66,11 @@ void amqp_wake_index(amqp_input *in, const char *index)
             amqp_waker_wake(&c->waker);
 }
 
-static void renew_locked(amqp_group *g)
+void amqp_group_renew_locked(amqp_group *g)
 {
     atomic_store(&g->version, ++g->in->last_version);
     for (amqp_consumer *c = g->consumers; c; c = c->next)
         amqp_waker_wake(&c->waker);
-}
-
-void amqp_group_renew(amqp_group *g)
-{
-    AL_LOCKED(&g->in->lock);
-    atomic_store(&g->recreate_at_ns, 0); /* now */
-    renew_locked(g);
 }
 
 static al_code consumer_add_locked(amqp_group *g, al_err *err)
@@ -138,44 +131,60 @@ static al_code staff_locked(amqp_group *g, al_err *err)
 
 /* ---- Following the catalogue */
 
-/* Jobs of any index that would undo what this plan asks for are off. */
-static void prune_locked(amqp_group *of)
+void amqp_group_prune_locked(amqp_group *of)
 {
-    for (amqp_group *g = of->in->groups; g; g = g->next)
+    for (amqp_group *g = of->in->groups; g; g = g->next) {
+        size_t n_before = g->jobs.n;
         if (g->address == of->address)
             amqp_jobs_prune(&g->jobs, of->plan);
+        g->is_unsaved |= g->jobs.n != n_before;
+    }
+}
+
+/* From what was asked of the broker last to `next`; *ret_is_noted: with everything that is to be
+ * undone. On a detour it stays on one unless the queue gets another name. */
+static al_code group_plan_locked(amqp_group *g, amqp_plan *next, bool *ret_is_noted, al_err *err)
+{
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *plan = amqp_plan_ref(next);
+    bool is_on_detour = g->target && !g->is_dropped && al_slice_eq(g->target->queue, next->queue);
+    if (is_on_detour) {
+        (void)amqp_plan_unref(plan);
+        plan = amqp_plan_detour(next);
+        if (!plan)
+            return al_fail(err, AL_NOMEM, "no memory for the queues of index '%s'", g->index);
+    }
+    if (g->plan && !g->is_dropped)
+        *ret_is_noted = amqp_jobs_add_change(&g->jobs, g->plan, plan);
+    (void)amqp_plan_unref(g->plan);
+    (void)amqp_plan_unref(g->target);
+    g->plan = AL_TAKE(plan);
+    g->target = is_on_detour ? amqp_plan_ref(next) : NULL;
+    return AL_OK;
 }
 
 static al_code group_change_locked(amqp_group *g, amqp_plan *next, al_err *err)
 {
-    bool is_same = g->plan && !g->is_dropped && next && amqp_plan_equal(g->plan, next);
-    if (is_same)
+    const amqp_plan *wanted = g->target ? g->target : g->plan;
+    bool is_same = wanted && !g->is_dropped && next && amqp_plan_equal(wanted, next);
+    if (is_same && g->consumers)
         return AL_OK;
     bool is_noted = true;
-    if (g->plan && !g->is_dropped) {
-        size_t n_before = g->jobs.n;
-        is_noted = amqp_jobs_add_change(&g->jobs, g->plan, next);
-        for (size_t i = n_before; i < g->jobs.n; i++)
-            if (g->jobs.items[i].kind == AMQP_JOB_RECREATE)
-                atomic_store(&g->recreate_at_ns, 0);
-    }
+    al_code c = AL_OK;
+    if (!is_same && next)
+        c = group_plan_locked(g, next, &is_noted, err);
+    else if (!is_same && g->plan && !g->is_dropped)
+        is_noted = amqp_jobs_add_change(&g->jobs, g->plan, NULL);
+    if (c)
+        return c;
     g->is_dropped = !next;
-    if (next) {
-        (void)amqp_plan_unref(g->plan);
-        g->plan = amqp_plan_ref(next);
-        prune_locked(g);
-    }
-    renew_locked(g);
-    al_code c = staff_locked(g, err);
+    g->is_unsaved |= !is_same;
+    if (next)
+        amqp_group_prune_locked(g);
+    amqp_group_renew_locked(g);
+    c = staff_locked(g, err);
     if (!c && !is_noted)
         c = al_fail(err, AL_LIMIT, "not everything that is to be undone at the broker is noted");
     return c;
-}
-
-/* Does the group still have a queue to declare anew, at a broker that is there? */
-static bool must_recreate_locked(const amqp_group *g)
-{
-    return atomic_load(&g->recreate_at_ns) != INT64_MAX && atomic_load(&g->counters.connected) > 0;
 }
 
 static bool is_settled_locked(amqp_input *in, const char *index)
@@ -184,8 +193,6 @@ static bool is_settled_locked(amqp_input *in, const char *index)
         uint64_t version = atomic_load(&g->version);
         if (strcmp(g->index, index) != 0)
             continue;
-        if (must_recreate_locked(g))
-            return false;
         for (amqp_consumer *c = g->consumers; c; c = c->next)
             if (!c->has_ended &&
                 (atomic_load(&c->must_stop) || (c->settled < version && c->failed < version)))
@@ -213,7 +220,7 @@ static al_code follow(amqp_input *in, const char *index, const cat_index *idx, a
     for (size_t b = 0; b < in->n_brokers; b++) {
         amqp_group *g = group_find_locked(in, &in->addresses[b], index);
         if (!g && next)
-            g = group_add_locked(in, b, index);
+            g = amqp_group_add_locked(in, b, index);
         if (!g && next)
             return al_fail(err, AL_NOMEM, "no memory for the queues of index '%s'", index);
         al_err one;
@@ -226,6 +233,20 @@ static al_code follow(amqp_input *in, const char *index, const cat_index *idx, a
     return first;
 }
 
+static amqp_group *first_group(amqp_input *in)
+{
+    AL_LOCKED(&in->lock);
+    return in->groups;
+}
+
+/* Of other indexes too: their jobs may be off. Groups stay until the input is freed, and new ones
+ * come in front. */
+static void save_all(amqp_input *in)
+{
+    for (amqp_group *g = first_group(in); g; g = g->next)
+        amqp_group_save(g);
+}
+
 static al_code follow_catalogue(amqp_input *in, const char *index, al_err *err)
 {
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
@@ -236,7 +257,9 @@ static al_code follow_catalogue(amqp_input *in, const char *index, al_err *err)
     al_code c = catalog_index_get(in->cat, index, arena, &idx, err);
     if (c && c != AL_NOT_FOUND)
         return c;
-    return follow(in, index, c ? NULL : &idx, err);
+    c = follow(in, index, c ? NULL : &idx, err);
+    save_all(in);
+    return c;
 }
 
 static void on_change(void *ctx, const char *index)
@@ -291,6 +314,7 @@ al_code amqp_input_new(catalog *cat, ingest *ing, ledger *led, const amqp_option
     if (!in)
         return al_fail(err, AL_NOMEM, "no memory for the AMQP input");
     (void)pthread_mutex_init(&in->follow_lock, NULL);
+    (void)pthread_mutex_init(&in->save_lock, NULL);
     (void)pthread_mutex_init(&in->lock, NULL);
     al_cond_init(&in->changed);
     in->cat = cat;
@@ -321,6 +345,9 @@ al_code amqp_input_start(amqp_input *in, al_err *err)
         return al_fail(err, AL_NOMEM, "no memory for the AMQP input");
     if (in->n_brokers == 0)
         return AL_OK;
+    al_code recalled = amqp_groups_recall(in, err);
+    if (recalled)
+        return recalled;
     /* Listening first: an index made in between is followed twice, which changes nothing. */
     ingest_on_change(in->ing, on_change, in);
     ingest_on_room(in->ing, on_room, in);
@@ -330,6 +357,9 @@ al_code amqp_input_start(amqp_input *in, al_err *err)
     al_code c = catalog_indexes(in->cat, arena, &all, &n, err);
     for (size_t i = 0; !c && i < n; i++)
         c = follow_catalogue(in, all[i].name, err);
+    /* Those of the notes alone: what is left of dropped indexes. */
+    for (amqp_group *g = first_group(in); !c && g; g = g->next)
+        c = follow_catalogue(in, g->index, err);
     return c;
 }
 
@@ -373,6 +403,7 @@ static void group_free(amqp_group *g)
         c = next;
     }
     (void)amqp_plan_unref(g->plan);
+    (void)amqp_plan_unref(g->target);
     free(g->jobs.items);
     free(g);
 }
@@ -394,88 +425,9 @@ amqp_input *amqp_input_free(amqp_input *in)
     free(in->managements);
     free(in->addresses);
     (void)pthread_mutex_destroy(&in->follow_lock);
+    (void)pthread_mutex_destroy(&in->save_lock);
     (void)pthread_mutex_destroy(&in->lock);
     (void)pthread_cond_destroy(&in->changed);
     free(in);
     return NULL;
-}
-
-/* ---- Metrics */
-
-static void put_label(al_buf *out, al_slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-        if (c == '"' || c == '\\')
-            al_buf_u8(out, '\\');
-        al_buf_u8(out, c == '\n' ? ' ' : c);
-    }
-}
-
-static int64_t metric_of(const amqp_counters *c, size_t n)
-{
-    switch (n) {
-    case 0:
-        return atomic_load(&c->connected);
-    case 1:
-        return atomic_load(&c->unacked);
-    case 2:
-        return (int64_t)atomic_load(&c->backlog);
-    case 3:
-        return (int64_t)atomic_load(&c->deliveries);
-    case 4:
-        return (int64_t)atomic_load(&c->redelivered);
-    case 5:
-        return (int64_t)atomic_load(&c->duplicates);
-    case 6:
-        return (int64_t)atomic_load(&c->acked);
-    case 7:
-        return (int64_t)atomic_load(&c->reconnects);
-    default:
-        return (int64_t)atomic_load(&c->cut);
-    }
-}
-
-void amqp_input_metrics(amqp_input *in, al_buf *out)
-{
-    static const struct {
-        const char *name;
-        const char *type;
-        const char *help;
-    } metrics[] = {
-        {"alco_amqp_connected", "gauge", "Consumers that are connected."},
-        {"alco_amqp_unacked", "gauge", "Deliveries not acknowledged yet."},
-        {"alco_amqp_queue_messages", "gauge", "Messages left in the queue, as last heard."},
-        {"alco_amqp_deliveries_total", "counter", "Messages delivered."},
-        {"alco_amqp_redelivered_total", "counter", "Messages delivered again."},
-        {"alco_amqp_duplicates_total", "counter", "Messages acknowledged, but stored before."},
-        {"alco_amqp_acked_total", "counter", "Messages acknowledged."},
-        {"alco_amqp_reconnects_total", "counter", "Connections that were lost."},
-        {"alco_amqp_cut_total", "counter", "Messages too large to be kept whole."},
-    };
-    AL_LOCKED(&in->lock);
-    for (size_t m = 0; m < AL_COUNT(metrics); m++) {
-        al_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", metrics[m].name, metrics[m].help,
-                      metrics[m].name, metrics[m].type);
-        for (amqp_group *g = in->groups; g; g = g->next) {
-            if (g->is_dropped || !g->plan)
-                continue;
-            al_buf_printf(out, "%s{index=\"%s\",broker=\"", metrics[m].name, g->index);
-            put_label(out, al_cstr(g->address->label));
-            al_buf_str(out, "\",queue=\"");
-            put_label(out, g->plan->queue);
-            al_buf_printf(out, "\"} %lld\n", (long long)metric_of(&g->counters, m));
-        }
-    }
-    ledger_stats st;
-    ledger_count(in->led, &st);
-    al_buf_printf(out,
-                  "# HELP alco_ledger_ids Message ids remembered.\n# TYPE alco_ledger_ids gauge\n"
-                  "alco_ledger_ids %llu\n"
-                  "# HELP alco_ledger_open Messages whose acknowledgement is not known to have "
-                  "arrived.\n# TYPE alco_ledger_open gauge\nalco_ledger_open %llu\n"
-                  "# HELP alco_ledger_bytes Memory of the ledger.\n# TYPE alco_ledger_bytes gauge\n"
-                  "alco_ledger_bytes %llu\n",
-                  (unsigned long long)st.n_ids, (unsigned long long)st.n_open,
-                  (unsigned long long)st.bytes);
 }

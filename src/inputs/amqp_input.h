@@ -42,6 +42,9 @@ AL_CHECK al_code amqp_input_start(amqp_input *in, al_err *err);
  * about 6 s; what was not acknowledged by then comes again after the next start. */
 void amqp_input_stop(amqp_input *in);
 amqp_input *amqp_input_free(amqp_input *in);
+/* JSON: [{"broker":"host:port/vhost","state":"connected","why":"..."},...], one for every broker;
+ * `why` is left out when there is nothing to say. Appends. */
+void amqp_input_state(amqp_input *in, const char *index, al_buf *out);
 /* Prometheus text. */
 void amqp_input_metrics(amqp_input *in, al_buf *out);
 

@@ -1,8 +1,8 @@
 /* Undoing at a broker what an earlier plan of an index had set up.
  *
- * Jobs are done by whichever consumer of the group connects first; each is taken off the list once
- * done, so doing one twice is harmless. Draining is done by one consumer while the others wait
- * without a connection.
+ * Jobs are noted in the catalogue (amqp_remember.c) and done by whichever consumer of the group
+ * connects first; each is taken off the list once done, so doing one twice is harmless. Draining is
+ * done by one consumer while the others wait without a connection.
  *
  * A queue gets another name: AMQP can neither rename a queue nor move a binding, so for a moment
  * both queues, or none of them, are bound. Both it is: nothing is lost, and what both were given is
@@ -11,9 +11,18 @@
  * stands behind the first n_alone is told to the heir's ledger, with the records -> it is deleted
  * -> the new one is read; its first messages, as many as it held when the old one's bindings were
  * gone, are compared with what its ledger was told, as if they were redelivered. A drain that is
- * broken off (the connection is lost, the plan changes, perhaps back) begins again with n_alone =
- * 0, and compares what it reads as well: more is told and compared than need be, which can mistake
- * a message only for one equal to it that was read in that time. */
+ * broken off (the connection is lost, the plan changes, perhaps back, the process ends) begins
+ * again with n_alone = 0, and compares what it reads as well: more is told and compared than need
+ * be, which can mistake a message only for one equal to it that was read in that time. What must be
+ * known for that after a kill -9 is noted before the step that makes it true: n_alone before the
+ * heir is bound, how many are compared before the old queue is deleted.
+ *
+ * A queue gets another `durable`: it must be deleted and declared anew, and what is published in
+ * between has no queue to go to. When it is empty and stays so for QUIET_MS while nobody reads it,
+ * that is done at once, and the exchange follows too unless other queues are bound to it. In flow
+ * the queue goes on a detour: it gets another name and its own again, as above, and is declared
+ * anew the second time, when the first queue of its name is gone. The exchange stays as it is then:
+ * without it senders would be refused. */
 #include <poll.h>
 
 #include "base/checked.h"
@@ -22,8 +31,7 @@
 #include "inputs/amqp_topology.h"
 
 enum {
-    RECREATE_EVERY_MS = 1000,
-    RECREATE_MS_MAX = 60000,
+    QUIET_MS = 250,
     OTHERS_MS = 2000,
     /* Messages that were routed before the old queue's bindings went may come into the heir a
      * little after it was counted. */
@@ -60,8 +68,6 @@ static bool next_job(amqp_group *g, uint64_t after, phase ph, amqp_job *ret)
         const amqp_job *job = &g->jobs.items[i];
         if (job->number <= after || phase_of(job->kind) != ph)
             continue;
-        if (ph == BEFORE && al_mono_ns() < atomic_load(&g->recreate_at_ns))
-            continue;
         *ret = *job;
         return true;
     }
@@ -72,27 +78,7 @@ static void job_is_over(amqp_group *g, const amqp_job *job)
 {
     AL_LOCKED(&g->in->lock);
     amqp_jobs_remove(&g->jobs, job->number);
-    if (job->kind == AMQP_JOB_RECREATE)
-        g->recreate_wait_ns = 0;
-}
-
-/* False, and later then, while messages come. */
-static bool is_quiet(amqp_group *g)
-{
-    int64_t quiet_ns = atomic_load(&g->delivered_ns) + AMQP_QUIET_MS * AL_NS_PER_MS;
-    if (al_mono_ns() >= quiet_ns)
-        return true;
-    atomic_store(&g->recreate_at_ns, quiet_ns);
-    return false;
-}
-
-/* A queue that was not empty yet, or is read by others, is tried again later, and later still. */
-static void recreate_later(amqp_group *g)
-{
-    AL_LOCKED(&g->in->lock);
-    int64_t wait_ns = AL_MAX(g->recreate_wait_ns * 2, RECREATE_EVERY_MS * AL_NS_PER_MS);
-    g->recreate_wait_ns = AL_MIN(wait_ns, RECREATE_MS_MAX * AL_NS_PER_MS);
-    atomic_store(&g->recreate_at_ns, al_mono_ns() + g->recreate_wait_ns);
+    g->is_unsaved = true;
 }
 
 /* Waits until the other consumers of the group have left the old queue: it is deleted only unused,
@@ -109,40 +95,12 @@ static void wait_for_others(amqp_group *g)
 static al_code do_job(amqp_group *g, amqp_link *k, const amqp_job *job, al_buf *notes, al_err *err)
 {
     al_code c = amqp_topology_do(k, job, notes, err);
-    if (c == AL_EXISTS && job->kind == AMQP_JOB_RECREATE) {
-        recreate_later(g); /* the job stays */
-        return AL_OK;
-    }
     if (c && k->is_broken)
         return c;
     if (c)
         al_buf_printf(notes, "%squeue '%s': %s", notes->len ? "; " : "", job->queue, err->msg);
     job_is_over(g, job);
     return AL_OK;
-}
-
-static al_code recreate(amqp_group *g, amqp_link *k, al_buf *notes, al_err *err)
-{
-    amqp_job job = {0};
-    while (next_job(g, job.number, BEFORE, &job)) {
-        if (!is_quiet(g))
-            return AL_OK;
-        wait_for_others(g);
-        al_code c = do_job(g, k, &job, notes, err);
-        if (c)
-            return c;
-    }
-    return AL_OK;
-}
-
-/* Sessions look at recreate_at_ns only: it must not call them for a job that is not there. */
-static void forget_recreate(amqp_group *g)
-{
-    AL_LOCKED(&g->in->lock);
-    for (size_t i = 0; i < g->jobs.n; i++)
-        if (g->jobs.items[i].kind == AMQP_JOB_RECREATE)
-            return;
-    atomic_store(&g->recreate_at_ns, INT64_MAX);
 }
 
 /* Before the heir is bound: how much do the old queues hold? Whoever comes first is right. */
@@ -160,17 +118,19 @@ static al_code count_alone(amqp_group *g, amqp_link *k, al_err *err)
         bool are_others_gone = atomic_load(&g->counters.connected) == 0;
         AL_LOCKED(&g->in->lock);
         amqp_job *known = amqp_jobs_find(&g->jobs, job.number);
-        if (known && known->n_alone < 0)
+        if (known && known->n_alone < 0) {
             known->n_alone = c || !are_others_gone ? 0 : n;
+            g->is_unsaved = true;
+        }
     }
     return AL_OK;
 }
 
-al_code amqp_jobs_before(amqp_group *g, amqp_link *k, al_buf *notes, al_err *err)
+al_code amqp_jobs_before(amqp_group *g, amqp_link *k, al_err *err)
 {
-    al_code c = recreate(g, k, notes, err);
-    forget_recreate(g);
-    return c ? c : count_alone(g, k, err);
+    al_code c = count_alone(g, k, err);
+    amqp_group_save(g);
+    return c;
 }
 
 al_code amqp_jobs_after(amqp_group *g, amqp_link *k, bool is_dropped, al_buf *notes, al_err *err)
@@ -185,10 +145,11 @@ al_code amqp_jobs_after(amqp_group *g, amqp_link *k, bool is_dropped, al_buf *no
         if (c)
             return c;
     }
+    amqp_group_save(g);
     return AL_OK;
 }
 
-/* ---- Draining */
+/* ---- Turns */
 
 void amqp_jobs_wait(amqp_consumer *me, uint64_t version)
 {
@@ -202,11 +163,12 @@ void amqp_jobs_wait(amqp_consumer *me, uint64_t version)
 
 typedef enum turn { NOTHING_LEFT, MY_TURN, ANOTHERS_TURN } turn;
 
-/* The next queue to drain, if nobody else does. A drain that is broken off knows no position. */
-static turn take_turn(amqp_consumer *me, amqp_job *ret)
+/* The next job of a phase that one does while the others wait, if nobody else does. A drain that is
+ * broken off knows no position. */
+static turn take_turn(amqp_consumer *me, phase ph, amqp_job *ret)
 {
     amqp_group *g = me->g;
-    if (!next_job(g, 0, DRAIN, ret))
+    if (!next_job(g, 0, ph, ret))
         return NOTHING_LEFT;
     AL_LOCKED(&g->in->lock);
     if (g->drainer && g->drainer != me)
@@ -214,7 +176,8 @@ static turn take_turn(amqp_consumer *me, amqp_job *ret)
     amqp_job *known = amqp_jobs_find(&g->jobs, ret->number);
     if (!known)
         return ANOTHERS_TURN; /* done meanwhile: look again */
-    known->n_alone = 0;
+    if (ph == DRAIN)
+        known->n_alone = 0;
     g->drainer = me;
     return MY_TURN;
 }
@@ -226,6 +189,103 @@ static void end_turn(amqp_consumer *me)
         me->g->drainer = NULL;
     (void)pthread_cond_broadcast(&me->g->in->changed);
 }
+
+/* ---- Declaring anew */
+
+/* Nobody of us reads it: does anything come in a while? A queue that is not there is quiet. */
+static al_code look_if_quiet(amqp_link *k, al_slice queue, bool *ret, al_err *err)
+{
+    *ret = true;
+    for (int i = 0; i < 2 && *ret; i++) {
+        uint32_t n = 0;
+        if (i)
+            (void)poll(NULL, 0, QUIET_MS);
+        al_code c = amqp_topology_count(k, queue, &n, err);
+        if (c && k->is_broken)
+            return c;
+        *ret = n == 0;
+    }
+    return AL_OK;
+}
+
+/* The queue gets another name for a while. */
+static al_code begin_detour(amqp_group *g, const amqp_job *job, al_err *err)
+{
+    AL_LOCKED(&g->in->lock);
+    if (!amqp_jobs_find(&g->jobs, job->number))
+        return AL_OK; /* another change came in between */
+    amqp_plan *detour = amqp_plan_detour(g->plan);
+    if (!detour)
+        return al_fail(err, AL_NOMEM, "no memory for the queues of index '%s'", g->index);
+    amqp_jobs_remove(&g->jobs, job->number);
+    (void)amqp_jobs_add_change(&g->jobs, g->plan, detour); /* what is missing stays bound */
+    g->target = g->plan;
+    g->plan = detour;
+    g->is_unsaved = true;
+    amqp_group_renew_locked(g);
+    return AL_OK;
+}
+
+/* What stood in the queue is read, and it is gone: back to its name. */
+static bool end_detour(amqp_group *g)
+{
+    {
+        AL_LOCKED(&g->in->lock);
+        if (!g->target || g->is_dropped)
+            return false;
+        (void)amqp_jobs_add_change(&g->jobs, g->plan, g->target);
+        (void)amqp_plan_unref(g->plan);
+        g->plan = AL_TAKE(g->target);
+        g->is_unsaved = true;
+        amqp_group_prune_locked(g);
+        amqp_group_renew_locked(g);
+    }
+    amqp_group_save(g);
+    return true;
+}
+
+/* Is the job's queue about to be declared anew? Then what is known of it is of use. */
+static bool is_to_return(amqp_group *g, const amqp_job *job)
+{
+    AL_LOCKED(&g->in->lock);
+    return g->target && al_slice_eq(g->target->queue, al_cstr(job->queue));
+}
+
+static al_code recreate(amqp_group *g, amqp_link *k, const amqp_job *job, al_err *err)
+{
+    AL_CLEANUP(al_buf_done) al_buf notes;
+    al_buf_init(&notes, 4096);
+    wait_for_others(g);
+    bool is_quiet = false;
+    al_code c = look_if_quiet(k, al_cstr(job->queue), &is_quiet, err);
+    if (c)
+        return c;
+    c = is_quiet ? amqp_topology_do(k, job, &notes, err) : AL_EXISTS;
+    if (c && k->is_broken)
+        return c;
+    if (c == AL_EXISTS)
+        return begin_detour(g, job, err);
+    if (c)
+        amqp_say(g, "queue '%s': %s", job->queue, err->msg);
+    job_is_over(g, job);
+    return AL_OK;
+}
+
+al_code amqp_jobs_recreate(amqp_consumer *me, amqp_link *k, al_err *err)
+{
+    amqp_job job;
+    turn t = take_turn(me, BEFORE, &job);
+    if (t == NOTHING_LEFT)
+        return AL_OK;
+    if (t == ANOTHERS_TURN)
+        return AL_AGAIN;
+    al_code c = recreate(me->g, k, &job, err);
+    end_turn(me);
+    amqp_group_save(me->g);
+    return c;
+}
+
+/* ---- Reading old queues to their end */
 
 /* Reads the old queue on a connection of its own, which ends with it; then it is deleted by `k`. */
 static amqp_end drain(amqp_consumer *me, amqp_link *k, const amqp_job *job, uint64_t version,
@@ -257,12 +317,18 @@ static amqp_end drain(amqp_consumer *me, amqp_link *k, const amqp_job *job, uint
             return end;
         amqp_say(g, "queue '%s' is read to its end; now '%s'", job->queue, job->heir);
     }
-    atomic_store(&g->n_maybe_known, n_maybe + N_LATE);
+    {
+        AL_LOCKED(&g->in->lock);
+        atomic_store(&g->n_maybe_known, n_maybe + N_LATE);
+        g->is_unsaved = true;
+    }
+    amqp_group_save(g);
     AL_CLEANUP(al_buf_done) al_buf notes;
     al_buf_init(&notes, 4096);
     if (do_job(g, k, job, &notes, err))
         return AMQP_END_LOST;
-    if (notes.len == 0)
+    amqp_group_save(g);
+    if (notes.len == 0 && !is_to_return(g, job))
         amqp_forget_queue(g, k, al_cstr(job->queue));
     else if (!al_buf_code(&notes))
         amqp_say(g, "%.*s", AL_ARG(al_buf_slice(&notes)));
@@ -273,9 +339,9 @@ amqp_end amqp_jobs_drain(amqp_consumer *me, amqp_link *k, uint64_t version, al_e
 {
     for (;;) {
         amqp_job job;
-        turn t = take_turn(me, &job);
+        turn t = take_turn(me, DRAIN, &job);
         if (t == NOTHING_LEFT)
-            return AMQP_END_EMPTY;
+            return end_detour(me->g) ? AMQP_END_PLAN : AMQP_END_EMPTY;
         if (t == ANOTHERS_TURN)
             return AMQP_END_PLAN; /* amqp_jobs_wait, without a connection */
         amqp_end end = drain(me, k, &job, version, err);

@@ -61,6 +61,41 @@ amqp_plan *amqp_plan_new(const cat_index *idx)
     return AL_TAKE(p);
 }
 
+amqp_plan *amqp_plan_detour(const amqp_plan *p)
+{
+    uint8_t name[AMQP_NAME_MAX];
+    al_slice suffix = AL_LIT(AMQP_DETOUR);
+    size_t n = p->queue.len;
+    if (n > sizeof name - suffix.len)
+        n = sizeof name - suffix.len;
+    if (n)
+        memcpy(name, p->queue.ptr, n);
+    memcpy(name + n, suffix.ptr, suffix.len);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *d = al_zalloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    atomic_init(&d->refs, 1);
+    d->arena = al_arena_new(PLAN_ARENA_BYTES);
+    if (d->arena)
+        d->keys = al_arena_alloc(d->arena, p->n_keys + 1, sizeof *d->keys);
+    if (!d->keys)
+        return NULL;
+    memcpy(d->index, p->index, sizeof d->index);
+    d->queue = al_arena_copy(d->arena, (al_slice){name, n + suffix.len});
+    d->exchange = al_arena_copy(d->arena, p->exchange);
+    d->is_durable = p->is_durable;
+    d->is_detour = true;
+    d->num_processes = p->num_processes;
+    if (!d->queue.ptr || !d->exchange.ptr)
+        return NULL;
+    for (; d->n_keys < p->n_keys; d->n_keys++) {
+        d->keys[d->n_keys] = al_arena_copy(d->arena, p->keys[d->n_keys]);
+        if (!d->keys[d->n_keys].ptr)
+            return NULL;
+    }
+    return AL_TAKE(d);
+}
+
 amqp_plan *amqp_plan_ref(amqp_plan *p)
 {
     unsigned before = atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
@@ -97,23 +132,25 @@ static void put_name(char to[AMQP_NAME_MAX + 1], al_slice s)
     to[n] = 0;
 }
 
-static bool add_job(amqp_jobs *j, amqp_job_kind kind, const amqp_plan *old, al_slice key)
+bool amqp_jobs_add(amqp_jobs *j, const amqp_job *job)
 {
     static atomic_uint_fast64_t last_number;
     amqp_job *items = al_grow(j->items, &j->cap, j->n, sizeof *items, 8, AMQP_JOBS_MAX);
     if (!items)
         return false;
     j->items = items;
-    amqp_job *job = &items[j->n++];
-    job->number = atomic_fetch_add(&last_number, 1) + 1;
-    job->kind = kind;
-    job->is_durable = false;
-    job->n_alone = -1;
-    job->heir[0] = 0;
-    put_name(job->queue, old->queue);
-    put_name(job->exchange, old->exchange);
-    put_name(job->key, key);
+    items[j->n] = *job;
+    items[j->n++].number = atomic_fetch_add(&last_number, 1) + 1;
     return true;
+}
+
+static bool add_job(amqp_jobs *j, amqp_job_kind kind, const amqp_plan *old, al_slice key)
+{
+    amqp_job job = {.kind = kind, .n_alone = -1};
+    put_name(job.queue, old->queue);
+    put_name(job.exchange, old->exchange);
+    put_name(job.key, key);
+    return amqp_jobs_add(j, &job);
 }
 
 /* Is a queue still to be read whose place `queue` has taken? Then the first of what is in `queue`
@@ -126,6 +163,16 @@ static bool is_unfinished_heir(const amqp_jobs *j, al_slice queue)
     return false;
 }
 
+/* Only the newest one counts, and none when another queue is planned. */
+static void forget_recreate(amqp_jobs *j)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < j->n; i++)
+        if (j->items[i].kind != AMQP_JOB_RECREATE)
+            j->items[n++] = j->items[i];
+    j->n = n;
+}
+
 bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *next)
 {
     bool is_same_queue = next && al_slice_eq(old->queue, next->queue);
@@ -134,7 +181,10 @@ bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *n
     for (size_t i = 0; !next && i < j->n; i++)
         if (j->items[i].kind == AMQP_JOB_DRAIN)
             j->items[i].kind = AMQP_JOB_DELETE; /* there is no index to read it into */
-    if (is_same_queue && old->is_durable != next->is_durable) {
+    bool is_recreated = is_same_queue && !next->is_detour && old->is_durable != next->is_durable;
+    if (is_recreated || !is_same_queue)
+        forget_recreate(j);
+    if (is_recreated) {
         is_added = add_job(j, AMQP_JOB_RECREATE, old, (al_slice){0});
         if (is_added)
             j->items[j->n - 1].is_durable = next->is_durable;

@@ -22,11 +22,16 @@ typedef struct amqp_plan { /* immutable; counted */
     al_slice *keys; /* trimmed, each once */
     size_t n_keys;
     bool is_durable;
+    bool is_detour; /* the queue stands in for the index's own while that is declared anew: it is
+                       durable whatever is_durable says of the exchange */
     uint32_t num_processes;
 } amqp_plan;
 
 /* NULL without memory. Names are cut at AMQP_NAME_MAX bytes, keys that are longer left out. */
 amqp_plan *amqp_plan_new(const cat_index *idx);
+/* The same with a queue that stands in for p's, whose name is p's and AMQP_DETOUR behind it. */
+#define AMQP_DETOUR ":moving"
+amqp_plan *amqp_plan_detour(const amqp_plan *p);
 amqp_plan *amqp_plan_ref(amqp_plan *p);
 amqp_plan *amqp_plan_unref(amqp_plan *p);
 /* Do both ask the same of a broker? */
@@ -34,8 +39,8 @@ bool amqp_plan_equal(const amqp_plan *a, const amqp_plan *b);
 bool amqp_plan_has_key(const amqp_plan *p, al_slice key);
 
 typedef enum amqp_job_kind {
-    AMQP_JOB_RECREATE, /* delete the queue once it is empty, and then the exchange unless others use
-                          it, so that both are declared as planned */
+    AMQP_JOB_RECREATE, /* delete the queue and then the exchange unless others use it, so that both
+                          are declared as planned */
     AMQP_JOB_UNBIND,
     AMQP_JOB_DRAIN,  /* the queue has an heir: read it until it is empty, then delete it unless
                         messages or other consumers are left */
@@ -60,6 +65,8 @@ typedef struct amqp_jobs { /* in the order to be done; guarded by its owner */
     size_t cap;
 } amqp_jobs;
 
+/* Adds a copy with a number of its own. False: no memory, or AMQP_JOBS_MAX are there. */
+bool amqp_jobs_add(amqp_jobs *j, const amqp_job *job);
 /* Adds what takes a broker from `old` to `next` (NULL: the index was dropped) beyond declaring
  * `next`. False: no memory or AMQP_JOBS_MAX; some are missing. */
 bool amqp_jobs_add_change(amqp_jobs *j, const amqp_plan *old, const amqp_plan *next);

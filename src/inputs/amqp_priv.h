@@ -1,5 +1,6 @@
 #pragma once
-/* amqp_priv.h: insides shared by amqp_input.c (who consumes what), amqp_consumer.c (one thread:
+/* amqp_priv.h: insides shared by amqp_input.c (who consumes what), amqp_remember.c (what of that
+ * outlives the process), amqp_state.c (what people are told of it), amqp_consumer.c (one thread:
  * connect, set up, again), amqp_jobs.c (undoing earlier plans) and amqp_session.c (one channel:
  * deliveries, batches, acknowledgements). */
 #include <pthread.h>
@@ -11,12 +12,7 @@
 #include "inputs/amqp_link.h"
 #include "inputs/amqp_plan.h"
 
-enum {
-    AMQP_PREFETCH = 2000,
-    /* A queue is deleted and declared anew only when nothing came for so long: what is published in
-     * between has no queue to go to. */
-    AMQP_QUIET_MS = 250,
-};
+enum { AMQP_PREFETCH = 2000, AMQP_WHY_BYTES = 300 };
 
 typedef struct amqp_group amqp_group;
 
@@ -46,6 +42,14 @@ typedef struct amqp_counters { /* atomic; for /metrics */
     atomic_uint_fast64_t cut; /* bodies over AMQP_BODY_BYTES_MAX */
 } amqp_counters;
 
+typedef enum amqp_state {
+    AMQP_CONNECTING, /* not tried to its end yet */
+    AMQP_CONNECTED,
+    AMQP_AWAY,    /* not reached, or the connection was lost */
+    AMQP_REFUSED, /* reached, but it does not let us: password, rights, another kind of exchange */
+    AMQP_WAITING, /* the store takes nothing */
+} amqp_state;
+
 struct amqp_group { /* one index at one broker */
     /* immutable */
     amqp_input *in;
@@ -56,21 +60,22 @@ struct amqp_group { /* one index at one broker */
     amqp_counters counters;
     /* Grows, with the lock held, whenever consumers must set up anew; they compare without it. */
     atomic_uint_fast64_t version;
-    atomic_int_fast64_t recreate_at_ns; /* next try of AMQP_JOB_RECREATE; INT64_MAX: none */
-    atomic_int_fast64_t delivered_ns;   /* the last delivery */
-    atomic_int_fast64_t n_maybe_known;  /* so many of the next messages may have come by the queue's
-                                           earlier name too */
+    atomic_int_fast64_t n_maybe_known; /* so many of the next messages may have come by another
+                                          queue too */
     /* guarded by the input's lock */
-    amqp_plan *plan; /* of a dropped index the last one */
-    bool is_dropped; /* only jobs are left to do */
+    amqp_plan *plan;   /* of a dropped index the last one */
+    amqp_plan *target; /* plan is its detour, until what stood in the queue is read; else NULL */
+    bool is_dropped;   /* only jobs are left to do */
+    bool is_unsaved;   /* differs from its note in the catalogue */
     amqp_jobs jobs;
-    int64_t recreate_wait_ns;
     amqp_consumer *consumers;
     amqp_consumer *drainer; /* reads an old queue; the others wait. NULL: nobody */
     bool is_down;           /* said so in the log */
     bool was_up;
     int64_t said_ns;
-    char last_note[300];
+    char last_note[AMQP_WHY_BYTES];
+    amqp_state state; /* as last reported by any consumer */
+    char why[AMQP_WHY_BYTES];
     amqp_group *next;
 };
 
@@ -88,6 +93,8 @@ struct amqp_input {
     atomic_bool is_stopping;
     atomic_uint_fast64_t n_rooms; /* how often the store said that there is room again */
     atomic_int_fast64_t stop_deadline_ns;
+    pthread_mutex_t save_lock;   /* held while a note is made and written, so that none overtakes a
+                                    newer one */
     pthread_mutex_t follow_lock; /* held from reading the catalogue until the groups follow it, so
                                     that none follows what was read earlier */
     /* guarded by lock */
@@ -101,8 +108,23 @@ struct amqp_input {
 void amqp_say(amqp_group *g, const char *fmt, ...) AL_PRINTF(2, 3);
 /* Wakes every consumer of the index, at all brokers. */
 void amqp_wake_index(amqp_input *in, const char *index);
-/* Makes every consumer of the group set up anew. */
-void amqp_group_renew(amqp_group *g);
+/* Makes every consumer of the group set up anew. The caller holds the input's lock. */
+void amqp_group_renew_locked(amqp_group *g);
+/* Jobs of any index that would undo what this plan asks for are off. As above. */
+void amqp_group_prune_locked(amqp_group *of);
+
+/* Makes what changed of the group durable (amqp_note.h), if anything did. What could not be written
+ * is said, and written with the next change. No lock but follow_lock may be held. */
+void amqp_group_save(amqp_group *g);
+/* Makes the groups that are noted, for the brokers there are, without consumers. */
+AL_CHECK al_code amqp_groups_recall(amqp_input *in, al_err *err);
+/* A group without plan. NULL without memory. */
+amqp_group *amqp_group_add_locked(amqp_input *in, size_t broker, const char *index);
+
+/* A broker's text must not write to a terminal what it likes. */
+void amqp_clean(char *text);
+/* For people who ask for the state; `why` may be NULL. */
+void amqp_group_report(amqp_group *g, amqp_state state, const char *why);
 /* The queue at this broker is gone: nothing of it comes again. */
 void amqp_forget_queue(amqp_group *g, const amqp_link *k, al_slice queue);
 /* The thread of a consumer. */
@@ -138,9 +160,13 @@ typedef struct amqp_reading { /* what one session reads */
  * AMQP_END_EMPTY. */
 amqp_end amqp_session_run(amqp_consumer *me, const amqp_reading *what, amqp_link *k, al_err *err);
 
+/* Begins to declare queue and exchange anew when that is to be done: at once when the queue is
+ * quiet, else the group goes on a detour, which is a new version. AL_AGAIN: another consumer is at
+ * it (amqp_jobs_wait). AL_IO: the link is broken. */
+AL_CHECK al_code amqp_jobs_recreate(amqp_consumer *me, amqp_link *k, al_err *err);
 /* Around the declaration of a plan: what must be undone before it (not of a dropped index), and
  * after it. A job that the broker refuses is noted and over. AL_IO: the link is broken. */
-AL_CHECK al_code amqp_jobs_before(amqp_group *g, amqp_link *k, al_buf *notes, al_err *err);
+AL_CHECK al_code amqp_jobs_before(amqp_group *g, amqp_link *k, al_err *err);
 AL_CHECK al_code amqp_jobs_after(amqp_group *g, amqp_link *k, bool is_dropped, al_buf *notes,
                                  al_err *err);
 /* Then: reads queues that have an heir to their end and deletes them. AMQP_END_EMPTY: none is left.

@@ -31,84 +31,21 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "inputs/amqp_message.h"
-#include "inputs/amqp_priv.h"
+#include "inputs/amqp_session_priv.h"
 
 enum {
-    WAY_MAX = 4,                              /* batches on their way */
-    ACKED_MAX = 1 << 20,                      /* acknowledged, not known to have arrived */
     READ_MAX = 4 * AMQP_BATCH_DELIVERIES_MAX, /* frames in one go */
     TRIP_EVERY_MS = 20,
-    CLOSES_AFTER_MS = 1000, /* without a batch to carry them */
     HELD_EVERY_MS = 5,
     STALLED_EVERY_MS = 200,
     STALLED_MS_MAX = 20000,
     IDLE_MS = 1000, /* longest wait: the library looks after heartbeats when it is called */
-    RECREATE_LOOK_MS = 50,
     FINISH_MS = 5000,
 };
 
-typedef struct refs { /* a growing list */
-    ledger_ref *items;
-    size_t n;
-    size_t cap;
-} refs;
-
-typedef struct session {
-    amqp_consumer *me;
-    const amqp_reading *what;
-    amqp_link *k;
-    ledger_session *l;
-    ledger_session *heir; /* lends its keys; reads nothing */
-    amqp_message m;
-    bool is_held; /* m is complete, but another session must be asked first */
-    amqp_batch *filling;
-    bool is_stalled;    /* filling found no room */
-    int64_t stalled_ns; /* since then */
-    amqp_batch *way[WAY_MAX];
-    size_t n_way;
-    uint64_t last_tag; /* delivered */
-    uint64_t acked_tag;
-    unsigned n_empty; /* answers in a row that nothing is left, and nothing came in between */
-    refs acked;       /* acknowledged since the last round trip began */
-    refs on_trip;     /* acknowledged before it began */
-    bool is_on_trip;
-    uint64_t ticket;      /* asked before it began */
-    int64_t trip_ns;      /* when it began */
-    int64_t busy_ns;      /* a batch was submitted, or something closed */
-    int64_t heartbeat_ns; /* when one is due while nothing is read */
-    bool is_finishing;    /* deliveries are left to the broker */
-    bool was_cancelled;   /* by the broker: the queue is gone */
-} session;
-
 /* ---- Small things */
 
-static amqp_counters *counters(session *s)
-{
-    return &s->me->g->counters;
-}
-
-static bool refs_add(refs *to, const ledger_ref *items, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        ledger_ref *grown = al_grow(to->items, &to->cap, to->n, sizeof *grown, 256, ACKED_MAX);
-        if (!grown)
-            return false; /* they stay open; the ledger forgets them among the lost */
-        to->items = grown;
-        to->items[to->n++] = items[i];
-    }
-    return true;
-}
-
-/* Gives up a batch that will not be acknowledged. */
-static amqp_batch *give_up(session *s, amqp_batch *b)
-{
-    if (b && b->is_marked && (!b->is_submitted || (atomic_load(&b->is_done) && b->code)))
-        ledger_failed(s->me->g->in->led, al_buf_slice(&b->marks));
-    return amqp_batch_drop(b);
-}
-
-static bool must_leave(const session *s)
+static bool must_leave(const amqp_session *s)
 {
     return atomic_load(&s->me->must_stop) || atomic_load(&s->me->g->in->is_stopping) ||
            atomic_load(&s->me->g->version) != s->what->version;
@@ -118,7 +55,7 @@ static bool must_leave(const session *s)
 
 /* Judges the complete message in s->m and puts it into the filling batch. Leaves it held when
  * another session must be asked. */
-static al_code take_message(session *s, al_err *err)
+static al_code take_message(amqp_session *s, al_err *err)
 {
     amqp_message *m = &s->m;
     amqp_group *g = s->me->g;
@@ -132,7 +69,8 @@ static al_code take_message(session *s, al_err *err)
     ledger_verdict verdict = LEDGER_STORE;
     ledger_ref ref = {0};
     al_code c = ledger_judge(s->l, &m->d, &b->marks, &verdict, &ref);
-    if (!c && verdict == LEDGER_STORE && s->heir && m->d.tag > s->what->n_alone)
+    bool is_for_heir = s->heir && (m->d.has_id || m->d.tag > s->what->n_alone);
+    if (!c && verdict == LEDGER_STORE && is_for_heir)
         c = ledger_tell_heir(s->l, s->heir, &m->d, m->heir_key, &b->marks);
     s->is_held = !c && verdict == LEDGER_ASK;
     if (s->is_held) {
@@ -156,13 +94,23 @@ static al_code take_message(session *s, al_err *err)
 }
 
 /* Is this one of the first messages of a queue that another one has handed over to? */
-static bool may_be_known(session *s)
+static bool may_be_known(amqp_session *s)
 {
-    atomic_int_fast64_t *left = &s->me->g->n_maybe_known;
-    return atomic_load(left) > 0 && atomic_fetch_sub(left, 1) > 0;
+    amqp_group *g = s->me->g;
+    if (atomic_load(&g->n_maybe_known) <= 0)
+        return false;
+    int64_t left = atomic_fetch_sub(&g->n_maybe_known, 1);
+    if (left == 1) {
+        {
+            AL_LOCKED(&g->in->lock);
+            g->is_unsaved = true;
+        }
+        amqp_group_save(g); /* once: after a restart nothing is compared any more */
+    }
+    return left > 0;
 }
 
-static al_code on_deliver(session *s, const amqp_basic_deliver_t *d, al_err *err)
+static al_code on_deliver(amqp_session *s, const amqp_basic_deliver_t *d, al_err *err)
 {
     al_code c = amqp_message_deliver(&s->m, d, err);
     if (c)
@@ -170,73 +118,40 @@ static al_code on_deliver(session *s, const amqp_basic_deliver_t *d, al_err *err
     s->last_tag = d->delivery_tag;
     s->n_empty = 0;
     s->m.d.is_redelivered |= may_be_known(s);
-    atomic_fetch_add(&counters(s)->unacked, 1);
-    atomic_fetch_add(&counters(s)->deliveries, 1);
+    atomic_fetch_add(&amqp_session_counters(s)->unacked, 1);
+    atomic_fetch_add(&amqp_session_counters(s)->deliveries, 1);
     if (d->redelivered)
-        atomic_fetch_add(&counters(s)->redelivered, 1);
+        atomic_fetch_add(&amqp_session_counters(s)->redelivered, 1);
     return AL_OK;
 }
 
-static al_code on_header(session *s, const amqp_frame_t *f, al_err *err)
+static al_code on_header(amqp_session *s, const amqp_frame_t *f, al_err *err)
 {
     bool is_whole = false;
     al_code c = amqp_message_header(&s->m, f->payload.properties.body_size,
                                     f->payload.properties.decoded, &is_whole, err);
     if (!c && s->m.is_cut)
-        atomic_fetch_add(&counters(s)->cut, 1);
+        atomic_fetch_add(&amqp_session_counters(s)->cut, 1);
     return c || !is_whole ? c : take_message(s, err);
 }
 
-static al_code on_body(session *s, al_slice piece, al_err *err)
+static al_code on_body(amqp_session *s, al_slice piece, al_err *err)
 {
     bool is_whole = false;
     al_code c = amqp_message_body(&s->m, piece, &is_whole, err);
     return c || !is_whole ? c : take_message(s, err);
 }
 
-/* ---- Round trips */
-
-static al_code trip_begin(session *s, int64_t now, al_err *err)
-{
-    assert(!s->is_on_trip);
-    s->ticket = ledger_asked(s->l);
-    amqp_queue_declare_t m = {.queue = amqp_bytes_of(s->what->queue), .passive = 1};
-    int status = amqp_send_method(s->k->c, s->k->channel, AMQP_QUEUE_DECLARE_METHOD, &m);
-    if (status != AMQP_STATUS_OK)
-        return amqp_link_status(s->k, status, "ask for the queue", err);
-    refs swap = s->on_trip;
-    s->on_trip = s->acked;
-    s->acked = swap;
-    s->is_on_trip = true;
-    s->trip_ns = now;
-    return AL_OK;
-}
-
-static void trip_end(session *s, const amqp_queue_declare_ok_t *ok)
-{
-    s->is_on_trip = false;
-    ledger_close(s->l, s->on_trip.items, s->on_trip.n);
-    if (s->on_trip.n)
-        s->busy_ns = al_mono_ns();
-    s->on_trip.n = 0;
-    if (s->ticket)
-        ledger_answer(s->l, s->ticket);
-    if (s->ticket)
-        amqp_wake_index(s->me->g->in, s->me->g->index);
-    atomic_store(&counters(s)->backlog, ok->message_count);
-    s->n_empty = ok->message_count ? 0 : s->n_empty + 1;
-}
-
 /* ---- Frames */
 
-static al_code on_method(session *s, const amqp_method_t *m, al_err *err)
+static al_code on_method(amqp_session *s, const amqp_method_t *m, al_err *err)
 {
     switch (m->id) {
     case AMQP_BASIC_DELIVER_METHOD:
         return on_deliver(s, m->decoded, err);
     case AMQP_QUEUE_DECLARE_OK_METHOD:
         if (s->is_on_trip)
-            trip_end(s, m->decoded);
+            amqp_settle_trip_end(s, m->decoded);
         return AL_OK;
     case AMQP_BASIC_CANCEL_METHOD:
         s->was_cancelled = true;
@@ -263,14 +178,14 @@ static al_code on_method(session *s, const amqp_method_t *m, al_err *err)
 
 /* Deliveries that come while the session ends stay the broker's: never judged, never
  * acknowledged. */
-static bool is_left_to_broker(const session *s, const amqp_frame_t *f)
+static bool is_left_to_broker(const amqp_session *s, const amqp_frame_t *f)
 {
     if (!s->is_finishing)
         return false;
     return f->frame_type != AMQP_FRAME_METHOD || f->payload.method.id == AMQP_BASIC_DELIVER_METHOD;
 }
 
-static al_code on_frame(session *s, const amqp_frame_t *f, al_err *err)
+static al_code on_frame(amqp_session *s, const amqp_frame_t *f, al_err *err)
 {
     if (is_left_to_broker(s, f))
         return AL_OK;
@@ -286,7 +201,7 @@ static al_code on_frame(session *s, const amqp_frame_t *f, al_err *err)
     }
 }
 
-static bool may_read(const session *s)
+static bool may_read(const amqp_session *s)
 {
     if (s->is_finishing)
         return true;
@@ -296,7 +211,7 @@ static bool may_read(const session *s)
 }
 
 /* Takes what has arrived. *ret_is_drained: there was no more. */
-static al_code read_frames(session *s, bool *ret_is_drained, al_err *err)
+static al_code read_frames(amqp_session *s, bool *ret_is_drained, al_err *err)
 {
     for (int i = 0; i < READ_MAX && may_read(s); i++) {
         amqp_frame_t f;
@@ -316,7 +231,7 @@ static al_code read_frames(session *s, bool *ret_is_drained, al_err *err)
 
 /* While nothing is read the library sends no heartbeats: this does, as often as was agreed (the
  * broker may have asked for shorter ones than ours). */
-static al_code keep_alive(session *s, int64_t now, al_err *err)
+static al_code keep_alive(amqp_session *s, int64_t now, al_err *err)
 {
     if (now < s->heartbeat_ns)
         return AL_OK;
@@ -327,108 +242,9 @@ static al_code keep_alive(session *s, int64_t now, al_err *err)
                                     : amqp_link_status(s->k, status, "connection lost", err);
 }
 
-/* ---- Batches */
-
-static al_code submit_filling(session *s, al_err *err)
-{
-    if (s->n_way == WAY_MAX)
-        return AL_OK;
-    al_code c = amqp_batch_submit(s->filling, s->l, err);
-    if (c == AL_AGAIN && !s->is_stalled)
-        s->stalled_ns = al_mono_ns();
-    s->is_stalled = c == AL_AGAIN;
-    if (c)
-        return c == AL_AGAIN ? AL_OK : c;
-    s->way[s->n_way++] = AL_TAKE(s->filling);
-    s->busy_ns = al_mono_ns();
-    return AL_OK;
-}
-
-/* Are the ids of other batches durable on which this one's acknowledgement depends? */
-static ledger_state look_after(session *s, const amqp_batch *b)
-{
-    ledger_state worst = LEDGER_KEPT;
-    for (size_t i = 0; i < b->n_after; i++) {
-        ledger_state st = ledger_look(s->l, b->after[i]);
-        worst = AL_MIN(worst, st);
-    }
-    return worst;
-}
-
-static al_code ack_up_to(session *s, uint64_t tag, al_err *err)
-{
-    if (tag <= s->acked_tag)
-        return AL_OK;
-    int status = amqp_basic_ack(s->k->c, s->k->channel, tag, /* multiple= */ 1);
-    if (status != AMQP_STATUS_OK)
-        return amqp_link_status(s->k, status, "acknowledge", err);
-    atomic_fetch_sub(&counters(s)->unacked, (int64_t)(tag - s->acked_tag));
-    atomic_fetch_add(&counters(s)->acked, tag - s->acked_tag);
-    s->acked_tag = tag;
-    return AL_OK;
-}
-
-/* Acknowledges the batches at the head that are durable. AL_CANCELLED: one was not stored. */
-static al_code settle(session *s, al_err *err)
-{
-    uint64_t tag = 0;
-    size_t n = 0;
-    al_code c = AL_OK;
-    while (n < s->n_way && atomic_load_explicit(&s->way[n]->is_done, memory_order_acquire)) {
-        amqp_batch *b = s->way[n];
-        if (b->code) {
-            c = al_fail(err, AL_CANCELLED, "not stored: %s",
-                        b->code == AL_AGAIN ? "the disk is full" : b->err.msg);
-            break;
-        }
-        ledger_state st = look_after(s, b);
-        if (st == LEDGER_PENDING)
-            break;
-        if (st == LEDGER_UNKNOWN) {
-            c = al_fail(err, AL_CANCELLED, "the batch with an equal message was not stored");
-            break;
-        }
-        tag = AL_MAX(tag, b->last_tag);
-        (void)refs_add(&s->acked, b->refs, b->n_refs);
-        n++;
-    }
-    al_err ack_err;
-    al_code ack = ack_up_to(s, tag, &ack_err);
-    for (size_t i = 0; i < n; i++)
-        (void)amqp_batch_drop(s->way[i]);
-    s->n_way -= n;
-    memmove(&s->way[0], &s->way[n], s->n_way * sizeof(amqp_batch *));
-    if (ack && !c) {
-        *err = ack_err;
-        c = ack;
-    }
-    return c;
-}
-
-/* Closes that no batch has carried for a while go on their own. */
-static al_code carry_closes(session *s, int64_t now, al_err *err)
-{
-    if (s->filling || s->n_way || now < s->busy_ns + CLOSES_AFTER_MS * AL_NS_PER_MS ||
-        ledger_closes(s->l) == 0)
-        return AL_OK;
-    al_code c =
-        amqp_batch_new(s->me->g->in->ing, s->me->g->index, s->l, &s->me->waker, &s->filling, err);
-    return c ? c : submit_filling(s, err);
-}
-
-/* A queue that is to be declared anew, with another `durable`, must be empty first: it is tried
- * when nothing is on this side. */
-static void recreate_when_idle(const session *s, int64_t now)
-{
-    amqp_group *g = s->me->g;
-    if (now >= atomic_load(&g->recreate_at_ns) && s->last_tag == s->acked_tag &&
-        now >= atomic_load(&g->delivered_ns) + AMQP_QUIET_MS * AL_NS_PER_MS)
-        amqp_group_renew(g);
-}
-
 /* ---- The loop */
 
-static int wait_ms(const session *s, int64_t now)
+static int wait_ms(const amqp_session *s, int64_t now)
 {
     if (s->is_held || (s->n_way && s->way[0]->n_after))
         return HELD_EVERY_MS;
@@ -438,11 +254,11 @@ static int wait_ms(const session *s, int64_t now)
         int64_t due = s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS - now;
         return due <= 0 ? 0 : (int)(due / AL_NS_PER_MS) + 1;
     }
-    return atomic_load(&s->me->g->recreate_at_ns) == INT64_MAX ? IDLE_MS : RECREATE_LOOK_MS;
+    return IDLE_MS;
 }
 
 /* Sleeps until there is something to do. Notices the end of a connection that is not read. */
-static al_code wait_for_more(session *s, int ms, al_err *err)
+static al_code wait_for_more(amqp_session *s, int ms, al_err *err)
 {
     bool is_reading = may_read(s);
     struct pollfd fds[2] = {
@@ -456,7 +272,7 @@ static al_code wait_for_more(session *s, int ms, al_err *err)
     return AL_OK;
 }
 
-static bool is_trip_due(const session *s, int64_t now)
+static bool is_trip_due(const amqp_session *s, int64_t now)
 {
     bool is_wanted = s->acked.n || s->what->until_empty;
     return (is_wanted && now >= s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS) || ledger_asked(s->l);
@@ -464,17 +280,16 @@ static bool is_trip_due(const session *s, int64_t now)
 
 /* Two answers, because the broker may count what it has handed to the channel as gone before the
  * channel has sent it: between the first question and the second answer it would have come. */
-static bool is_empty(const session *s)
+static bool is_empty(const amqp_session *s)
 {
     return s->n_empty >= 2 && s->last_tag == s->acked_tag && !s->acked.n && !s->on_trip.n;
 }
 
-static al_code step(session *s, al_err *err)
+static al_code step(amqp_session *s, al_err *err)
 {
     bool is_drained = false;
-    uint64_t tag_before = s->last_tag;
     int64_t now = al_mono_ns();
-    al_code c = settle(s, err);
+    al_code c = amqp_settle(s, err);
     if (!c && s->is_held)
         c = take_message(s, err);
     if (!c && may_read(s))
@@ -483,16 +298,13 @@ static al_code step(session *s, al_err *err)
         c = keep_alive(s, now, err);
     bool is_due = s->filling && (s->n_way == 0 || amqp_batch_is_full(s->filling));
     if (!c && is_due && (s->filling->n_deliveries || s->is_stalled))
-        c = submit_filling(s, err);
+        c = amqp_settle_submit(s, err);
     if (!c && !s->is_on_trip && is_trip_due(s, now))
-        c = trip_begin(s, now, err);
+        c = amqp_settle_trip(s, now, err);
     if (!c)
-        c = carry_closes(s, now, err);
+        c = amqp_settle_closes(s, now, err);
     if (c)
         return c;
-    if (s->last_tag != tag_before)
-        atomic_store(&s->me->g->delivered_ns, now);
-    recreate_when_idle(s, now);
     bool has_more = may_read(s) && !is_drained;
     bool is_settled_now = s->n_way && atomic_load(&s->way[0]->is_done) && !s->way[0]->n_after;
     if (has_more || is_settled_now)
@@ -500,14 +312,14 @@ static al_code step(session *s, al_err *err)
     return wait_for_more(s, wait_ms(s, al_mono_ns()), err);
 }
 
-static amqp_end end_of(const session *s, al_code c)
+static amqp_end end_of(const amqp_session *s, al_code c)
 {
     if (s->was_cancelled)
         return AMQP_END_AGAIN;
     return s->k->is_broken || c == AL_IO ? AMQP_END_LOST : AMQP_END_STORE;
 }
 
-static amqp_end run(session *s, al_err *err)
+static amqp_end run(amqp_session *s, al_err *err)
 {
     while (!must_leave(s)) {
         al_code c = step(s, err);
@@ -530,7 +342,7 @@ static amqp_end run(session *s, al_err *err)
 
 /* ---- The end */
 
-static int64_t finish_deadline(const session *s)
+static int64_t finish_deadline(const amqp_session *s)
 {
     const amqp_input *in = s->me->g->in;
     return atomic_load(&in->is_stopping) ? atomic_load(&in->stop_deadline_ns)
@@ -541,11 +353,11 @@ static int64_t finish_deadline(const session *s)
  * `may_ack`), which is returned: behind a batch that was not stored nothing may be acknowledged
  * (invariant 1). Only a stop ends the wait early: what the engine still has then may become durable
  * after the session. */
-static bool wait_for_batches(session *s, bool may_ack)
+static bool wait_for_batches(amqp_session *s, bool may_ack)
 {
     al_err ignored; /* the reason why the session ends is known already */
     while (s->n_way) {
-        if (may_ack && settle(s, &ignored))
+        if (may_ack && amqp_settle(s, &ignored))
             may_ack = false;
         if (s->n_way == 0)
             break;
@@ -554,7 +366,7 @@ static bool wait_for_batches(session *s, bool may_ack)
                        al_mono_ns() > atomic_load(&s->me->g->in->stop_deadline_ns);
         if (is_late || (is_done && !may_ack)) {
             may_ack = false;
-            (void)give_up(s, s->way[0]);
+            (void)amqp_settle_give_up(s, s->way[0]);
             s->n_way--;
             memmove(&s->way[0], &s->way[1], s->n_way * sizeof(amqp_batch *));
             continue;
@@ -567,7 +379,7 @@ static bool wait_for_batches(session *s, bool may_ack)
 }
 
 /* Reads until the round trip that is under way is back. */
-static bool wait_for_trip(session *s, int64_t deadline_ns)
+static bool wait_for_trip(amqp_session *s, int64_t deadline_ns)
 {
     al_err ignored; /* without the answer the acknowledgements count as in flight */
     while (s->is_on_trip) {
@@ -585,31 +397,31 @@ static bool wait_for_trip(session *s, int64_t deadline_ns)
 }
 
 /* On a link that works: what was taken is made durable and acknowledged, and that known. */
-static void finish(session *s)
+static void finish(amqp_session *s)
 {
     al_err ignored; /* whatever is not finished comes again */
     int64_t deadline_ns = finish_deadline(s);
     s->is_finishing = true;
     bool is_well = wait_for_batches(s, true);
     if (is_well && s->filling && s->filling->n_deliveries)
-        is_well = !submit_filling(s, &ignored) && wait_for_batches(s, true);
+        is_well = !amqp_settle_submit(s, &ignored) && wait_for_batches(s, true);
     if (!is_well || s->k->is_broken)
         return;
     bool is_known = wait_for_trip(s, deadline_ns);
-    if (is_known && s->acked.n && !trip_begin(s, al_mono_ns(), &ignored))
+    if (is_known && s->acked.n && !amqp_settle_trip(s, al_mono_ns(), &ignored))
         is_known = wait_for_trip(s, deadline_ns);
     if (!is_known || s->filling || ledger_closes(s->l) == 0)
         return;
     s->busy_ns = 0;
-    if (!carry_closes(s, al_mono_ns(), &ignored))
+    if (!amqp_settle_closes(s, al_mono_ns(), &ignored))
         (void)wait_for_batches(s, true);
 }
 
-static void session_done(session *s)
+static void session_done(amqp_session *s)
 {
     (void)wait_for_batches(s, false);
-    s->filling = give_up(s, s->filling);
-    atomic_fetch_sub(&counters(s)->unacked, (int64_t)(s->last_tag - s->acked_tag));
+    s->filling = amqp_settle_give_up(s, s->filling);
+    atomic_fetch_sub(&amqp_session_counters(s)->unacked, (int64_t)(s->last_tag - s->acked_tag));
     s->l = ledger_session_end(s->l);
     s->heir = ledger_session_end(s->heir);
     amqp_message_done(&s->m);
@@ -623,7 +435,7 @@ void amqp_ledger_name(const amqp_link *k, al_slice queue, al_buf *out)
     al_buf_slice_put(out, queue);
 }
 
-static al_code begin_ledger(session *s, al_slice queue, ledger_session **ret, al_err *err)
+static al_code begin_ledger(amqp_session *s, al_slice queue, ledger_session **ret, al_err *err)
 {
     AL_CLEANUP(al_buf_done) al_buf name;
     al_buf_init(&name, 4096);
@@ -633,7 +445,7 @@ static al_code begin_ledger(session *s, al_slice queue, ledger_session **ret, al
     return ledger_session_begin(s->me->g->in->led, al_buf_slice(&name), ret, err);
 }
 
-static al_code begin(session *s, al_err *err)
+static al_code begin(amqp_session *s, al_err *err)
 {
     al_code c = begin_ledger(s, s->what->queue, &s->l, err);
     if (!c && s->what->heir.len)
@@ -653,7 +465,7 @@ static al_code begin(session *s, al_err *err)
 
 amqp_end amqp_session_run(amqp_consumer *me, const amqp_reading *what, amqp_link *k, al_err *err)
 {
-    session *s = al_zalloc(1, sizeof *s);
+    amqp_session *s = al_zalloc(1, sizeof *s);
     if (!s) {
         (void)al_fail(err, AL_NOMEM, "no memory for a session");
         return AMQP_END_STORE;
@@ -663,14 +475,14 @@ amqp_end amqp_session_run(amqp_consumer *me, const amqp_reading *what, amqp_link
     s->k = k;
     amqp_end end = AMQP_END_LOST;
     if (!begin(s, err)) {
-        atomic_fetch_add(&counters(s)->connected, 1);
+        atomic_fetch_add(&amqp_session_counters(s)->connected, 1);
         if (what->ready)
             what->ready(me, what->version);
         end = run(s, err);
         bool is_well = end != AMQP_END_LOST && end != AMQP_END_STORE;
         if (is_well && !k->is_broken && !s->was_cancelled)
             finish(s);
-        atomic_fetch_sub(&counters(s)->connected, 1);
+        atomic_fetch_sub(&amqp_session_counters(s)->connected, 1);
     }
     session_done(s);
     free(s);

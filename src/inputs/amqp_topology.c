@@ -50,8 +50,8 @@ al_code amqp_topology_count(amqp_link *k, al_slice queue, uint32_t *ret, al_err 
 
 static al_code declare_queue(amqp_link *k, const amqp_plan *p, al_buf *notes, al_err *err)
 {
-    (void)amqp_queue_declare(k->c, k->channel, amqp_bytes_of(p->queue), 0, p->is_durable, 0, 0,
-                             amqp_empty_table);
+    (void)amqp_queue_declare(k->c, k->channel, amqp_bytes_of(p->queue), 0,
+                             p->is_durable || p->is_detour, 0, 0, amqp_empty_table);
     al_code c = amqp_link_check(k, "declare the queue", err);
     if (c != AL_EXISTS || k->is_broken)
         return c;
@@ -120,7 +120,12 @@ al_code amqp_topology_do(amqp_link *k, const amqp_job *job, al_buf *notes, al_er
                                 amqp_empty_table);
         return gone_is_fine(k, amqp_link_check(k, "unbind the queue", err));
     case AMQP_JOB_RECREATE: {
-        al_code c = delete_queue(k, job, true, notes, err);
+        /* What is as it shall be was declared anew before, or was not there. */
+        (void)amqp_queue_declare(k->c, k->channel, amqp_cstring_bytes(job->queue), 0,
+                                 job->is_durable, 0, 0, amqp_empty_table);
+        al_code c = amqp_link_check(k, "declare the queue", err);
+        if (c == AL_EXISTS && !k->is_broken)
+            c = delete_queue(k, job, true, notes, err);
         return c ? c : free_exchange(k, job, err);
     }
     case AMQP_JOB_DRAIN: /* what was to be read has been */

@@ -92,7 +92,12 @@ static void put_index(req *r, const cat_index *idx)
     put_time(out, stats.first_ns);
     al_buf_str(out, ",\"last\":");
     put_time(out, stats.last_ns);
-    al_buf_printf(out, ",\"last_5m\":%" PRIu64 "}}", count_recent(r, idx->name));
+    al_buf_printf(out, ",\"last_5m\":%" PRIu64 "}", count_recent(r, idx->name));
+    if (r->srv->put_inputs) {
+        al_buf_str(out, ",\"inputs\":");
+        r->srv->put_inputs(r->srv->inputs_ctx, idx->name, out);
+    }
+    al_buf_u8(out, '}');
 }
 
 static void answer_index(req *r, const char *name, unsigned status)

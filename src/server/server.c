@@ -113,6 +113,13 @@ void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx
     s->metrics[s->n_metrics++].ctx = ctx;
 }
 
+void server_show_inputs(server *s, void (*fn)(void *ctx, const char *index, al_buf *out), void *ctx)
+{
+    assert(!atomic_load(&s->is_attached));
+    s->put_inputs = fn;
+    s->inputs_ctx = ctx;
+}
+
 const char *server_address(const server *s)
 {
     return s->address;

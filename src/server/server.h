@@ -35,6 +35,10 @@ AL_CHECK al_code server_check_listen(const char *listen, al_err *err);
 AL_CHECK al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng, al_err *err);
 /* Adds lines to /metrics, before server_attach; `fn` outlives server_drain. At most 8. */
 void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx);
+/* What an index shows as `inputs`: `fn` appends a JSON array. Once, before server_attach; `fn`
+ * outlives server_drain, and is called on any thread. */
+void server_show_inputs(server *s, void (*fn)(void *ctx, const char *index, al_buf *out),
+                        void *ctx);
 /* "127.0.0.1:8000" with the real port; valid until server_free. */
 const char *server_address(const server *s);
 /* Once; more calls and NULL are fine. Takes no more connections, gives uploads `wait_ms` to become

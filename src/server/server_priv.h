@@ -65,6 +65,8 @@ struct server {
         void *ctx;
     } metrics[SERVER_METRICS_MAX];
     size_t n_metrics;
+    void (*put_inputs)(void *ctx, const char *index, al_buf *out); /* NULL: nobody has any */
+    void *inputs_ctx;
     atomic_bool is_attached;
     atomic_bool is_stopping; /* new requests get 503 */
     atomic_bool is_closing;  /* no connection may be suspended any more */

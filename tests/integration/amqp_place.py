@@ -110,29 +110,43 @@ def expect_each_once(alco, n, index="logs"):
 
 
 class Flow:
-    """Sends numbered messages without a pause, in a thread of its own, while the block lasts.
+    """Sends numbered messages without a pause, in a thread of its own, while the block lasts; no more
+    than `limit`, until `allow` allows more.
 
         with Flow(place.sender(), 300) as flow:  # the block begins when 300 are sent
             alco.call(...)
         expect_each_once(alco, flow.n)
     """
 
-    def __init__(self, sender, n_before=500, logger="app.web"):
+    def __init__(self, sender, n_before=500, logger="app.web", limit=None):
         self.sender = sender
         self.n_before = n_before
         self.logger = logger
         self.n = 0
+        self.limit = limit
+        self.changed = threading.Condition()
         self.is_over = False
         self.failed = None
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
         try:
-            while not self.is_over:
+            while True:
+                with self.changed:
+                    self.changed.wait_for(
+                        lambda: self.is_over or self.limit is None or self.n < self.limit)
+                if self.is_over:
+                    return
                 send_many(self.sender, 10, self.n, self.logger)
                 self.n += 10
         except Exception as e:  # told by wait_for, not lost with the thread
             self.failed = e
+
+    def allow(self, n):
+        """So many more."""
+        with self.changed:
+            self.limit = self.n + n
+            self.changed.notify()
 
     def wait_for(self, n):
         wait_until("%d sent" % n, lambda: self.n >= n or self.failed)
@@ -147,6 +161,8 @@ class Flow:
         return self
 
     def __exit__(self, *exc):
-        self.is_over = True
+        with self.changed:
+            self.is_over = True
+            self.changed.notify()
         self.thread.join()
         assert exc[0] or self.failed is None, self.failed

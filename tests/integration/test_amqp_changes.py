@@ -76,23 +76,54 @@ def test_durable_follows(place, alco):
     expect_each_once(alco, 200)
 
 
-def test_durable_follows_once_the_queue_is_empty(place, alco):
-    """Others use the exchange: it stays. The queue holds messages: it is not lost for them."""
+def is_durable_queue(place, name="logstash"):
+    return place.api("GET", "queues/%s/%s" % (place.quoted(), name))["durable"]
+
+
+def test_durable_follows_in_endless_flow(place, alco):
+    """Though messages come without a pause. The exchange stays as it is: senders would be refused
+    without it."""
+    with Flow(place.sender()) as flow:
+        for durable, n in ((True, 1), (False, 2), (True, 2)):
+            alco.call("PATCH", alco.index("logs"), {"durable": durable, "num_processes": n})
+            wait_until("a queue that is %sdurable" % ("" if durable else "not "),
+                       lambda: (place.queue() or (0, 0))[1] == n and is_durable_queue(place) == durable)
+            assert place.bindings("logstash") == ["logstash.#"]
+            assert place.queue("logstash:moving") is None
+            flow.wait_for_more(1000)
+        assert not place.api("GET", "exchanges/%s/logstash" % place.quoted())["durable"]
+    place.wait_until_empty()
+    expect_each_once(alco, flow.n)
+
+
+def test_durable_follows_with_other_changes_in_flow(place, alco):
+    """It is so when the call has returned."""
+    with Flow(place.sender(), limit=2000) as flow:
+        alco.call("PATCH", alco.index("logs"), {"durable": True, "routing_key": "logstash.app.#"})
+        assert is_durable_queue(place) and place.bindings("logstash") == ["logstash.app.#"]
+        flow.allow(3000)
+        flow.wait_for_more(1000)
+        alco.call("PATCH", alco.index("logs"), {"durable": False, "queue_name": "moved"})
+        assert not is_durable_queue(place, "moved") and place.queue("logstash") is None
+        flow.allow(3000)
+        flow.wait_for_more(1000)
+    place.wait_until_empty("moved")
+    expect_each_once(alco, flow.n)
+
+
+def test_ids_are_known_behind_a_change_of_durable(place, alco):
     s = place.sender()
-    s.channel.queue_declare("theirs", auto_delete=False)
-    s.channel.queue_bind("theirs", "logstash", "#")
-    sending = threading.Thread(target=send_many, args=(s, 10000))
-    sending.start()
-    wait_until("some of it", lambda: alco.count() > 100)
-    alco.call("PATCH", alco.index("logs"), {"durable": True})
-    sending.join()
-    expect_each_once(alco, 10000)
-    queue = "queues/%s/logstash" % place.quoted()
-    wait_until("a durable queue", lambda: (place.queue() or (0, 0))[1] == 1 and
-               place.api("GET", queue)["durable"])
-    assert not place.api("GET", "exchanges/%s/logstash" % place.quoted())["durable"]
-    send_many(s, 10, 10000)
-    expect_each_once(alco, 10010)
+    body = s.body("app", {"message": "once"})
+    s.send_raw("logstash.app", body, message_id="the one")
+    alco.wait_for_count(1)
+    with Flow(s) as flow:
+        alco.call("PATCH", alco.index("logs"), {"durable": True})
+    again = place.sender()
+    again.send_raw("logstash.app", body, message_id="the one")
+    again.send_raw("logstash.app", body, message_id="another one")
+    place.wait_until_empty()
+    wait_until("the last message", lambda: alco.count(q="once") >= 2)
+    alco.wait_for_count(flow.n + 2)
 
 
 def test_a_change_in_full_flow_loses_and_doubles_nothing(place, alco):
@@ -230,3 +261,87 @@ def test_changes_are_followed_within_a_second_of_the_brokers_return(tmp_path):
                    b.queue("logstash.web") == (0, 1))
         print("followed %.2f s after the broker answered" % (time.monotonic() - began))
         assert b.bindings("logstash") == ["a.#"] and b.bindings("logstash.web") == ["web.#"]
+
+
+# ---- What is to be done at a broker that is away outlives alco
+
+def test_a_queue_renamed_while_the_broker_is_away_is_read_after_a_kill(tmp_path):
+    with Broker() as b, Alco(tmp_path / "data", "--amqp", b.url) as a:
+        a.call("PATCH", a.index("logs"), {"durable": True})
+        wait_until("a consumer", lambda: b.queue("logstash") == (0, 1))
+        a.kill()
+        s = Sender(b, durable=True)
+        for i in range(500):
+            s.send_raw("logstash.app", s.body("app", {"message": "message %d" % i}), delivery_mode=2)
+        s.close()
+        wait_until("a full queue", lambda: b.queue("logstash") == (500, 0))
+        b.stop()
+        a.start()
+        a.call("PATCH", a.index("logs"), {"queue_name": "moved", "routing_key": "other.#"})
+        a.kill()
+        a.start()
+        a.kill()
+        b.start()
+        a.start()
+        wait_until("the other queue", lambda: b.queue("moved") == (0, 1))
+        expect_each_once(a, 500)
+        wait_until("no old queue", lambda: b.queue("logstash") is None)
+        assert b.bindings("moved") == ["other.#"]
+
+
+def test_an_index_dropped_while_the_broker_is_away_leaves_nothing_after_a_kill(tmp_path):
+    with Broker() as b, Alco(tmp_path / "data", "--amqp", b.url) as a:
+        for name in ("web", "db"):
+            a.call("POST", "/api/v1/indexes", {"name": name, "durable": True,
+                                               "routing_key": "old.#"})
+            wait_until("a consumer", lambda n=name: b.queue("logstash." + n) == (0, 1))
+        b.stop()
+        wait_until("the log to say so", lambda: "trying again" in a.log())
+        a.call("DELETE", a.index("web"))
+        a.call("PATCH", a.index("db"), {"routing_key": "new.#"})
+        a.kill()
+        b.start()
+        assert b.queue("logstash.web") == (0, 0)
+        a.start()
+        wait_until("no queue of the dropped index", lambda: b.queue("logstash.web") is None)
+        wait_until("the new key alone", lambda: b.bindings("logstash.db") == ["new.#"])
+        # Done once, and not again at the next start: the queue is somebody else's now.
+        b.connect().channel().queue_declare("logstash.web", durable=True, auto_delete=False)
+        wait_until("a consumer", lambda: b.queue("logstash.db") == (0, 1))
+        a.kill()
+        a.start()
+        wait_until("a consumer", lambda: b.queue("logstash.db") == (0, 1))
+        assert b.queue("logstash.web") == (0, 0)
+
+
+def test_kills_in_the_moment_of_a_change_lose_and_double_nothing(place, alco):
+    """Another name, another `durable`: killed at any step, alco goes on from there."""
+    changes = [{"queue_name": "moved"}, {"durable": True}, {"queue_name": "logstash"},
+               {"durable": False}]
+    with Flow(place.sender(), limit=1000) as flow:
+        for n in range(12):
+            change = changes[n % len(changes)]
+            flow.allow(4000)  # bounded: what is sent while alco starts stands in a queue
+
+            def call():
+                try:
+                    alco.call("PATCH", alco.index("logs"), change)
+                except OSError:
+                    pass  # killed before it answered
+            caller = threading.Thread(target=call)
+            done = threading.Event()
+            killer = threading.Timer(0.04 * n, lambda: (alco.kill(), done.set()))
+            caller.start()
+            killer.start()  # at another step each time
+            done.wait()
+            caller.join()
+            alco.start()
+            alco.call("PATCH", alco.index("logs"), change)
+            flow.allow(1000)
+            flow.wait_for_more(300)
+    place.wait_for_consumers(1)
+    place.wait_until_empty()
+    expect_each_once(alco, flow.n)
+    for name in ("moved", "moved:moving", "logstash:moving"):
+        assert place.queue(name) is None
+    assert not is_durable_queue(place)

@@ -9,11 +9,12 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
 
-from alco import Alco, wait_until
+from alco import PROGRAM, Alco, wait_until
 from amqp_place import Flow, alco, expect_each_once, place, send_many, server  # noqa: F401
 from broker import Broker, CarefulSender, Sender
 
@@ -133,15 +134,27 @@ def test_a_wrong_password_is_tried_ever_more_slowly_until_it_is_right(server, tm
         # Not a limit of speed but of haste: pauses have grown to seconds.
         assert time.monotonic() - began > 3
         assert a.log().count("ACCESS_REFUSED") == 1  # said once, not once an attempt
+        input, = a.json("GET", a.index("logs"))["inputs"]
+        assert input["state"] == "refused" and "ACCESS_REFUSED" in input["why"]
+        assert input["broker"] == "127.0.0.1:%d/" % server.port and "wrong" not in str(input)
+        assert "refused: " in listed(a)
         a.call("GET", "/health")
         server.ctl("change_password", "carl", "wrong")
         server.ctl("set_permissions", "carl", ".*", ".*", ".*")
         wait_until("a consumer", lambda: (server.queue("logstash") or (0, 0))[1] == 1)
+        wait_until("to say so", lambda: a.json("GET", a.index("logs"))["inputs"] ==
+                   [{"broker": input["broker"], "state": "connected"}])
+        assert "connected" not in listed(a)
         Sender(server).send("app", {"message": "x"})
         a.wait_for_count(1)
         assert a.stop() == 0
     server.connect().channel().queue_delete("logstash")
     server.ctl("delete_user", "carl")
+
+
+def listed(a):
+    return subprocess.run([PROGRAM, "index", "list", "--server", a.url], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
 
 
 def refusals(broker, user):
@@ -159,6 +172,8 @@ def test_rights_that_are_missing_are_named(place, tmp_path):
     with Alco(tmp_path / "data", "--amqp", url, "--amqp", place.server.url) as a:
         wait_until("the refusal", lambda: "ACCESS_REFUSED - access to exchange 'logstash'" in a.log())
         wait_until("the other one", lambda: (place.server.queue("logstash") or (0, 0))[1] == 1)
+        wait_until("both states", lambda: [i["state"] for i in a.json(
+            "GET", a.index("logs"))["inputs"]] == ["refused", "connected"])
         ctl("set_permissions", "-p", place.vhost, "rita", ".*", ".*", ".*")
         place.wait_for_consumers(1)
     place.server.connect().channel().queue_delete("logstash")
@@ -172,6 +187,8 @@ def test_an_exchange_of_another_type_is_named_and_others_go_on(place, tmp_path):
     s.close()
     with Alco(tmp_path / "data", "--amqp", place.url) as a:
         wait_until("the log to say so", lambda: "inequivalent arg 'type'" in a.log())
+        input, = a.json("GET", a.index("logs"))["inputs"]
+        assert "inequivalent arg 'type'" in input["why"]
         a.call("POST", "/api/v1/indexes", {"name": "web", "exchange": "fine"})
         sender = place.sender(exchange="fine")
         sender.send("x", {"message": "fine"})

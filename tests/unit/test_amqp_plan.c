@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inputs/amqp_note.h"
 #include "inputs/amqp_plan.h"
 
 static amqp_plan *plan(const char *queue, const char *exchange, const char *keys, bool is_durable)
@@ -129,6 +130,72 @@ static void no_job_undoes_what_a_living_plan_wants(void **state)
     free(j.items);
 }
 
+static void a_detour_is_a_rename_and_back(void **state)
+{
+    (void)state;
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *old = plan("q", "e", "a", false);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *next = plan("q", "e", "a", true);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *detour = amqp_plan_detour(next);
+    assert_true(al_slice_eq(detour->queue, AL_LIT("q" AMQP_DETOUR)));
+    assert_true(detour->is_detour && amqp_plan_has_key(detour, AL_LIT("a")));
+    amqp_jobs j = {0};
+    char text[500];
+    assert_true(amqp_jobs_add_change(&j, old, next));
+    assert_string_equal(text_of(&j, text, sizeof text), "recreate q");
+    assert_true(amqp_jobs_add_change(&j, next, detour));
+    assert_string_equal(text_of(&j, text, sizeof text), "unbind q e a; drain q");
+    assert_string_equal(j.items[1].heir, "q" AMQP_DETOUR);
+    /* Another change of `durable` on the way changes nothing about the way. */
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *same = amqp_plan_detour(old);
+    assert_true(amqp_jobs_add_change(&j, detour, same));
+    assert_int_equal(j.n, 2);
+    free(j.items);
+    /* The longest name has room for it. */
+    char longest[AMQP_NAME_MAX + 1];
+    memset(longest, 'q', sizeof longest - 1);
+    longest[AMQP_NAME_MAX] = 0;
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *l = plan(longest, "e", "a", false);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *ld = amqp_plan_detour(l);
+    assert_int_equal(ld->queue.len, AMQP_NAME_MAX);
+    assert_true(al_slice_ends(ld->queue, AL_LIT(AMQP_DETOUR)));
+}
+
+static void a_note_comes_back_and_a_broken_one_does_not(void **state)
+{
+    (void)state;
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *old = plan("q", "e", "a,b", false);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *next = plan("r", "e", "b", true);
+    amqp_note n = {.plan = next, .is_on_detour = true, .n_maybe_known = INT64_MAX};
+    assert_true(amqp_jobs_add_change(&n.jobs, old, next));
+    assert_true(amqp_jobs_add_change(&n.jobs, old, next));
+    n.jobs.items[n.jobs.n - 1].n_alone = 7; /* begun: how far it came is not known later */
+    al_buf bytes;
+    al_buf_init(&bytes, 1 << 16);
+    amqp_note_put(&bytes, &n);
+    assert_int_equal(al_buf_code(&bytes), AL_OK);
+    amqp_note back;
+    al_err err;
+    assert_int_equal(amqp_note_read(al_buf_slice(&bytes), "logs", &back, &err), AL_OK);
+    char text[500];
+    char text_back[500];
+    assert_string_equal(text_of(&back.jobs, text_back, sizeof text_back),
+                        text_of(&n.jobs, text, sizeof text));
+    assert_true(amqp_plan_equal(back.plan, next));
+    assert_true(back.is_on_detour && !back.is_dropped);
+    assert_true(back.n_maybe_known == INT64_MAX);
+    assert_string_equal(back.jobs.items[2].heir, "r");
+    assert_int_equal(back.jobs.items[2].n_alone, -1);
+    assert_int_equal(back.jobs.items[back.jobs.n - 1].n_alone, 0);
+    amqp_note_done(&back);
+    for (size_t len = 0; len < bytes.len; len++)
+        assert_int_equal(amqp_note_read((al_slice){bytes.ptr, len}, "logs", &back, &err),
+                         AL_CORRUPT);
+    bytes.ptr[0]++;
+    assert_int_equal(amqp_note_read(al_buf_slice(&bytes), "logs", &back, &err), AL_TOO_NEW);
+    free(n.jobs.items);
+    al_buf_done(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +203,8 @@ int main(void)
         cmocka_unit_test(a_change_undoes_what_is_not_wanted_any_more),
         cmocka_unit_test(a_renamed_queue_is_read_to_its_end_for_its_heir),
         cmocka_unit_test(no_job_undoes_what_a_living_plan_wants),
+        cmocka_unit_test(a_detour_is_a_rename_and_back),
+        cmocka_unit_test(a_note_comes_back_and_a_broken_one_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,70 @@ static void a_look_at_the_file_changes_nothing(void **state)
     assert_int_equal(n_files(f->dir), before - 1);
 }
 
+static al_code note_to_text(void *ctx, al_slice name, al_slice text, al_err *err)
+{
+    (void)err;
+    size_t n = strlen(ctx);
+    (void)snprintf((char *)ctx + n, 200 - n, "%.*s=%.*s;", AL_ARG(name), AL_ARG(text));
+    return AL_OK;
+}
+
+static const char *notes_of(fixture *f, char to[200])
+{
+    al_err err;
+    to[0] = 0;
+    assert_int_equal(catalog_notes(f->cat, note_to_text, to, &err), AL_OK);
+    return to;
+}
+
+static void notes_are_kept_replaced_and_removed(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    char text[200];
+    assert_string_equal(notes_of(f, text), "");
+    assert_int_equal(catalog_note_put(f->cat, AL_LIT("b"), AL_LIT("1"), &err), AL_OK);
+    assert_int_equal(catalog_note_put(f->cat, AL_LIT("a"), AL_LIT("2"), &err), AL_OK);
+    assert_int_equal(catalog_note_put(f->cat, AL_LIT("b"), AL_LIT("3"), &err), AL_OK);
+    assert_string_equal(notes_of(f, text), "a=2;b=3;");
+    reopen(f);
+    assert_string_equal(notes_of(f, text), "a=2;b=3;");
+    assert_int_equal(catalog_note_put(f->cat, AL_LIT("a"), (al_slice){0}, &err), AL_OK);
+    assert_int_equal(catalog_note_put(f->cat, AL_LIT("none"), (al_slice){0}, &err), AL_OK);
+    reopen(f);
+    assert_string_equal(notes_of(f, text), "b=3;");
+}
+
+static void change_file(const fixture *f, const char *sql)
+{
+    char path[100];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void a_file_of_version_1_gets_what_it_lacks(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    char text[200];
+    cat_index idx;
+    assert_int_equal(catalog_index_defaults("web", f->arena, &idx, &err), AL_OK);
+    assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
+    f->cat = catalog_close(f->cat);
+    change_file(f, "DROP TABLE notes; PRAGMA user_version=1");
+    reopen(f);
+    assert_int_equal(catalog_index_get(f->cat, "web", f->arena, &idx, &err), AL_OK);
+    assert_int_equal(catalog_note_put(f->cat, AL_LIT("a"), AL_LIT("1"), &err), AL_OK);
+    reopen(f);
+    assert_string_equal(notes_of(f, text), "a=1;");
+    f->cat = catalog_close(f->cat);
+    change_file(f, "PRAGMA user_version=3");
+    assert_int_equal(catalog_open(f->dir, &f->cat, &err), AL_TOO_NEW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +382,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_log_is_emptied_when_idle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_at_the_file_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(notes_are_kept_replaced_and_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_of_version_1_gets_what_it_lacks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_owner_and_a_foreign_file_are_refused, set_up,
                                         tear_down),
     };

@@ -39,7 +39,7 @@ typedef struct follower {
     api_scope *scope;
     hit_style style;
     eng_budget marking; /* of style's matcher */
-    al_buf piece; /* what a turn writes, before it goes to the request */
+    al_buf piece;       /* what a turn writes, before it goes to the request */
     eng_arrival at;
     eng_partial told; /* what its client knows to be missing */
     bool is_behind;   /* the last turn ended before the end of the log */

@@ -16,9 +16,9 @@
  *
  * A session that lives is asked before its open message is taken for lost or for another: the
  * broker may have ended its connection, and delivered to us what was its own, before it noticed.
- * Both sides count tickets; an answer is a round trip begun after the question (ask_locked). Answers
- * given before an equal open message was taken count no longer: what took it may be the message of
- * the session that answered, and then that session's is the asker's.
+ * Both sides count tickets; an answer is a round trip begun after the question (ask_locked).
+ * Answers given before an equal open message was taken count no longer: what took it may be the
+ * message of the session that answered, and then that session's is the asker's.
  *
  * Invariants (marks: ledger_marks.c): (1) what is not PENDING is exactly what the applied marks
  * say, so a dump of it may stand for them; (2) an O or I that is known already, and a C whose

@@ -238,6 +238,18 @@ al_code engine_get(engine *e, const char *index, uint64_t id, const eng_budget *
     return w.is_found ? AL_OK : AL_NOT_FOUND;
 }
 
+int64_t eng_budget_now(const eng_budget *b)
+{
+    return b->now_ns ? b->now_ns() : al_mono_ns();
+}
+
+bool eng_budget_is_over(void *budget)
+{
+    const eng_budget *b = budget;
+    return (b->cancel && atomic_load(b->cancel)) ||
+           (b->deadline_ns && eng_budget_now(b) >= b->deadline_ns);
+}
+
 void eng_partial_add(eng_partial *p, const char *part, const char *why)
 {
     if (p->n == ENG_PARTIAL_MAX) {

@@ -93,6 +93,7 @@ typedef struct eng_budget {
     int64_t deadline_ns;       /* al_mono_ns; 0 = none */
     uint64_t rows_max;         /* rows looked at; 0 = none */
     const atomic_bool *cancel; /* true: stop soon with AL_CANCELLED; may be NULL */
+    int64_t (*now_ns)(void);   /* the deadline's clock; NULL: al_mono_ns */
 } eng_budget;
 
 typedef struct eng_partial {
@@ -292,6 +293,10 @@ void engine_stats(engine *e, eng_stats *ret);
  * but not everything could be looked at. */
 AL_CHECK al_code engine_get(engine *e, const char *index, uint64_t id, const eng_budget *b,
                             eng_row_fn *fn, void *ctx, al_err *err);
+/* The time on its clock. */
+int64_t eng_budget_now(const eng_budget *b);
+/* Is its time over, or its cancel set? `budget` may change between calls. Fits matcher_stop_if. */
+bool eng_budget_is_over(void *budget);
 /* Adds a reason; the last slot says that there are more. */
 void eng_partial_add(eng_partial *p, const char *part, const char *why);
 

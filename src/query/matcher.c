@@ -5,7 +5,8 @@
  * ones too; for `=` and for existing, it is also a value itself.
  * The name `message` stands for the record's message, which is no field.
  * Limits: a regular expression that ran into one, or memory that ended, makes the whole answer
- * "does not match", not only its leaf: under NOT that would turn into a match.
+ * "does not match", not only its leaf: under NOT that would turn into a match. So does the caller's
+ * wish to stop, which is looked at every few milliseconds of work (pace.h).
  * Memory: after the first rows nothing is allocated, unless a leaf has more than
  * SCRATCH_BLOCK_BYTES of values inside nested JSON decoded. */
 #include <assert.h>
@@ -14,9 +15,10 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "query/pace.h"
 #include "query/tree.h"
 
-enum { SCRATCH_BLOCK_BYTES = 16 * 1024 };
+enum { SCRATCH_BLOCK_BYTES = 16 * 1024, BYTES_PER_UNIT = 64 /* of the pace */ };
 
 struct matcher {
     query *q;
@@ -24,6 +26,7 @@ struct matcher {
     al_slice *text_fields;
     size_t n_text_fields;
     al_arena *scratch;
+    pace pace;
     regex_scratch *regexes;
     highlight *found; /* 4 * HIGHLIGHTS_MAX: all so far, one leaf's, room to merge; made at need */
 };
@@ -51,7 +54,7 @@ al_code matcher_new(query *q, const al_slice *text_fields, size_t n_text_fields,
     m->q = query_ref(q);
     m->memory = al_arena_new(SCRATCH_BLOCK_BYTES / 16);
     m->scratch = al_arena_new(SCRATCH_BLOCK_BYTES);
-    m->regexes = regex_scratch_new();
+    m->regexes = regex_scratch_new(&m->pace);
     if (!m->memory || !m->scratch || !m->regexes)
         return al_fail(err, AL_NOMEM, "matcher");
     m->text_fields = al_arena_alloc(m->memory, n_text_fields, sizeof *m->text_fields);
@@ -67,7 +70,21 @@ al_code matcher_new(query *q, const al_slice *text_fields, size_t n_text_fields,
     return AL_OK;
 }
 
+void matcher_stop_if(matcher *m, bool (*must_stop)(void *ctx), void *ctx)
+{
+    m->pace = (pace){.must_stop = must_stop, .ctx = ctx, .units_left = PACE_UNITS};
+}
+
 /* ---- One text, one value */
+
+/* Before a text is looked into n times. */
+static bool may_go_on(matcher *m, size_t bytes, uint32_t n, al_code *ret_code)
+{
+    if (pace_go(&m->pace, (1 + (uint64_t)bytes / BYTES_PER_UNIT) * n))
+        return true;
+    *ret_code = AL_CANCELLED;
+    return false;
+}
 
 /* The next place; highlights share the steps of their regular expressions. */
 static bool find_next(matcher *m, const ast_node *leaf, al_slice text, size_t from,
@@ -81,6 +98,8 @@ static bool find_next(matcher *m, const ast_node *leaf, al_slice text, size_t fr
 static bool stands_in(matcher *m, const ast_node *leaf, al_slice text, al_code *ret_code)
 {
     regex_span at;
+    if (!may_go_on(m, text.len, 1, ret_code))
+        return false;
     regex_allow(m->regexes, text.len);
     return find_next(m, leaf, text, 0, true, &at, ret_code);
 }
@@ -141,9 +160,9 @@ static bool holds_for(matcher *m, const ast_node *leaf, const value *v, al_code 
     if (leaf->kind == AST_EXISTS)
         return true;
     if (leaf->kind == AST_EQUALS)
-        return equals(leaf, v);
+        return may_go_on(m, v->text.len, leaf->n_values, ret_code) && equals(leaf, v);
     if (leaf->kind == AST_COMPARE)
-        return compares(leaf, v);
+        return may_go_on(m, v->text.len, 1, ret_code) && compares(leaf, v);
     return holds_text(v) && stands_in(m, leaf, rec_value_text(v), ret_code);
 }
 
@@ -245,7 +264,8 @@ static size_t find_all(matcher *m, const ast_node *leaf, al_slice text, highligh
     al_code code = AL_OK;
     for (size_t from = 0; n < HIGHLIGHTS_MAX && from < text.len;) {
         regex_span at;
-        if (!find_next(m, leaf, text, from, false, &at, &code) || code)
+        if (!may_go_on(m, text.len - from, 1, &code) ||
+            !find_next(m, leaf, text, from, false, &at, &code) || code)
             break;
         if (at.end > at.start)
             ret[n++] = (highlight){(uint32_t)at.start, (uint32_t)(at.end - at.start)};

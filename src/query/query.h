@@ -49,6 +49,10 @@ typedef struct matcher matcher;
 AL_CHECK al_code matcher_new(query *q, const al_slice *text_fields, size_t n_text_fields,
                              matcher **ret, al_err *err);
 matcher *matcher_free(matcher *m);
+/* From here on `must_stop` is asked every few milliseconds of work, also within one text; when it
+ * says true, what is under way ends: AL_CANCELLED and no match, or fewer highlights. It is asked
+ * again at the next work. */
+void matcher_stop_if(matcher *m, bool (*must_stop)(void *ctx), void *ctx);
 /* Does the record match? In *ret_code AL_LIMIT when a regular expression ran into its match limits,
  * AL_NOMEM when there was no memory to decode a nested value, else AL_OK. Where it is not AL_OK the
  * answer is false and the caller reports the result as partial. */

@@ -4,9 +4,11 @@
  * megabyte would take hours. Therefore each pattern is compiled twice. The guarded code calls back
  * before every item of the pattern; the callback counts the steps, and the bytes that were passed
  * over since the last one, and ends the match when there were too many. It is two to five times
- * slower. The plain code is used where it cannot take long: no bracket repeats, nothing recurs, and
- * length ^ (repeats + 1), which bounds the steps, is at most PLAIN_STEPS_MAX. That is nearly every
- * pattern on lines of usual length.
+ * slower. The plain code is used where it cannot take long: no bracket repeats, nothing recurs, no
+ * verb, and the number of ways to put the start and the ends of all repeats in order into the text,
+ * which bounds the steps, is at most PLAIN_STEPS_MAX. That is nearly every pattern on lines of
+ * usual length. Stopping: the guarded code looks at the pace at its steps. The plain code cannot,
+ * so where it may take longer than PLAIN_RUN_STEPS it is run for a range of starts at a time.
  * Limits on memory: HEAP_KIB_MAX, and JIT_STACK_BYTES_MAX for just-in-time code. Where that is
  * forbidden by the kernel or not made for the machine, the same functions interpret the pattern. */
 #include "query/regex.h"
@@ -21,11 +23,13 @@
 #include "base/mem.h"
 
 enum {
-    STEPS_MAX = 2000000, /* of matches that share them, in guarded code: about 50 ms */
-    STEPS_PER_BYTE = 8,  /* more for long texts */
-    BYTES_PER_STEP = 64, /* passing over so many is a step too */
-    PLAIN_STEPS_MAX = 1 << 26,
-    MATCH_LIMIT = 10000000, /* PCRE2's own */
+    STEPS_MAX = 2000000,        /* of matches that share them, in guarded code: about 50 ms */
+    STEPS_PER_BYTE = 8,         /* more for long texts */
+    BYTES_PER_STEP = 64,        /* passing over so many is a step too */
+    PLAIN_STEPS_MAX = 1 << 25,  /* about 40 ms at worst */
+    PLAIN_RUN_STEPS = 1 << 22,  /* about 5 ms at worst, between two looks at the pace */
+    PLAIN_STEPS_PER_UNIT = 256, /* of the pace: the bound is hardly ever reached */
+    MATCH_LIMIT = 10000000,     /* PCRE2's own */
     MATCH_DEPTH_MAX = 1000000,
     HEAP_KIB_MAX = 8 * 1024,
     JIT_STACK_BYTES_FIRST = 32 * 1024,
@@ -43,6 +47,7 @@ struct regex_scratch {
     pcre2_match_data *data;
     pcre2_match_context *limits;
     pcre2_jit_stack *stack;
+    pace *pace;
     uint64_t steps_left; /* of guarded code, since regex_allow */
     size_t last_at;      /* of the match under way */
 };
@@ -67,7 +72,7 @@ static int count_step(pcre2_callout_block *block, void *ctx)
     size_t passed = at > s->last_at ? at - s->last_at : s->last_at - at;
     uint64_t steps = 1 + passed / BYTES_PER_STEP;
     s->last_at = at;
-    if (steps > s->steps_left)
+    if (steps > s->steps_left || !pace_go(s->pace, steps))
         return PCRE2_ERROR_CALLOUT;
     s->steps_left -= steps;
     return 0;
@@ -94,12 +99,14 @@ static al_code compile(al_slice pattern, uint32_t options, pcre2_compile_context
     return al_fail(err, AL_INVALID, "%s", (const char *)why);
 }
 
-/* (?: (?i) (?= (?! (?< (?> (?| (?# do not recur; others might. */
+/* (?: (?i) (?= (?! (?< (?> (?| (?# do not recur; others might. (*VERBS) have a say on starts. */
 static bool may_recur(al_slice pattern, size_t at)
 {
     al_slice rest = al_slice_sub(pattern, at, pattern.len);
-    return rest.len > 2 && rest.ptr[0] == '(' && rest.ptr[1] == '?' &&
-           !memchr(":imsx=!<>|#", rest.ptr[2], sizeof ":imsx=!<>|#" - 1);
+    if (rest.len < 3 || rest.ptr[0] != '(')
+        return false;
+    return rest.ptr[1] == '*' ||
+           (rest.ptr[1] == '?' && !memchr(":imsx=!<>|#", rest.ptr[2], sizeof ":imsx=!<>|#" - 1));
 }
 
 /* From the signs alone, upwards: one in a character class counts too. False: never plain. */
@@ -117,8 +124,9 @@ static bool count_repeats(regex *re, al_slice pattern)
         before = c;
         if (c != '\\' || ++i == pattern.len)
             continue;
-        c = pattern.ptr[i]; /* a back reference compares texts of any length */
-        if ((c >= '1' && c <= '9') || c == 'g' || c == 'k')
+        c = pattern
+                .ptr[i]; /* a back reference compares texts of any length; \G is where we start */
+        if ((c >= '1' && c <= '9') || c == 'g' || c == 'k' || c == 'G')
             return false;
     }
     return true;
@@ -130,7 +138,7 @@ static al_code compile_both(regex *re, al_slice pattern, bool ignores_case,
     uint32_t options = ignores_case ? PCRE2_CASELESS : 0;
     al_code c = compile(pattern, options | PCRE2_AUTO_CALLOUT, ctx, &re->guarded, ret_at, err);
     if (!c && count_repeats(re, pattern))
-        c = compile(pattern, options, ctx, &re->plain, ret_at, err);
+        c = compile(pattern, options | PCRE2_USE_OFFSET_LIMIT, ctx, &re->plain, ret_at, err);
     return c;
 }
 
@@ -173,7 +181,7 @@ regex_scratch *regex_scratch_free(regex_scratch *s)
     return NULL;
 }
 
-regex_scratch *regex_scratch_new(void)
+regex_scratch *regex_scratch_new(pace *p)
 {
     AL_CLEANUP(regex_scratch_freep) regex_scratch *s = al_zalloc(1, sizeof *s);
     pcre2_general_context *memory = pcre2_general_context_create(take, give_back, NULL);
@@ -185,6 +193,7 @@ regex_scratch *regex_scratch_new(void)
     pcre2_general_context_free(memory);
     if (!s || !s->data || !s->limits)
         return NULL;
+    s->pace = p;
     (void)pcre2_set_callout(s->limits, count_step, s);
     (void)pcre2_set_match_limit(s->limits, MATCH_LIMIT);
     (void)pcre2_set_depth_limit(s->limits, MATCH_DEPTH_MAX);
@@ -195,15 +204,21 @@ regex_scratch *regex_scratch_new(void)
     return AL_TAKE(s);
 }
 
-static const pcre2_code *choose(const regex *re, size_t len)
+/* Steps that the plain code may take at most; more than PLAIN_STEPS_MAX: too many, or unknown. */
+static uint64_t plain_steps(const regex *re, size_t len)
 {
     uint64_t steps = len;
+    if (!re->plain)
+        return UINT64_MAX;
     for (unsigned i = 0; i < re->optionals && steps <= PLAIN_STEPS_MAX; i++)
         steps *= 2;
-    for (unsigned i = 0; i < re->repeats && steps <= PLAIN_STEPS_MAX && len > 1; i++)
-        if (!al_mul(steps, (uint64_t)len, &steps))
-            return re->guarded;
-    return re->plain && steps <= PLAIN_STEPS_MAX ? re->plain : re->guarded;
+    /* Starts and ends stand in order: (len + repeats) choose (repeats + 1). */
+    for (unsigned i = 0; i < re->repeats && steps <= PLAIN_STEPS_MAX; i++) {
+        if (!al_mul(steps, (uint64_t)len + i + 1, &steps))
+            return UINT64_MAX;
+        steps /= i + 2;
+    }
+    return steps;
 }
 
 void regex_allow(regex_scratch *s, size_t text_bytes)
@@ -211,15 +226,52 @@ void regex_allow(regex_scratch *s, size_t text_bytes)
     s->steps_left = STEPS_MAX + (uint64_t)text_bytes * STEPS_PER_BYTE;
 }
 
+static int match(const pcre2_code *code, regex_scratch *s, al_slice text, size_t from,
+                 uint32_t options)
+{
+    PCRE2_SPTR subject = text.ptr ? text.ptr : (PCRE2_SPTR) "";
+    return pcre2_match(code, subject, text.len, from, options, s->data, s->limits);
+}
+
+/* Where a character begins, at `at` or behind it. */
+static size_t next_start(al_slice text, size_t at)
+{
+    while (at < text.len && (text.ptr[at] & 0xc0) == 0x80)
+        at++;
+    return at;
+}
+
+/* `steps` bounds all starts together. */
+static int match_plain(const regex *re, regex_scratch *s, al_slice text, size_t from,
+                       uint32_t options, uint64_t steps)
+{
+    size_t n_starts = text.len;
+    if (steps > PLAIN_RUN_STEPS)
+        n_starts = (size_t)((uint64_t)text.len * PLAIN_RUN_STEPS / steps) + 1;
+    uint64_t units = AL_MIN(steps, (uint64_t)PLAIN_RUN_STEPS) / PLAIN_STEPS_PER_UNIT;
+    for (;;) {
+        if (!pace_go(s->pace, units))
+            return PCRE2_ERROR_CALLOUT;
+        bool is_last = text.len - from <= n_starts;
+        size_t behind = is_last ? text.len : next_start(text, from + n_starts);
+        (void)pcre2_set_offset_limit(s->limits, is_last ? PCRE2_UNSET : behind - 1);
+        int rc = match(re->plain, s, text, from, options);
+        if (is_last || rc != PCRE2_ERROR_NOMATCH)
+            return rc;
+        from = behind;
+    }
+}
+
 bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, bool takes_empty,
                 regex_span *ret, al_code *ret_code)
 {
     assert(from <= text.len);
-    PCRE2_SPTR subject = text.ptr ? text.ptr : (PCRE2_SPTR) "";
     uint32_t options = takes_empty ? 0 : PCRE2_NOTEMPTY;
+    uint64_t steps = plain_steps(re, text.len);
     s->last_at = from;
-    int rc =
-        pcre2_match(choose(re, text.len), subject, text.len, from, options, s->data, s->limits);
+    s->pace->is_stopped = false;
+    int rc = steps <= PLAIN_STEPS_MAX ? match_plain(re, s, text, from, options, steps)
+                                      : match(re->guarded, s, text, from, options);
     if (rc >= 0) {
         const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->data);
         /* \K in a look-ahead may turn them round. */
@@ -228,6 +280,6 @@ bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, b
     }
     /* Everything else is a limit in one form or another (steps, depth, heap, stack, memory). */
     if (rc != PCRE2_ERROR_NOMATCH && rc != PCRE2_ERROR_PARTIAL)
-        *ret_code = AL_LIMIT;
+        *ret_code = s->pace->is_stopped ? AL_CANCELLED : AL_LIMIT;
     return false;
 }

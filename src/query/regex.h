@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "query/pace.h"
 
 typedef struct regex regex; /* compiled: immutable, any thread */
 
@@ -15,8 +16,8 @@ regex *regex_free(regex *re);
 
 /* What one thread needs to match. */
 typedef struct regex_scratch regex_scratch;
-/* NULL without memory. */
-regex_scratch *regex_scratch_new(void);
+/* Looks at `p`, which must outlive it, while it matches. NULL without memory. */
+regex_scratch *regex_scratch_new(pace *p);
 regex_scratch *regex_scratch_free(regex_scratch *s);
 /* Steps for the matches from here on: as many as one match in a text of this length may take. To be
  * called before regex_find, once for matches that share their steps. */
@@ -27,7 +28,8 @@ typedef struct regex_span { /* bytes of the text, start <= end */
 } regex_span;
 
 /* The first match at or after byte `from`; an empty one only if `takes_empty`. False and AL_LIMIT
- * in *ret_code (otherwise untouched) when the limits ended the attempt or the steps are used up. */
+ * in *ret_code (otherwise untouched) when the limits ended the attempt or the steps are used up;
+ * AL_CANCELLED when the pace did. */
 bool regex_find(const regex *re, regex_scratch *s, al_slice text, size_t from, bool takes_empty,
                 regex_span *ret, al_code *ret_code);
 

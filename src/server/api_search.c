@@ -31,6 +31,7 @@ typedef struct page { /* NOLINT(clang-analyzer-optin.performance.Padding): read 
     req *r;
     api_scope *scope;
     hit_style style;
+    eng_budget marking; /* of style's matcher: finding what to mark takes time too */
     format format;
     bool is_descending;
     uint64_t limit; /* 0 = all */
@@ -427,6 +428,10 @@ static bool read_page(req *r, page *p)
         req_problem(r, 503, "no memory");
         return false;
     }
+    p->marking = p->scope->budget;
+    if (p->limit == 0)
+        p->marking.deadline_ns = 0; /* a stream ends with its rows */
+    matcher_stop_if(p->style.m, eng_budget_is_over, &p->marking);
     if (p->has_cursor && p->cur.is_prev && p->limit == 0) {
         req_problem(r, 400, "limit '0': a cursor of prev needs a limit from 1 to %d", LIMIT_MAX);
         return false;

@@ -38,7 +38,8 @@ typedef struct follower {
     bool is_listed;
     api_scope *scope;
     hit_style style;
-    al_buf piece; /* what a turn writes, before it goes to the request */
+    eng_budget marking; /* of style's matcher */
+    al_buf piece;       /* what a turn writes, before it goes to the request */
     eng_arrival at;
     eng_partial told; /* what its client knows to be missing */
     bool is_behind;   /* the last turn ended before the end of the log */
@@ -389,6 +390,8 @@ void api_tail(req *r)
         req_problem(r, 503, "no memory");
         return;
     }
+    f->marking = (eng_budget){.cancel = &r->cancel};
+    matcher_stop_if(f->style.m, eng_budget_is_over, &f->marking);
     f->beat_ns = al_mono_ns() + HEARTBEAT_S * AL_NS_PER_S;
     f->is_behind = true;
     req_answer(r, 200, "text/event-stream");

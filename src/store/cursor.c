@@ -9,9 +9,9 @@
  *
  * Invariants: (1) no row of a source that is still to come lies before its key; (2) so when the
  * first key is a row, it is the next one of all; (3) work on a source always moves its key on, or
- * makes it a row; (4) a source's rows are decided in its own order, each once per opening of its
- * block; (5) an answer ends only before a row, never at a mere bound: the next one then begins by
- * deciding that row, so going on from `reached` always gets further.
+ * makes it a row, unless time is over; (4) a source's rows are decided in its own order, each once
+ * per opening of its block; (5) an answer ends only before a row, never at a mere bound: the next
+ * one then begins by deciding that row, so going on from `reached` always gets further.
  *
  * `step` below is +1 ascending, -1 descending; "first", "next", "behind" mean in the order asked.
  */
@@ -210,19 +210,24 @@ static al_code open_block(cursor *c, source *s, bool *ret_has, al_err *err)
     return AL_OK;
 }
 
-/* Decides a window of rows that begins with row `s->row`. */
+/* Decides a window of rows that begins with row `s->row`, or what of it there is time for. */
 static al_code decide_window(cursor *c, source *s, decided *d, al_err *err)
 {
     uint32_t n = s->window;
+    uint32_t from = s->row;
+    uint32_t to = s->row + 1;
     s->window = AL_MIN(s->window * 2, (uint32_t)WINDOW_MAX);
-    if (c->is_descending) {
-        s->known_to = s->row + 1;
-        s->known_from = s->known_to - s->from > n ? s->known_to - n : s->from;
-    } else {
-        s->known_from = s->row;
-        s->known_to = s->to - s->row > n ? s->row + n : s->to;
-    }
-    return reading_decide(c->rd, d, s->known_from, s->known_to, err);
+    if (c->is_descending)
+        from = to - s->from > n ? to - n : s->from;
+    else
+        to = s->to - from > n ? from + n : s->to;
+    s->known_from = s->known_to = s->row;
+    al_code code = reading_decide(c->rd, d, from, to, c->is_descending, &n, err);
+    if (code)
+        return code;
+    s->known_from = c->is_descending ? to - n : from;
+    s->known_to = c->is_descending ? to : from + n;
+    return AL_OK;
 }
 
 /* From row `s->row` on: to the next row that matches, or to the first that is not decided. */
@@ -262,6 +267,10 @@ static al_code decide_rows(cursor *c, source *s, bool *ret_has, al_err *err)
     al_code code = view_of(c, s, &d, err);
     if (!code && (s->row < s->known_from || s->row >= s->known_to))
         code = decide_window(c, s, d, err);
+    if (!code && s->known_from == s->known_to) { /* time is over: the row stays in question */
+        *ret_has = true;
+        return AL_OK;
+    }
     return code ? code : to_row(c, s, d, ret_has, err);
 }
 
@@ -349,7 +358,9 @@ static al_code first_hit(cursor *c, source **ret, al_err *err)
         if (c->rd->is_out && s->state == SOURCE_ROWS) /* invariant 5 */
             return AL_NOT_FOUND;
         bool has = false;
-        al_code code = work_on(c, s, &has, err);
+        al_code code = reading_check(c->rd);
+        if (!code)
+            code = work_on(c, s, &has, err);
         if (code)
             return code;
         if (has) {
@@ -372,7 +383,9 @@ static al_code record_of(cursor *c, source *s, record *ret, al_err *err)
 
 al_code cursor_next(cursor *c, eng_row *ret, record *ret_rec, al_err *err)
 {
-    al_code code = take_back(c, err);
+    al_code code = reading_check(c->rd); /* also while rows are given that are long decided */
+    if (!code)
+        code = take_back(c, err);
     while (!code) {
         source *s = NULL;
         code = first_hit(c, &s, err);

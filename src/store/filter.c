@@ -22,7 +22,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 
-enum { UNKNOWN = 0, NO = 1, YES = 2, GAVE_UP = 3, SCRATCH_BYTES = 16 * 1024 };
+enum { UNKNOWN = 0, NO = 1, YES = 2, GAVE_UP = 3, STOPPED = 4, SCRATCH_BYTES = 16 * 1024 };
 
 struct filter {
     matcher *m;
@@ -139,7 +139,9 @@ typedef struct asking {
 
 static uint8_t verdict_of(bool holds, al_code c)
 {
-    return c ? GAVE_UP : holds ? YES : NO;
+    if (c)
+        return c == AL_CANCELLED ? STOPPED : GAVE_UP;
+    return holds ? YES : NO;
 }
 
 static rec_visit ask_value(void *ctx, const value *v, bool is_element)
@@ -221,6 +223,10 @@ static al_code take_column(run *r, const ast_node *leaf, const plan_head *head, 
             continue;
         if (s->verdict[v] == UNKNOWN)
             s->verdict[v] = ask_column_value(r, leaf, head, &s->col->values[v]);
+        if (s->verdict[v] == STOPPED) {
+            s->verdict[v] = UNKNOWN;
+            return AL_CANCELLED;
+        }
         take_row(r, row, s->verdict[v], in, out);
     }
     return AL_OK;
@@ -239,6 +245,8 @@ static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bit
         const value v = {.type = VAL_STRING, .text = messages[row]};
         al_code code = AL_OK;
         bool holds = matcher_leaf_matches(r->f->m, leaf, &v, &code);
+        if (code == AL_CANCELLED)
+            return code;
         take_row(r, row, verdict_of(holds, code), in, out);
     }
     return AL_OK;
@@ -424,6 +432,11 @@ filter *filter_free(filter *f)
     free(f->temps);
     free(f);
     return NULL;
+}
+
+void filter_stop_if(filter *f, bool (*must_stop)(void *ctx), void *ctx)
+{
+    matcher_stop_if(f->m, must_stop, ctx);
 }
 
 const plan *filter_plan(const filter *f)

@@ -35,6 +35,8 @@ typedef struct filter filter;
 AL_CHECK al_code filter_new(query *q, const al_slice *text_fields, size_t n_text_fields,
                             filter **ret, al_err *err);
 filter *filter_free(filter *f);
+/* As matcher_stop_if. */
+void filter_stop_if(filter *f, bool (*must_stop)(void *ctx), void *ctx);
 const plan *filter_plan(const filter *f);
 
 /* What is already known about the values of one block. Belongs to one filter and is used for one
@@ -55,7 +57,8 @@ typedef struct decided {
 
 /* Takes the rows of [from, to) that do not match out of d->bits; the others and rows outside stay.
  * *ret_gave_up (never set to false here): a regular expression ran into its limits, some row that
- * was taken out might match. AL_CORRUPT: a column of the block does not check out. AL_NOMEM. */
+ * was taken out might match. AL_CANCELLED: it was told to stop, and the bits of [from, to) say
+ * nothing. AL_CORRUPT: a column of the block does not check out. AL_NOMEM. */
 AL_CHECK al_code filter_rows(filter *f, decided *d, uint32_t from, uint32_t to, bool *ret_gave_up,
                              al_err *err);
 

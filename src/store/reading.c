@@ -1,7 +1,12 @@
 /* What every question has in common. See reading.h.
  *
- * Budgets: rows are spent in pieces of some hundred, after they were looked at, so that each call
- * gets at least one piece further and a caller who goes on from `reached` comes to an end.
+ * Budgets: rows are decided in pieces and spent after each. Where time counts, a piece that takes
+ * longer than PIECE_MAX_NS is given up (what was learned about values of its columns stays) and a
+ * smaller one tried; one that was quick makes the next larger. So cheap rows go by thousands and
+ * dear ones singly, and little work is lost when time runs out in the middle.
+ * Getting further: one row always is decided, so that a caller who goes on from `reached` comes to
+ * an end. If that row alone takes FIRST_ROW_NS longer than there was time, the query gives it up as
+ * it does a record that is too much work for a regular expression.
  *
  * Damage: one broken file must not hide the others. What cannot be read is named in the answer and
  * reported to the store, which checks the file and sets it aside; the question goes on. */
@@ -12,10 +17,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/checked.h"
 #include "base/mem.h"
 
-enum { ARENA_BLOCK_BYTES = 32 * 1024 };
+enum {
+    ARENA_BLOCK_BYTES = 32 * 1024,
+    PIECE_FIRST_ROWS = 256,
+    PIECE_MOST_ROWS = 4096,
+    PIECE_SHRINKS = 16, /* times, when it was too much */
+    PIECE_QUICK_NS = 1000 * 1000,
+    PIECE_MAX_NS = 4 * 1000 * 1000,
+    FIRST_ROW_NS = 1000 * 1000 * 1000,
+};
+
+static bool has_to_stop(void *ctx);
 
 static al_code open_filters(reading *rd, al_err *err)
 {
@@ -28,6 +43,8 @@ static al_code open_filters(reading *rd, al_err *err)
                                &rd->filters[i], err);
         if (c)
             return c;
+        if (rd->budget)
+            filter_stop_if(rd->filters[i], has_to_stop, rd);
     }
     return AL_OK;
 }
@@ -76,7 +93,11 @@ al_code reading_open(reading *rd, engine *e, const eng_scope *scope, const eng_b
                      eng_answer *answer, al_err *err)
 {
     *answer = (eng_answer){0};
-    *rd = (reading){.e = e, .scope = scope, .budget = budget, .answer = answer};
+    *rd = (reading){.e = e,
+                    .scope = scope,
+                    .budget = budget,
+                    .answer = answer,
+                    .piece_rows = budget && budget->deadline_ns ? PIECE_FIRST_ROWS : UINT32_MAX};
     rd->arena = al_arena_new(ARENA_BLOCK_BYTES);
     if (!rd->arena)
         return al_fail(err, AL_NOMEM, "begin to read");
@@ -105,20 +126,26 @@ void reading_close(reading *rd)
 
 /* ---- Budget */
 
+al_code reading_check(const reading *rd)
+{
+    const eng_budget *b = rd->budget;
+    return b && b->cancel && atomic_load(b->cancel) ? AL_CANCELLED : AL_OK;
+}
+
 al_code reading_spend(reading *rd, uint64_t n)
 {
     const eng_budget *b = rd->budget;
     rd->answer->rows_looked_at += n;
     if (!b || rd->is_out)
         return AL_OK;
-    if (b->cancel && atomic_load(b->cancel))
+    if (reading_check(rd))
         return AL_CANCELLED;
     if (b->rows_max && rd->answer->rows_looked_at >= b->rows_max) {
         rd->is_out = true;
         if (!rd->is_resumed)
             eng_partial_add(&rd->answer->partial, "rows",
                             "as many were looked at as one query may");
-    } else if (b->deadline_ns && al_mono_ns() >= b->deadline_ns) {
+    } else if (b->deadline_ns && eng_budget_now(b) >= b->deadline_ns) {
         rd->is_out = true;
         if (!rd->is_resumed)
             eng_partial_add(&rd->answer->partial, "time",
@@ -192,16 +219,83 @@ static al_code by_time(const reading *rd, decided *d, uint32_t from, uint32_t to
     return AL_OK;
 }
 
-al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to, al_err *err)
+/* Asked by the filter every few milliseconds of work on a piece. */
+static bool has_to_stop(void *ctx)
 {
-    assert(from < to);
+    reading *rd = ctx;
+    const eng_budget *b = rd->budget;
+    bool is_first = rd->n_in_piece == 1 && rd->answer->rows_looked_at == 0;
+    rd->stop = STOP_NOT;
+    if (reading_check(rd)) {
+        rd->stop = STOP_CANCEL;
+    } else if (b->deadline_ns) {
+        int64_t now_ns = eng_budget_now(b);
+        int64_t more_ns = is_first ? FIRST_ROW_NS : 0;
+        if (rd->n_in_piece > 1 && now_ns - rd->piece_ns >= PIECE_MAX_NS)
+            rd->stop = STOP_PIECE;
+        else if (now_ns >= b->deadline_ns && now_ns - rd->piece_ns >= more_ns)
+            rd->stop =
+                rd->n_in_piece > 1 && rd->answer->rows_looked_at == 0 ? STOP_PIECE : STOP_TIME;
+    }
+    return rd->stop != STOP_NOT;
+}
+
+static void note_gave_up(reading *rd)
+{
+    note_once(rd, "regular expression", "gave up on some records: too much work for one text");
+}
+
+/* AL_CANCELLED with rd->stop: it was left undecided. */
+static al_code decide_piece(reading *rd, decided *d, uint32_t from, uint32_t to, al_err *err)
+{
     bool gave_up = false;
+    bool is_timed = rd->budget && rd->budget->deadline_ns;
+    rd->stop = STOP_NOT;
+    rd->n_in_piece = to - from;
+    rd->piece_ns = is_timed ? eng_budget_now(rd->budget) : 0;
     al_code c = by_time(rd, d, from, to, err);
     if (!c)
         c = filter_rows(rd->filters[d->index_no], d, from, to, &gave_up, err);
-    if (c)
-        return c;
     if (gave_up)
-        note_once(rd, "regular expression", "gave up on some records: too much work for one text");
-    return reading_spend(rd, to - from);
+        note_gave_up(rd);
+    if (!c && is_timed && eng_budget_now(rd->budget) - rd->piece_ns < PIECE_QUICK_NS)
+        rd->piece_rows = AL_MIN(rd->piece_rows * 2, (uint32_t)PIECE_MOST_ROWS);
+    return c;
+}
+
+/* A piece was left undecided: a smaller one may be tried, or time is over. */
+static al_code piece_stopped(reading *rd, decided *d, uint32_t row, al_err *err)
+{
+    if (rd->stop == STOP_PIECE) {
+        rd->piece_rows = AL_MAX(rd->n_in_piece / PIECE_SHRINKS, 1U);
+        return AL_OK;
+    }
+    if (rd->stop != STOP_TIME)
+        return al_fail(err, AL_CANCELLED, "whoever asked has left");
+    if (rd->answer->rows_looked_at)
+        return reading_spend(rd, 0);
+    row_bits_unset(&d->bits, row); /* the first row, alone */
+    note_gave_up(rd);
+    return reading_spend(rd, 1);
+}
+
+al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to, bool is_downwards,
+                       uint32_t *ret_n, al_err *err)
+{
+    assert(from < to);
+    *ret_n = 0;
+    while (*ret_n < to - from && !rd->is_out) {
+        uint32_t n = AL_MIN(rd->piece_rows, to - from - *ret_n);
+        uint32_t begin = is_downwards ? to - *ret_n - n : from + *ret_n;
+        uint64_t n_before = rd->answer->rows_looked_at;
+        al_code c = decide_piece(rd, d, begin, begin + n, err);
+        if (c == AL_CANCELLED)
+            c = piece_stopped(rd, d, begin, err);
+        else if (!c)
+            c = reading_spend(rd, n);
+        if (c)
+            return c;
+        *ret_n += (uint32_t)(rd->answer->rows_looked_at - n_before);
+    }
+    return AL_OK;
 }

@@ -4,6 +4,8 @@
 #include "store/filter.h"
 #include "store/store_priv.h"
 
+typedef enum reading_stop { STOP_NOT, STOP_CANCEL, STOP_TIME, STOP_PIECE } reading_stop;
+
 typedef struct reading {
     engine *e;
     const eng_scope *scope;
@@ -14,6 +16,11 @@ typedef struct reading {
     filter **filters; /* one an index of the scope */
     bool is_resumed;  /* a budget that ran out is no reason in the answer (reading_resume) */
     bool is_out;      /* the budget is used up: look at no more rows */
+    /* The rows that are being decided together, and why that has to end. */
+    uint32_t piece_rows; /* most of the next piece */
+    uint32_t n_in_piece;
+    int64_t piece_ns; /* when it began */
+    reading_stop stop;
 } reading;
 
 /* Pins the scope; the answer names the segments of it that are set aside. AL_NOT_FOUND: an index is
@@ -26,6 +33,8 @@ AL_CHECK al_code reading_open(reading *rd, engine *e, const eng_scope *scope,
 void reading_resume(reading *rd, uint64_t frame);
 void reading_close(reading *rd);
 
+/* AL_CANCELLED: whoever asked has left. */
+AL_CHECK al_code reading_check(const reading *rd);
 /* n more rows were looked at: sets is_out (with a reason in the answer) when that was the last that
  * the budget allows. AL_CANCELLED. */
 AL_CHECK al_code reading_spend(reading *rd, uint64_t n);
@@ -48,6 +57,9 @@ bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns);
 /* Could any row of the unit match, by the names of its fields? */
 bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b);
 
-/* Decides rows [from, to): time range and query; spends them. Says in the answer when a regular
- * expression gave up on some. AL_CORRUPT, AL_CANCELLED, AL_NOMEM. */
-AL_CHECK al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to, al_err *err);
+/* Decides rows of [from, to): time range and query; spends them. *ret_n says how many, counted from
+ * `from`, or from `to` downwards if `is_downwards`: all, or fewer when is_out. Nobody's first row
+ * is left undecided, so whoever goes on gets further. The answer says when a regular expression
+ * gave up on some. AL_CORRUPT, AL_CANCELLED, AL_NOMEM. */
+AL_CHECK al_code reading_decide(reading *rd, decided *d, uint32_t from, uint32_t to,
+                                bool is_downwards, uint32_t *ret_n, al_err *err);

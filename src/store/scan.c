@@ -42,11 +42,12 @@ static al_code decide_block(scan *s, scan_block *b, al_err *err)
     uint32_t n_rows = b->n_rows;
     b->n_rows = 0;
     while (b->n_rows < n_rows && !s->rd->is_out) {
+        uint32_t n = 0;
         uint32_t to = AL_MIN(b->n_rows + PIECE_ROWS, n_rows);
-        al_code c = reading_decide(s->rd, &s->d, b->n_rows, to, err);
+        al_code c = reading_decide(s->rd, &s->d, b->n_rows, to, false, &n, err);
         if (c)
             return c;
-        b->n_rows = to;
+        b->n_rows += n;
     }
     return AL_OK;
 }
@@ -122,8 +123,11 @@ static al_code scan_index(scan *s, uint32_t no, al_err *err)
                                 rd->arena, &units, &n);
     if (c)
         return al_fail(err, c, "scan");
-    for (size_t i = 0; i < n && !c && !rd->is_out; i++)
+    for (size_t i = 0; i < n && !c && !rd->is_out; i++) {
         c = scan_unit(s, &units[i], err);
+        if (!c)
+            c = reading_spend(rd, 0); /* opening many takes time too */
+    }
     return c;
 }
 

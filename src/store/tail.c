@@ -202,7 +202,10 @@ static al_code collect(tail *t, al_err *err)
         const pos_run *runs = NULL;
         size_t n = 0;
         al_arena_reset(t->scratch);
-        al_code c = unit_positions(t->units[i].u, t->scratch, &runs, &n, err);
+        al_code c = reading_check(&t->rd);
+        if (c)
+            return c;
+        c = unit_positions(t->units[i].u, t->scratch, &runs, &n, err);
         if (c == AL_NOT_FOUND)
             continue; /* all of it is older than what can_resume allowed */
         if (c)
@@ -246,7 +249,8 @@ static al_code give_row(tail *t, const tail_unit *tu, decided *d, uint32_t row, 
     return AL_OK;
 }
 
-/* The part of a run that stands in one block; *ret_n: how many rows that are. */
+/* The part of a run that stands in one block, or what of it there is time for; *ret_n: how many
+ * rows that are. */
 static al_code give_part(tail *t, const tail_run *run, uint32_t done, uint32_t *ret_n, al_err *err)
 {
     const tail_unit *tu = &t->units[run->unit_no];
@@ -263,13 +267,16 @@ static al_code give_part(tail *t, const tail_run *run, uint32_t done, uint32_t *
     const view_source source = {
         .number = run->unit_no, .index_no = tu->index_no, .u = tu->u, .blocks = &tu->blocks};
     al_code c = views_get(t->views, &source, block, &d, &is_new, err);
+    uint32_t n = 0;
     if (!c)
-        c = reading_decide(&t->rd, d, from, to, err);
-    for (uint32_t i = from; i < to && !c && !t->is_stopped; i++) {
+        c = reading_decide(&t->rd, d, from, to, false, &n, err);
+    for (uint32_t i = from; i < from + n && !c && !t->is_stopped; i++) {
         t->reached = (eng_arrival){.frame = run->at.frame, .row = run->at.row + done + (i - from)};
         if (row_bits_has(&d->bits, i))
             c = give_row(t, tu, d, i, err);
     }
+    if (!c)
+        *ret_n = n; /* else all of it is passed */
     return c;
 }
 
@@ -283,7 +290,7 @@ static al_code give_run(tail *t, const tail_run *run, al_err *err)
         if (c)
             return c;
         done += n;
-        if (!t->is_stopped) /* also when they could not be read */
+        if (!t->is_stopped && done) /* also when they could not be read */
             t->reached = (eng_arrival){.frame = run->at.frame, .row = run->at.row + done - 1};
     }
     return AL_OK;

@@ -3,6 +3,8 @@
  * literals, a second and dumb search. */
 #include "query_help.h"
 
+#include <limits.h>
+
 #include "base/fold.h"
 #include "base/mem.h"
 #include "query/ast.h"
@@ -280,6 +282,93 @@ static void long_lines_are_no_limit(void **state)
     assert_false(message_matches("/.*baz/", message));
     assert_true(message_matches("/[a-z]{3}bar/", message));
     assert_true(message_matches("\"bara\"", message));
+}
+
+/* ---- Stopping */
+
+typedef struct looks {
+    unsigned n;
+    unsigned n_allowed;
+} looks;
+
+static bool count_look(void *ctx)
+{
+    looks *l = ctx;
+    return ++l->n > l->n_allowed;
+}
+
+/* How often it looked while it matched; told to stop at look n_allowed + 1. */
+static unsigned match_with_looks(const char *text, al_slice message, unsigned n_allowed,
+                                 al_code *ret_code)
+{
+    AL_CLEANUP(query_unrefp) query *q = parsed(text, "");
+    AL_CLEANUP(matcher_freep) matcher *m = NULL;
+    looks l = {.n_allowed = n_allowed};
+    record r = {.message = message};
+    assert_int_equal(matcher_new(q, NULL, 0, &m, NULL), AL_OK);
+    matcher_stop_if(m, count_look, &l);
+    assert_false(matcher_matches(m, &r, ret_code));
+    return l.n;
+}
+
+static void one_match_looks_and_stops_in_the_middle(void **state)
+{
+    (void)state;
+    static uint8_t line[1 << 20];
+    memset(line, 'a', sizeof line);
+    line[sizeof line - 1] = '!';
+    static const struct {
+        const char *query;
+        size_t len;
+        unsigned n_looks; /* at least, when nobody stops it */
+        al_code code;     /* then */
+    } cases[] = {
+        /* steps are counted: millions of them */
+        {"/.*.*[=~]/", 1 << 20, 100, AL_LIMIT},
+        {"/(a|aa)+$/", 4096, 30, AL_LIMIT},
+        {"NOT /(a|aa)+$/", 4096, 30, AL_LIMIT},
+        /* steps are not: one look for about as many starts as PLAIN_RUN_STEPS are good for */
+        {"/(?=a.*[xy])b/", 8000, 1, AL_OK},
+        /* many leaves, each cheap */
+        {"/zz/ OR /yy/ OR /xx/ OR aX OR aY OR aZ", 1 << 20, 2, AL_OK},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        al_slice message = {line + sizeof line - cases[i].len, cases[i].len};
+        al_code code = AL_OK;
+        unsigned n = match_with_looks(cases[i].query, message, UINT_MAX, &code);
+        if (n < cases[i].n_looks || code != cases[i].code)
+            fail_msg("%s: %u looks, %s", cases[i].query, n, al_code_name(code));
+        if (code == AL_OK)
+            continue;
+        for (unsigned k = 0; k < 3; k++) {
+            assert_int_equal(match_with_looks(cases[i].query, message, k, &code), k + 1);
+            assert_int_equal(code, AL_CANCELLED);
+        }
+    }
+}
+
+/* A text so long that the plain code is run for some starts at a time: nothing is lost between. */
+static void matches_are_found_wherever_they_begin(void **state)
+{
+    (void)state;
+    enum { CHARS = 3500, STEP = 61 };
+    static uint8_t text[2 * CHARS];
+    static const char *const queries[] = {"/x.*[yz]/", "/(?<=\\xe9)x\\w*[yz]/",
+                                          "/\\bx.*[yz]|q.+r/"};
+    for (size_t i = 0; i < CHARS; i++)
+        memcpy(text + 2 * i, "\xc3\xa9", 2);
+    for (size_t at = 2; at + 6 < sizeof text; at += (size_t)2 * STEP) {
+        memcpy(text + at, "xy", 2);
+        for (size_t k = 0; k < 2; k++)
+            assert_true(message_matches(queries[k], (al_slice){text, sizeof text}));
+        memcpy(text + at, "\xc3\xa9", 2);
+        assert_false(message_matches(queries[1], (al_slice){text, sizeof text}));
+    }
+    memcpy(text + sizeof text - 2, " x", 2);
+    assert_false(message_matches(queries[2], (al_slice){text, sizeof text}));
+    text[sizeof text - 2] = 'x';
+    text[sizeof text - 1] = 'z';
+    assert_true(message_matches(queries[0], (al_slice){text, sizeof text}));
 }
 
 /* ---- Trees */
@@ -795,6 +884,8 @@ int main(void)
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(endless_backtracking_is_a_limit),
         cmocka_unit_test(long_lines_are_no_limit),
+        cmocka_unit_test(one_match_looks_and_stops_in_the_middle),
+        cmocka_unit_test(matches_are_found_wherever_they_begin),
         cmocka_unit_test(tree_says_what_it_looks_at),
         cmocka_unit_test(queries_combine),
         cmocka_unit_test(values_are_taken_as_the_language_does),

@@ -231,6 +231,160 @@ static void a_deadline_and_a_client_that_left_end_the_work(void **state)
     fixture_done(&f);
 }
 
+/* ---- Records that take long. The clock is ours: each look at it is a millisecond, so the looks
+ * that were taken are the time, and the work between two of them is bounded (test_query.c). */
+
+enum { DEAR_ROWS = 40, DEAR_BYTES = 2000 };
+
+static _Atomic int64_t clock_ms;
+static int64_t cancel_at_ms;
+static atomic_bool has_left;
+
+static int64_t clock_look(void)
+{
+    int64_t now = atomic_fetch_add(&clock_ms, 1) + 1;
+    if (now == cancel_at_ms)
+        atomic_store(&has_left, true);
+    return now * AL_NS_PER_MS;
+}
+
+/* Each message takes all steps that a regular expression may. */
+static void append_dear(fixture *f)
+{
+    static uint8_t text[DEAR_BYTES];
+    memset(text, 'a', sizeof text);
+    text[sizeof text - 1] = '!';
+    rec_batch *b = rec_batch_new(f->now_ns);
+    assert_non_null(b);
+    for (int i = 0; i < DEAR_ROWS; i++) {
+        record *r = rec_batch_add(b);
+        assert_non_null(r);
+        r->time_ns = T0_NS + i * AL_NS_PER_S;
+        r->message = al_arena_copy(b->arena, (al_slice){text, sizeof text});
+    }
+    assert_int_equal(engine_append_wait(f->e, "logs", b, (al_slice){0}, NULL, NULL), AL_OK);
+}
+
+typedef enum dear { DEAR_SEARCH, DEAR_COUNT, DEAR_VALUES, DEAR_HISTOGRAM, DEAR_TAIL, DEARS } dear;
+
+static al_code ask_dear(fixture *f, dear what, query *q, const eng_budget *b, eng_answer *ret)
+{
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    const eng_search s = {.scope = scope_of(q), .is_descending = true};
+    eng_arrival place = {0};
+    eng_histogram h;
+    eng_values v;
+    uint64_t n = 0;
+    *ret = (eng_answer){0};
+    switch (what) {
+    case DEAR_SEARCH:
+        return engine_search(f->e, &s, b, rows_count, &n, ret, NULL);
+    case DEAR_COUNT:
+        return engine_count(f->e, &s.scope, b, &n, ret, NULL);
+    case DEAR_VALUES:
+        return engine_values(f->e, &s.scope, AL_LIT("message"), 9, b, arena, &v, ret, NULL);
+    case DEAR_HISTOGRAM:
+        return engine_histogram(f->e, &s.scope, AL_NS_PER_S, AL_LIT("message"), b, arena, &h, ret,
+                                NULL);
+    case DEAR_TAIL:
+        return engine_tail(f->e, &s.scope, place, b, rows_count_arrived, &n, &place, &ret->partial,
+                           NULL);
+    case DEARS:
+        break;
+    }
+    return AL_INVALID;
+}
+
+static bool has_reason(const eng_answer *a, const char *part)
+{
+    for (size_t i = 0; i < a->partial.n; i++)
+        if (strcmp(a->partial.reasons[i].part, part) == 0)
+            return true;
+    return false;
+}
+
+static void dear_rows_end_at_the_deadline(void **state)
+{
+    (void)state;
+    enum { AFTER_MS = 300, LATE_MS = 4 };
+    fixture f;
+    fixture_init(&f);
+    append_dear(&f);
+    AL_CLEANUP(query_unrefp) query *q = parse("/(a|aa)+$/");
+    for (int is_merged = 0; is_merged < 2; is_merged++) {
+        for (dear what = 0; what < DEARS; what++) {
+            eng_answer answer;
+            atomic_store(&clock_ms, 0);
+            cancel_at_ms = 0;
+            const eng_budget b = {.deadline_ns = AFTER_MS * AL_NS_PER_MS, .now_ns = clock_look};
+            assert_int_equal(ask_dear(&f, what, q, &b, &answer), AL_OK);
+            assert_in_range(atomic_load(&clock_ms), AFTER_MS, AFTER_MS + LATE_MS);
+            assert_true(has_reason(&answer, "regular expression"));
+            if (what == DEAR_TAIL)
+                continue;
+            assert_true(has_reason(&answer, "time"));
+            assert_false(answer.is_at_end);
+            assert_in_range(answer.rows_looked_at, 1, DEAR_ROWS - 1);
+        }
+        assert_int_equal(engine_compact(f.e, NULL, NULL, NULL), AL_OK);
+    }
+    fixture_done(&f);
+}
+
+static void dear_rows_end_when_the_client_leaves(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_init(&f);
+    append_dear(&f);
+    AL_CLEANUP(query_unrefp) query *q = parse("/(a|aa)+$/");
+    for (dear what = 0; what < DEARS; what++) {
+        for (cancel_at_ms = 1; cancel_at_ms < 300; cancel_at_ms += 37) {
+            eng_answer answer;
+            atomic_store(&clock_ms, 0);
+            atomic_store(&has_left, false);
+            const eng_budget b = {
+                .deadline_ns = INT64_MAX, .cancel = &has_left, .now_ns = clock_look};
+            assert_int_equal(ask_dear(&f, what, q, &b, &answer), AL_CANCELLED);
+            assert_in_range(atomic_load(&clock_ms), cancel_at_ms, cancel_at_ms + 2);
+        }
+    }
+    fixture_done(&f);
+}
+
+/* However little time each call has, whoever goes on from where it ended comes to an end, and no
+ * row is missing without a word. */
+static void dear_rows_are_gone_on_with(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_init(&f);
+    append(&f, 0, 300);
+    append_dear(&f);
+    AL_CLEANUP(query_unrefp) query *q = parse("/(a|aa)+$|row number/");
+    static const int64_t lasts_ms[] = {1, 5, 100};
+    for (size_t i = 0; i < 2 * sizeof lasts_ms / sizeof lasts_ms[0]; i++) {
+        eng_search s = {.scope = scope_of(q), .is_descending = i % 2};
+        eng_answer answer = {0};
+        eng_pos after = {0};
+        uint64_t n = 0;
+        bool gave_up = false;
+        cancel_at_ms = 0;
+        for (unsigned n_asked = 0; !answer.is_at_end; n_asked++) {
+            assert_true(n_asked < 1000);
+            const eng_budget b = {.deadline_ns = clock_look() + lasts_ms[i / 2] * AL_NS_PER_MS,
+                                  .now_ns = clock_look};
+            assert_int_equal(engine_search(f.e, &s, &b, rows_count, &n, &answer, NULL), AL_OK);
+            gave_up = gave_up || has_reason(&answer, "regular expression");
+            after = answer.reached;
+            s.after = &after;
+        }
+        assert_int_equal(n, 300);
+        assert_true(gave_up);
+    }
+    fixture_done(&f);
+}
+
 /* ---- Limits and wrong names */
 
 static void too_many_buckets_and_unknown_indexes_are_refused(void **state)
@@ -684,6 +838,9 @@ int main(void)
         cmocka_unit_test(a_page_of_the_newest_looks_at_the_end_only),
         cmocka_unit_test(a_budget_of_rows_ends_an_answer_that_can_be_gone_on_with),
         cmocka_unit_test(a_deadline_and_a_client_that_left_end_the_work),
+        cmocka_unit_test(dear_rows_end_at_the_deadline),
+        cmocka_unit_test(dear_rows_end_when_the_client_leaves),
+        cmocka_unit_test(dear_rows_are_gone_on_with),
         cmocka_unit_test(too_many_buckets_and_unknown_indexes_are_refused),
         cmocka_unit_test(a_table_of_values_stays_bounded),
         cmocka_unit_test(a_damaged_block_is_named_and_the_rest_is_answered),

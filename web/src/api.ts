@@ -173,6 +173,11 @@ function places(json: Json | undefined): Places {
   });
 }
 
+/* What an event of a tail says of its answer. */
+export function readReport(json: Json): Report {
+  return report(object(json));
+}
+
 export function readHit(json: Json, fallbackIndex: string): Row {
   const hit = object(json);
   const id = plainText(hit.get('id') ?? '0');

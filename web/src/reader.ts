@@ -49,6 +49,7 @@ export class Reader {
   readonly report = signal<Report | null>(null);
   readonly follow = signal<FollowState>('off');
   readonly followTrouble = signal<string | null>(null);
+  readonly tailReport = signal<Report | null>(null); /* while following: what the stream left out */
   readonly waiting = signal(0); /* rows that arrived while paused */
   readonly edges = signal<Record<Side, Edge['kind'] | 'loading' | 'failed'>>({ older: 'end', newer: 'end' });
   readonly edgeProblem = signal('');
@@ -420,6 +421,7 @@ export class Reader {
       },
       rows: (rows) => this.arrived(rows),
       reset: () => void this.startOver(),
+      partial: (report) => (this.tailReport.value = report),
       lost: (why) => (this.followTrouble.value = `${why}; trying again`),
       refused: (problem) => {
         this.stopFollow();
@@ -438,6 +440,7 @@ export class Reader {
     this.pendingLost = false;
     this.waiting.value = 0;
     this.followTrouble.value = null;
+    this.tailReport.value = null;
     this.follow.value = 'off';
   }
 

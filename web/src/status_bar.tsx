@@ -11,7 +11,7 @@ export function StatusBar({ control }: { control: LogControl }) {
   const { summary } = reader;
   const hits = summary.hits.value;
   const report = reader.report.value;
-  const missing = missingParts(report);
+  const missing = [...new Set([...missingParts(report), ...missingParts(reader.tailReport.value)])];
   const row = control.current.value ?? control.viewedRows.value?.first ?? null;
   const notice = control.said.value || reader.followTrouble.value || reader.notice.value || summary.trouble.value;
   return (

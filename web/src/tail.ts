@@ -4,7 +4,7 @@
  * again, and hides the server's sentence when it refuses. A broken connection is resumed behind the last
  * event by its id; `reset` means that this is no longer possible and the reader must read anew. */
 
-import { indexPath, isAbort, problemOf, readHit, Problem } from './api.ts';
+import { indexPath, isAbort, problemOf, readHit, readReport, Problem, type Report } from './api.ts';
 import { parseJson } from './json.ts';
 import type { Row } from './window.ts';
 
@@ -65,6 +65,7 @@ export interface TailEvents {
   opened(resumed: boolean): void;
   rows(rows: Row[]): void;
   reset(): void;
+  partial(report: Report): void; /* rows are missing: what, and why */
   lost(why: string): void; /* it will be tried again */
   refused(problem: Problem): void; /* it will not */
 }
@@ -140,6 +141,8 @@ export class Tail {
       if (type === 'reset') {
         flush();
         this.events.reset();
+      } else if (type === 'partial') {
+        this.events.partial(readReport(parseJson(data)));
       } else if (type === 'message') {
         rows.push(readHit(parseJson(data), this.indexes[0]!));
       }

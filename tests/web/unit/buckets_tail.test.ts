@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { draggedRange, makeChart, momentAt, nextStep, rankAt, slotLevel, SLOTS_MAX, stepFor } from '../../../web/src/buckets.ts';
-import { EventParser } from '../../../web/src/tail.ts';
+import type { Report } from '../../../web/src/api.ts';
+import { EventParser, Tail } from '../../../web/src/tail.ts';
 
 const bucket = (startMs: number, count: number, by: Array<[string, number]> = []) => ({ startMs, count, by });
 
@@ -90,4 +91,30 @@ test('an event stream cut anywhere', () => {
       assert.deepEqual(events, EVENTS, `cut at ${i} and ${j}`);
     }
   }
+});
+
+/* Answers one tail with this text, then leaves the connection open. */
+function answerTail(text: string): void {
+  globalThis.fetch = async () => new Response(new ReadableStream({
+    start: (stream) => stream.enqueue(new TextEncoder().encode(text)),
+  }));
+}
+
+test('a tail that left something out says what and why, beside its rows', async (t) => {
+  const realFetch = globalThis.fetch;
+  const told: unknown[] = [];
+  const row = JSON.stringify({ id: '7', '@timestamp': '2026-11-22T10:00:00Z', message: 'seen', fields: {} });
+  const why = [{ part: 'regular expression', why: 'gave up on some records' }];
+  answerTail(`id: 1.0\ndata: ${row}\n\nevent: partial\ndata: ${JSON.stringify({ partial: true, partial_why: why })}\n\n`);
+  const report = await new Promise<Report>((resolve) => {
+    const tail = new Tail(['logs'], '/x/', {
+      opened: () => {}, reset: () => {}, lost: assert.fail, refused: assert.fail,
+      rows: (rows) => told.push(rows.length),
+      partial: (found) => (told.push('partial'), resolve(found)),
+    });
+    t.after(() => (tail.stop(), (globalThis.fetch = realFetch)));
+  });
+  assert.deepEqual(report, { tookMs: null, readAs: null, partial: true, why });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(told, ['partial', 1]);
 });

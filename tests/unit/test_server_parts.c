@@ -115,7 +115,7 @@ static void who_may_ask(void **state)
         {"[fe80::1]", NULL, NULL, NULL, true, GUARD_OK},
         {"LocalHost", NULL, NULL, NULL, true, GUARD_OK},
         {"Logs.Example.com", NULL, NULL, NULL, true, GUARD_OK},
-        {NULL, NULL, NULL, NULL, true, GUARD_OK},
+        {NULL, NULL, NULL, NULL, true, GUARD_BAD_HOST},
         {"", NULL, NULL, NULL, true, GUARD_BAD_HOST},
         {"evil.example", NULL, NULL, NULL, true, GUARD_BAD_HOST},
         {"127.0.0.1.evil.example", NULL, NULL, NULL, true, GUARD_BAD_HOST},

@@ -423,7 +423,7 @@ def test_context(filled):
     ("search", {"limit": "x"}, "'x'"), ("search", {"order": "up"}, "'up'"),
     ("search", {"format": "xml"}, "'xml'"), ("search", {"cursor": "zzz"}, "zzz"),
     ("search", {"from": "yesterday"}, "yesterday"), ("search", {"to": "-5y"}, "-5y"),
-    ("search", {"q": "level=(a,"}, "column"), ("search", {"unknown": "1"}, "unknown"),
+    ("search", {"q": "@level=(a,"}, "column"), ("search", {"unknown": "1"}, "unknown"),
     ("count", {"limit": "1"}, "limit"), ("values", {}, "field"),
     ("values", {"field": "a", "limit": "0"}, "limit"),
     ("histogram", {"interval": "5"}, "'5'"), ("histogram", {"interval": "0s"}, "0s"),

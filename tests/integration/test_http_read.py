@@ -457,6 +457,14 @@ def test_the_order_of_a_cursor_is_its_own(filled):
     assert filled.get("/api/v1/indexes/logs/search", cursor=token[:-1]).status == 400
 
 
+def test_an_object_is_known_by_what_stands_in_it(server):
+    server.send("logs", [{"message": "m", "o": {"p": {"k": 1}}}])
+    for q in ("o=*", "o.p=*", "o.p.k=1"):
+        answer = server.api("logs", "count", q=q)
+        assert answer["count"] == 1 and answer["read_as"].startswith("@o")
+    assert server.api("logs", "count", q="o.q=*")["read_as"] == '"o.q=*"'
+
+
 @pytest.mark.parametrize("method, path, status", [
     ("GET", "/api/v1/indexes/nothere/search", 404), ("GET", "/api/v1/indexes/logs,nothere/count", 404),
     ("GET", "/api/v1/indexes/%00/count", 404), ("GET", "/nothing", 404), ("GET", "/api/v1", 404),

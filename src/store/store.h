@@ -36,7 +36,8 @@ AL_CHECK al_code store_open(const store_options *o, const eng_hooks *hooks, engi
 typedef struct store_verified {
     uint64_t n_indexes;
     uint64_t n_segments;
-    uint64_t n_rows;
+    uint64_t n_rows;     /* in segments */
+    uint64_t n_log_rows; /* in the log alone */
     uint64_t n_frames;
     uint64_t n_damaged;
 } store_verified;

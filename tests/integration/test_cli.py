@@ -293,6 +293,17 @@ def test_verify_names_damage(server, alco):
     assert server.request("POST", "/api/v1/indexes/logs/compact").status == 204
     server.stop()
     clean = alco("verify", server.data)
+def test_verify_counts_what_stands_in_the_log_alone(server, alco):
+    server.create("web")
+    server.send("logs", [{"message": f"row {i}"} for i in range(1000)])
+    assert server.request("POST", "/api/v1/indexes/logs/compact").status == 204
+    server.send("logs", [{"message": f"row {i}"} for i in range(30)])
+    server.send("web", [{"message": f"row {i}"} for i in range(7)])
+    server.kill()
+    told = alco("verify", server.data).stdout
+    assert b"1037 records: 1000 in 1 segments, 37 in the log alone" in told, told
+
+
     assert clean.returncode == 0 and b"1000 records" in clean.stdout, clean
     segments = [os.path.join(d, f) for d, _, files in os.walk(server.data) for f in files
                 if "seg" in f]

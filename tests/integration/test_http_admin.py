@@ -58,7 +58,7 @@ def test_statistics(server):
     ('{"name":"x","nosuch":1}', 400, "nosuch"), ('{"name":"x","durable":1}', 400, "durable"),
     ('{"name":"x","timestamp_zone":"Mars/Base"}', 400, "Mars/Base"),
     ('{"name":"x","engine":"sphinx"}', 400, "sphinx"), ('{"name":"x","text_fields":"a"}', 400, "text_fields"),
-    ('{"name":"x","routing_key":""}', 400, "routing_key"), ('{"name":"logs"}', 409, "logs"),
+    ('{"name":"x","routing_key":"a,,b"}', 400, "'a,,b'"), ('{"name":"logs"}', 409, "logs"),
     ('{"name":"x","queue_name":"logstash"}', 409, "logstash"),
     pytest.param('{"name":"' + "x" * 2_000_000 + '"}', 413, "body", id="long"),
 ])

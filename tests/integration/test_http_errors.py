@@ -33,7 +33,7 @@ BAD_SETTINGS = {
     "max_bytes": [-1, 1.5, "7", 18446744073709551616],
     "queue_name": [5, None, "x" * 300, "a\nb"],
     "exchange": [5, None, "x" * 300],
-    "routing_key": ["", 5, [5], ["x" * 300], {}, [["a"]]],
+    "routing_key": ["a,,b", 5, [5], ["x" * 300], {}, [["a"]]],
     "durable": [1, "true", None],
     "num_processes": [0, -1, "2", 4294967296],
     "timestamp_zone": ["Mars/Base", "../../etc/passwd", 5],

@@ -3,6 +3,8 @@
 #include "base/io.h"
 #include "query/engine.h"
 
+enum { STORE_MEMORY_MIN = 8 << 20 }; /* the least budget: a smaller one counts as this */
+
 /* One finding of a check. */
 typedef struct store_finding {
     const char *file; /* relative to the data directory */

@@ -256,6 +256,10 @@ def test_collected_is_told(server):
 def test_check_config(alco):
     assert alco("serve", "--check-config").returncode == 0
     assert alco("serve", "--check-config", "--listen", "nonsense").returncode == 2
+    assert alco("serve", "--check-config", "--memory", "8MiB").returncode == 0
+    for too_little in ("0", "1", "8388607"):
+        refused = alco("serve", "--check-config", "--memory", too_little)
+        assert refused.returncode == 2 and b"8MiB" in refused.stderr
     assert alco("serve", "--check-config", "--amqp", "http://x").returncode == 2
     assert b"does not have configuration files yet" in alco("serve", "--config", "x").stderr
 

@@ -238,6 +238,11 @@ static int parse(int argc, char **argv, index_args *a)
         return cli_usage("index", "%s: expected the NAME of an index", a->verb);
     if (optind < argc)
         return cli_usage("index", "'%s' is not expected here", argv[optind]);
+    bool has_setting = false;
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        has_setting = has_setting || a->values[i];
+    if (strcmp(a->verb, "set") == 0 && !has_setting)
+        return cli_usage("index", "set: expected settings, as --intervals 7");
     return CLI_OK;
 }
 

@@ -268,7 +268,7 @@ def test_index_and_field(server, alco):
         failed = run(*args)
         assert failed.returncode == 1 and failed.stderr.startswith(b"alco: ")
     for args in (["index"], ["index", "frob"], ["index", "create"], ["field", "set", "a", "b"],
-                 ["index", "create", "x", "--intervals", "many"], ["index", "list", "x"]):
+                 ["index", "set", "logs"], ["index", "create", "x", "--intervals", "many"], ["index", "list", "x"]):
         assert run(*args).returncode == 2
 
 

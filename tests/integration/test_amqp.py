@@ -405,7 +405,8 @@ def test_alco_send_uses_the_loggers_name_as_key(place):
 
 def test_alco_send_says_what_is_wrong(place, tmp_path):
     p = send("--amqp", place.url, "--exchange", "nobody.reads", text="x\n")
-    assert p.returncode == 1 and "no binding" in p.stderr
+    assert p.returncode == 1 and "1 of 1 message reached no queue" in p.stderr and not p.stdout
+    assert "no binding" in p.stderr
     dead, = free_ports(1)
     for args in (["--amqp", "amqp://127.0.0.1:%d/" % dead], ["--amqp", "http://x"],
                  ["--amqp", place.url, str(tmp_path / "nothing")], ["--nonsense"]):

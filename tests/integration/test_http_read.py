@@ -457,6 +457,19 @@ def test_the_order_of_a_cursor_is_its_own(filled):
     assert filled.get("/api/v1/indexes/logs/search", cursor=token[:-1]).status == 400
 
 
+def test_lists_of_names_may_be_json_lists(server):
+    server.send("logs", [{"message": "m", "a": 1, "b": 2, "c": 3}])
+
+    def search(fields):
+        return server.request("POST", "/api/v1/indexes/logs/search", json.dumps({"fields": fields}))
+    assert search(["a", "c"]).json["hits"][0]["fields"] == {"a": 1, "c": 3}
+    assert search("a,c").json["hits"] == search(["a", "c"]).json["hits"]
+    assert search([]).json["hits"][0]["fields"] == {}
+    for bad in ([1], ["a,b"], {}, [["a"]]):
+        assert search(bad).status == 400 and "fields" in search(bad).json["detail"]
+    assert server.request("POST", "/api/v1/indexes/logs/search", '{"q":["a"]}').status == 400
+
+
 def test_an_object_is_known_by_what_stands_in_it(server):
     server.send("logs", [{"message": "m", "o": {"p": {"k": 1}}}])
     for q in ("o=*", "o.p=*", "o.p.k=1"):

@@ -478,6 +478,12 @@ def test_an_object_is_known_by_what_stands_in_it(server):
     assert server.api("logs", "count", q="o.q=*")["read_as"] == '"o.q=*"'
 
 
+def test_from_the_epoch(filled):
+    everything = filled.api("logs", "count")["count"]
+    assert filled.api("logs", "count", **{"from": "0"})["count"] == everything > 0
+    assert filled.api("logs", "count", to="5")["count"] == 0
+
+
 @pytest.mark.parametrize("method, path, status", [
     ("GET", "/api/v1/indexes/nothere/search", 404), ("GET", "/api/v1/indexes/logs,nothere/count", 404),
     ("GET", "/api/v1/indexes/%00/count", 404), ("GET", "/nothing", 404), ("GET", "/api/v1", 404),

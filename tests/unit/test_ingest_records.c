@@ -122,7 +122,7 @@ static void documents_and_lines_become_records(void **state)
     store(b);
     assert_stored(
         f, "{\"x\":1} {\"file\":\"/var/log/x\"}\none {\"a\":1}\n"
-           "{\"time\":1700000001,\"message\":\"t {\"parse_error\":\"at byte 32 of 31: expected "
+           "{\"time\":1700000001,\"message\":\"t {\"parse_error\":\"at byte 31 of 31: expected "
            "'\\\"' at the end of the string\"}\n");
     assert_counted(f, "alco_ingested_records_total{source=\"test\"} 3\n");
     assert_counted(f, "{source=\"test\",note=\"parse_error\"} 1\n");

@@ -457,6 +457,17 @@ def test_the_order_of_a_cursor_is_its_own(filled):
     assert filled.get("/api/v1/indexes/logs/search", cursor=token[:-1]).status == 400
 
 
+def test_a_cursor_is_of_the_indexes_it_was_made_for(filled):
+    filled.create("web")
+    filled.send("web", [{"message": f"row {i}"} for i in range(3)])
+    token = filled.api("logs", "search", limit=1)["next"]
+    both = filled.api("logs,web", "search", limit=1)["next"]
+    for indexes, cursor in (("web", token), ("logs,web", token), ("logs", both)):
+        answer = filled.get(f"/api/v1/indexes/{indexes}/search", cursor=cursor)
+        assert answer.status == 400 and cursor in answer.json["detail"]
+    assert filled.get("/api/v1/indexes/web,logs/search", cursor=both).status == 200
+
+
 def test_lists_of_names_may_be_json_lists(server):
     server.send("logs", [{"message": "m", "a": 1, "b": 2, "c": 3}])
 

@@ -36,20 +36,42 @@ static al_code check_short(const char *setting, al_slice s, al_err *err)
     return AL_OK;
 }
 
+/* None at all is fine: then no broker sends anything. */
 static al_code check_keys(al_slice keys, al_err *err)
 {
+    if (al_slice_trim(keys).len == 0)
+        return AL_OK;
     if (keys.len > CAT_KEYS_BYTES_MAX)
         return al_fail(err, AL_INVALID, "routing_key: %zu bytes, expected at most %d", keys.len,
                        CAT_KEYS_BYTES_MAX);
     for (size_t at = 0; at <= keys.len;) {
         size_t comma = al_slice_find(keys, ',', at);
         al_slice key = al_slice_trim(al_slice_sub(keys, at, comma));
-        al_code c = check_short("routing_key", key, err);
-        if (c)
-            return c;
+        if (key.len == 0 || key.len > CAT_SHORT_BYTES_MAX || has_control(key))
+            return al_fail(err, AL_INVALID,
+                           "routing_key '%.*s': expected keys of 1 to %d printable bytes between "
+                           "the commas, or nothing at all",
+                           AL_ARG(al_slice_sub(keys, 0, 100)), CAT_SHORT_BYTES_MAX);
         at = comma + 1;
     }
     return AL_OK;
+}
+
+al_slice cat_keys_tidy(al_slice keys, uint8_t *out)
+{
+    size_t n = 0;
+    if (al_slice_trim(keys).len == 0)
+        return (al_slice){out, 0};
+    for (size_t at = 0; at <= keys.len;) {
+        size_t comma = al_slice_find(keys, ',', at);
+        al_slice key = al_slice_trim(al_slice_sub(keys, at, comma));
+        if (at)
+            out[n++] = ',';
+        memcpy(out + n, key.ptr, key.len);
+        n += key.len;
+        at = comma + 1;
+    }
+    return (al_slice){out, n};
 }
 
 static al_code check_text_fields(const cat_index *idx, al_err *err)

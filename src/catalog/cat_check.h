@@ -16,6 +16,9 @@ enum {
 bool cat_name_is_good(const char *name);
 /* AL_INVALID names the bad setting, its value and what was expected. */
 AL_CHECK al_code cat_index_check(const cat_index *idx, al_err *err);
+/* Checked routing keys as they are kept, "a,b": without space around them; in `out`, which has room
+ * for CAT_KEYS_BYTES_MAX. */
+al_slice cat_keys_tidy(al_slice keys, uint8_t *out);
 /* A deep copy in the arena. */
 AL_CHECK al_code cat_index_copy(const cat_index *from, al_arena *arena, cat_index *ret,
                                 al_err *err);

@@ -410,12 +410,17 @@ static void exchange_locked(catalog *cat, entry *changed)
 }
 
 /* First the file, then memory, where nothing can fail any more. */
-static al_code put_index(catalog *cat, const cat_index *idx, bool is_new, al_err *err)
+static al_code put_index(catalog *cat, const cat_index *given, bool is_new, al_err *err)
 {
     AL_CLEANUP(entry_freep) entry *e = NULL;
-    al_code c = cat_index_check(idx, err);
-    if (!c)
-        c = entry_new(idx, &e, err);
+    uint8_t keys[CAT_KEYS_BYTES_MAX];
+    cat_index tidy = *given;
+    const cat_index *idx = &tidy;
+    al_code c = cat_index_check(given, err);
+    if (c)
+        return c;
+    tidy.routing_key = cat_keys_tidy(given->routing_key, keys);
+    c = entry_new(idx, &e, err);
     if (c)
         return c;
     AL_LOCKED(&cat->db_lock);

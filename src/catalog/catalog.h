@@ -19,7 +19,7 @@ typedef struct cat_index { /* PRODUCT section 4; the slices live as long as whoe
     uint64_t max_bytes;
     al_slice queue_name;
     al_slice exchange;
-    al_slice routing_key; /* comma list */
+    al_slice routing_key; /* comma list; empty: the queue is bound to nothing */
     bool durable;
     uint32_t num_processes;
     al_slice timestamp_zone;

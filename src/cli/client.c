@@ -3,6 +3,7 @@
 #include "cli/client.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,12 +47,17 @@ int client_take_flag(client_options *o, int c, const char *value)
     return 1;
 }
 
-static al_code open_node(client *c, const char *data, al_err *err)
+static al_code open_node(client *c, const char *data, bool makes_it, al_err *err)
 {
     struct stat st;
     char listen[160];
-    if (stat(data, &st) != 0)
-        return al_fail_errno(err, "%s", data);
+    if (stat(data, &st) != 0 && (errno != ENOENT || !makes_it)) {
+        if (errno != ENOENT)
+            return al_fail_errno(err, "%s", data);
+        return al_fail(err, AL_NOT_FOUND,
+                       "%s: no such directory; `alco index create NAME --data DIR` makes one",
+                       data);
+    }
     (void)snprintf(c->dir, sizeof c->dir, "/tmp/alco-XXXXXX");
     if (!mkdtemp(c->dir)) {
         c->dir[0] = '\0';
@@ -97,7 +103,7 @@ al_code client_open(const client_options *o, client **ret, al_err *err)
         code = copy_word(c->base, sizeof c->base, "server",
                          server ? server : "http://127.0.0.1:8000", err);
     if (!code && o->data)
-        code = open_node(c, o->data, err);
+        code = open_node(c, o->data, o->makes_data, err);
     if (code)
         return code;
     if (o->data) {

@@ -10,6 +10,7 @@ typedef struct client client;
 typedef struct client_options {
     const char *server; /* NULL: ALCO_SERVER, else http://127.0.0.1:8000 */
     const char *data;   /* not NULL: read this directory instead */
+    bool makes_data;    /* ... which is made when it is not there */
     const char *token;  /* NULL: ALCO_TOKEN, else none */
 } client_options;
 

@@ -11,7 +11,7 @@
 
 static const char help[] =
     "usage: alco index list [--json]\n"
-    "       alco index create NAME [SETTINGS]\n"
+    "       alco index create NAME [SETTINGS]   with --data DIR also the directory\n"
     "       alco index set NAME SETTINGS\n"
     "       alco index drop NAME      with all its records\n"
     "       alco index compact NAME   returns when all is flushed and merged\n"
@@ -254,6 +254,12 @@ static int parse(int argc, char **argv, index_args *a)
         return cli_usage("index", "%s: expected the NAME of an index", a->verb);
     if (optind < argc)
         return cli_usage("index", "'%s' is not expected here", argv[optind]);
+    a->server.makes_data = strcmp(a->verb, "create") == 0;
+    bool has_setting = false;
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        has_setting = has_setting || a->values[i];
+    if (strcmp(a->verb, "set") == 0 && !has_setting)
+        return cli_usage("index", "set: expected settings, as --intervals 7");
     return CLI_OK;
 }
 

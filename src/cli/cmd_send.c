@@ -297,19 +297,21 @@ static al_code send_all(sender *s, char **paths, int n_paths, al_err *err)
 static int report(const sender *s, al_code c, const al_err *err)
 {
     if (c) {
-        cli_say("send: %s (%llu lines were confirmed)", err->msg,
-                (unsigned long long)s->n_confirmed);
+        cli_say("send: %s (%llu line%s confirmed)", err->msg, (unsigned long long)s->n_confirmed,
+                s->n_confirmed == 1 ? " was" : "s were");
         return EXIT_ERROR;
     }
-    (void)printf("%llu messages to exchange '%s' at %s confirmed\n",
-                 (unsigned long long)(s->n_confirmed - s->n_refused), s->exchange, s->to.label);
-    if (s->n_unrouted)
-        cli_say(
-            "send: %llu had no queue to go to: no binding of exchange '%s' matches their routing "
-            "key",
-            (unsigned long long)s->n_unrouted, s->exchange);
+    unsigned long long n = s->n_confirmed - s->n_refused;
+    if (s->n_unrouted) /* those are confirmed as well, but lost */
+        cli_say("send: %llu of %llu message%s reached no queue: no binding of exchange '%s' at %s "
+                "matches the routing key",
+                (unsigned long long)s->n_unrouted, (unsigned long long)s->n_sent,
+                s->n_sent == 1 ? "" : "s", s->exchange, s->to.label);
+    else
+        (void)printf("%llu message%s to exchange '%s' at %s confirmed\n", n, n == 1 ? "" : "s",
+                     s->exchange, s->to.label);
     if (s->n_refused) {
-        cli_say("send: %llu were refused by the broker", (unsigned long long)s->n_refused);
+        cli_say("send: the broker refused %llu", (unsigned long long)s->n_refused);
         return EXIT_ERROR;
     }
     return s->n_unrouted ? EXIT_UNROUTED : 0;

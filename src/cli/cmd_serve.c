@@ -18,6 +18,7 @@
 #include "cli/node.h"
 #include "inputs/amqp_input.h"
 #include "inputs/amqp_url.h"
+#include "store/store.h"
 
 enum { REPORT_S = 10, DRAIN_MS = 4000 };
 
@@ -38,7 +39,7 @@ static const char help[] =
     "  --min-free BYTES    input stops when less of the disk is free (1GiB)\n"
     "  --when-low WHAT     then: stop (input, until there is room) or drop (the oldest, but\n"
     "                      never today's; input stops when that is not enough)\n"
-    "  --memory BYTES      budget of the store (256MiB)\n"
+    "  --memory BYTES      budget of the store (256MiB, at least 8MiB)\n"
     "  --query-timeout SECONDS\n"
     "                      what a query may take, waiting for others included (30)\n"
     "  --queries-waiting N how many requests may wait for a worker; one more gets 503 (1024)\n"
@@ -159,8 +160,11 @@ static int parse_flags(int argc, char **argv, serve *s)
                 return cli_usage("serve", "--when-low '%s': expected stop or drop", optarg);
             break;
         case 'm':
-            if (!parse_bytes(optarg, &s->options.memory_bytes))
-                return cli_usage("serve", "--memory '%s': expected bytes, as 512MiB", optarg);
+            if (!parse_bytes(optarg, &s->options.memory_bytes) ||
+                s->options.memory_bytes < STORE_MEMORY_MIN)
+                return cli_usage("serve",
+                                 "--memory '%s': expected bytes, as 512MiB, at least %dMiB", optarg,
+                                 STORE_MEMORY_MIN >> 20);
             break;
         case 'q':
             if (!parse_number("query-timeout", 3600, 1000, &s->options.limits.query_ms))

@@ -87,8 +87,10 @@ int cmd_verify(int argc, char **argv)
         cli_say("%s", err.msg);
         return CLI_USAGE;
     }
-    (void)printf("%" PRIu64 " indexes, %" PRIu64 " segments, %" PRIu64 " log frames, %" PRIu64
-                 " records; %" PRIu64 " damaged\n",
-                 v.n_indexes, v.n_segments, v.n_frames, v.n_rows, v.n_damaged);
+    (void)printf("%" PRIu64 " records: %" PRIu64 " in %" PRIu64 " segments, %" PRIu64
+                 " in the log alone (of its %" PRIu64 " frames); %" PRIu64 " indexes; %" PRIu64
+                 " damaged\n",
+                 v.n_rows + v.n_log_rows, v.n_rows, v.n_segments, v.n_log_rows, v.n_frames,
+                 v.n_indexes, v.n_damaged);
     return v.n_damaged ? CLI_FAILED : CLI_OK;
 }

@@ -87,7 +87,7 @@ static rec_visit make_known(void *ctx, al_slice path, const value *v)
     if (c == AL_LIMIT) {
         atomic_store(&b->ix->is_full, true);
         count_notes(b, ING_NOTE_NAMES);
-    } else if (c == AL_OK && !pathset_add(b->ix->known, path)) {
+    } else if (c == AL_OK && !ing_index_know(b->ix, path)) {
         c = AL_NOMEM;
     }
     b->has_memory = c != AL_NOMEM; /* an index that was dropped meanwhile has no fields */

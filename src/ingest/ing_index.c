@@ -34,6 +34,25 @@ ing_settings *ing_settings_unref(ing_settings *s)
     return NULL;
 }
 
+bool ing_index_know(ing_index *ix, al_slice path)
+{
+    for (size_t dot = al_slice_find(path, '.', 0); dot < path.len;
+         dot = al_slice_find(path, '.', dot + 1)) {
+        al_slice parent = al_slice_sub(path, 0, dot);
+        if (pathset_has(ix->parents, parent) || atomic_load(&ix->n_parents) >= CAT_FIELDS_MAX)
+            continue;
+        if (!pathset_add(ix->parents, parent))
+            return false;
+        atomic_fetch_add(&ix->n_parents, 1);
+    }
+    return pathset_add(ix->known, path);
+}
+
+bool ing_index_is_field(const ing_index *ix, al_slice name)
+{
+    return pathset_has(ix->known, name) || pathset_has(ix->parents, name);
+}
+
 static al_code read_fields(catalog *cat, ing_index *ix, ing_settings *s, al_err *err)
 {
     cat_field *fields = NULL;
@@ -45,7 +64,7 @@ static al_code read_fields(catalog *cat, ing_index *ix, ing_settings *s, al_err 
     if (!s->excluded)
         return al_fail(err, AL_NOMEM, "index '%s'", ix->name);
     for (size_t i = 0; i < n; i++) { /* sorted by name, and so are the excluded ones */
-        if (!pathset_add(ix->known, fields[i].name))
+        if (!ing_index_know(ix, fields[i].name))
             return al_fail(err, AL_NOMEM, "index '%s'", ix->name);
         if (fields[i].excluded)
             s->excluded[s->n_excluded++] = fields[i].name;
@@ -95,7 +114,8 @@ al_code ing_index_new(catalog *cat, const char *name, ing_index **ret, al_err *e
     (void)pthread_mutex_init(&ix->lock, NULL);
     (void)snprintf(ix->name, sizeof ix->name, "%s", name);
     ix->known = pathset_new();
-    if (!ix->known)
+    ix->parents = pathset_new();
+    if (!ix->known || !ix->parents)
         return al_fail(err, AL_NOMEM, "index '%s'", name);
     al_code c = ing_index_reload(cat, ix, err);
     if (!c)
@@ -116,6 +136,7 @@ ing_index *ing_index_unref(ing_index *ix)
         return NULL;
     (void)ing_settings_unref(ix->settings);
     (void)pathset_free(ix->known);
+    (void)pathset_free(ix->parents);
     (void)pthread_mutex_destroy(&ix->lock);
     free(ix);
     return NULL;

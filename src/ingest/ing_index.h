@@ -20,8 +20,10 @@ typedef struct ing_index {
     _Atomic unsigned refs;
     char name[CAT_INDEX_NAME_MAX + 1];
     pathset *known;
-    _Atomic bool is_full;     /* of field names: asking the catalogue is useless */
-    _Atomic uint64_t records; /* made durable since the start */
+    pathset *parents;           /* "a" and "a.b" of a known "a.b.c" */
+    _Atomic unsigned n_parents; /* at most CAT_FIELDS_MAX of them are kept */
+    _Atomic bool is_full;       /* of field names: asking the catalogue is useless */
+    _Atomic uint64_t records;   /* made durable since the start */
     pthread_mutex_t lock;
     ing_settings *settings; /* guarded by lock */
 } ing_index;
@@ -30,6 +32,10 @@ typedef struct ing_index {
 AL_CHECK al_code ing_index_new(catalog *cat, const char *name, ing_index **ret, al_err *err);
 ing_index *ing_index_ref(ing_index *ix);
 ing_index *ing_index_unref(ing_index *ix);
+/* Makes a path known, and what it stands in. False without memory. */
+bool ing_index_know(ing_index *ix, al_slice path);
+/* Is it a known path, or does one stand in it? */
+bool ing_index_is_field(const ing_index *ix, al_slice name);
 /* Reads the settings again. */
 AL_CHECK al_code ing_index_reload(catalog *cat, ing_index *ix, al_err *err);
 /* The settings as they are now, to be unreferenced. */

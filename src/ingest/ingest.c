@@ -345,7 +345,7 @@ al_code ingest_field_set(ingest *in, const char *index, const cat_field *f, al_e
 bool ingest_is_field(ingest *in, const char *index, al_slice name)
 {
     AL_CLEANUP(ing_index_unrefp) ing_index *ix = ingest_find(in, index);
-    return ix && pathset_has(ix->known, name);
+    return ix && ing_index_is_field(ix, name);
 }
 
 void ingest_each_index(ingest *in, void (*fn)(void *ctx, const char *index, uint64_t records),

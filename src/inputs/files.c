@@ -131,6 +131,7 @@ static al_code make_index(ingest *in, const char *name, al_err *err)
     if (!arena)
         return al_fail(err, AL_NOMEM, "index '%s'", name);
     al_code c = catalog_index_defaults(name, arena, &settings, err);
+    settings.routing_key = (al_slice){0}; /* what brokers send is not for an index of files */
     if (!c)
         c = ingest_index_create(in, &settings, err);
     return c == AL_EXISTS ? AL_OK : c;

@@ -7,7 +7,8 @@
  *   -                           stands before a letter or one of " ( @ /
  *   AND OR NOT case:yes         stand before white space, a bracket or the end
  *   name=value and the like     the field is known, or the name is written with @, and the value
- *                               follows without a space
+ *                               follows without a space; behind a plain name, a list that is none
+ *                               because its bracket never closes is text
  * Everything else is text.
  * Brackets are paired by one pass over all tokens before the first one is handed out: `(` at the
  * start of a term may group, any other `(` is text; `)` belongs to the nearest open one of either
@@ -244,6 +245,12 @@ static size_t scan_element(al_slice text, size_t at, al_slice *ret, bool *ret_qu
     return to;
 }
 
+/* Does this bracket close nowhere in the text? Then what lex_list did not like is no list. */
+static bool stays_open(const lexer *l, size_t open, const token *t)
+{
+    return t->expected && (!l->is_closed[open] || t->wrong_at == l->text.len);
+}
+
 static void lex_list(const lexer *l, size_t at, token *t)
 {
     size_t from = at + 1;
@@ -284,9 +291,14 @@ bool lex_element(al_slice body, size_t *at, al_slice *ret, bool *ret_quoted)
     return true;
 }
 
+static bool takes_list(const token *t)
+{
+    return t->op == FILTER_EQUAL || t->op == FILTER_NOT_EQUAL;
+}
+
 static void lex_value(lexer *l, size_t at, token *t)
 {
-    bool is_equal = t->op == FILTER_EQUAL || t->op == FILTER_NOT_EQUAL;
+    bool is_equal = takes_list(t);
     if (t->op == FILTER_REGEX) {
         t->value = VALUE_REGEX;
         if (!lex_regex(l, at, t))
@@ -322,7 +334,8 @@ static bool lex_filter(lexer *l, size_t at, token *t)
         lex_wrong(t, at, "a value");
     else
         lex_value(l, at, t);
-    return true;
+    bool is_list = takes_list(t) && has(l, at, '(');
+    return has_at_sign || !is_list || !stays_open(l, at, t);
 }
 
 /* ---- Tokens */
@@ -407,6 +420,18 @@ token lex_next(lexer *l, bool after_minus)
 
 /* ---- The first pass */
 
+/* Which brackets close at all, whatever they are; uses the stack before anybody else does. */
+static void find_closed(lexer *l)
+{
+    uint32_t n = 0;
+    for (size_t at = 0; at < l->text.len; at++) {
+        if (has(l, at, '('))
+            l->open[n++] = (uint32_t)at;
+        else if (has(l, at, ')') && n)
+            l->is_closed[l->open[--n]] = true;
+    }
+}
+
 static void pair_brackets(lexer *l)
 {
     token t = {0};
@@ -431,10 +456,12 @@ al_code lex_begin(lexer *l, al_slice text, const query_env *env)
     *l = (lexer){.text = text, .env = env};
     l->partner = al_zalloc(text.len + 1, sizeof *l->partner);
     l->open = al_alloc(text.len + 1, sizeof *l->open);
-    if (!l->partner || !l->open) {
+    l->is_closed = al_zalloc(text.len + 1, sizeof *l->is_closed);
+    if (!l->partner || !l->open || !l->is_closed) {
         lex_done(l);
         return AL_NOMEM;
     }
+    find_closed(l);
     pair_brackets(l);
     return AL_OK;
 }
@@ -443,8 +470,10 @@ void lex_done(lexer *l)
 {
     free(l->partner);
     free(l->open);
+    free(l->is_closed);
     l->partner = NULL;
     l->open = NULL;
+    l->is_closed = NULL;
 }
 
 size_t lex_unescape(al_slice body, uint8_t *out)

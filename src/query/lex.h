@@ -63,6 +63,7 @@ typedef struct lexer {
     uint32_t *partner; /* for each byte: where the bracket that closes this one stands, or 0 */
     uint32_t *open;    /* stack of open brackets: see lex.c */
     size_t n_open;
+    bool *is_closed; /* for each byte: it is a `(` that some `)` closes */
 } lexer;
 
 /* Pairs the brackets. AL_NOMEM. The text must outlive the lexer. */

@@ -536,8 +536,8 @@ static void make_raw(decoder *d, al_slice text, record *r)
 static void add_parse_error(decoder *d, const json_reader *in, al_slice body, record *r)
 {
     char text[160];
-    int n = snprintf(text, sizeof text, "at byte %zu of %zu: %s", (size_t)(in->p - body.ptr) + 1,
-                     body.len, in->error);
+    size_t at = AL_MIN((size_t)(in->p - body.ptr) + 1, body.len); /* an end too early: the last */
+    int n = snprintf(text, sizeof text, "at byte %zu of %zu: %s", at, body.len, in->error);
     assert(n > 0 && (size_t)n < sizeof text);
     al_slice kept = al_arena_copy(d->arena, (al_slice){(const uint8_t *)text, (size_t)n});
     field *f = take_memory(d, 1, sizeof *f);

@@ -288,6 +288,11 @@ al_code rec_time_parse_range(al_slice text, int64_t now_ns, int64_t *ret_ns, al_
     }
     if (rec_time_parse(text, NULL, ret_ns))
         return AL_OK;
+    uint64_t s = 0; /* the years before 2000 can only be meant in seconds */
+    if (al_parse_u64(text, &s) && s < (uint64_t)NUMBER_MIN_S) {
+        *ret_ns = (int64_t)s * AL_NS_PER_S;
+        return AL_OK;
+    }
     return al_fail(err, AL_INVALID,
                    "time '%.*s': expected a date as 2026-11-22T12:11:46Z, seconds, ms, us or ns "
                    "since 1970, now, or -15m (units s m h d w)",

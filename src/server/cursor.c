@@ -8,7 +8,7 @@
 
 #include "base/crc32c.h"
 
-enum { CURSOR_VERSION = 1, CURSOR_BYTES_MAX = 128, FLAG_PREV = 1, FLAG_DESCENDING = 2 };
+enum { CURSOR_VERSION = 2, CURSOR_BYTES_MAX = 128, FLAG_PREV = 1, FLAG_DESCENDING = 2 };
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -52,6 +52,7 @@ void cursor_format(const cursor *c, al_buf *out)
     al_buf_u64(&b, (uint64_t)c->from_ns);
     al_buf_u64(&b, (uint64_t)c->to_ns);
     al_buf_u64(&b, c->id);
+    al_buf_u32(&b, c->scope);
     al_buf_u8(&b, (uint8_t)(c->place + 1));
     al_buf_str(&b, c->index);
     al_buf_u32(&b, al_crc32c(0, b.ptr, b.len));
@@ -76,6 +77,7 @@ static bool decode(al_slice bytes, cursor *ret)
     c.from_ns = (int64_t)al_rd_u64(&r);
     c.to_ns = (int64_t)al_rd_u64(&r);
     c.id = al_rd_u64(&r);
+    c.scope = al_rd_u32(&r);
     c.place = (int)al_rd_u8(&r) - 1;
     al_slice index = al_rd_bytes(&r, r.left);
     if (r.bad || version != CURSOR_VERSION || c.place > 1 || index.len > CURSOR_INDEX_MAX ||

@@ -14,6 +14,7 @@ typedef struct cursor {
     uint64_t id;
     int place; /* within equal ids: -1 before all indexes, 0 at `index`, +1 behind all indexes */
     char index[CURSOR_INDEX_MAX + 1];
+    uint32_t scope; /* a checksum of the names of the indexes that are read */
 } cursor;
 
 void cursor_format(const cursor *c, al_buf *out);

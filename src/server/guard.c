@@ -119,13 +119,11 @@ guard_verdict guard_check(const guard_request *r, const al_slice *hosts, size_t 
     al_slice port;
     if (!has_clear_frame(r))
         return GUARD_BAD_FRAME;
-    if (r->host.ptr) { /* a browser always sends it; HTTP/1.0 tools may not */
-        if (!guard_split_host(r->host, &name, &port))
-            return GUARD_BAD_HOST;
-        if (!is_ip_address(name) && !equal_ignoring_case(name, AL_LIT("localhost")) &&
-            !is_listed(name, hosts, n_hosts))
-            return GUARD_BAD_HOST;
-    }
+    if (!guard_split_host(r->host, &name, &port)) /* none at all: HTTP/1.1 asks for one */
+        return GUARD_BAD_HOST;
+    if (!is_ip_address(name) && !equal_ignoring_case(name, AL_LIT("localhost")) &&
+        !is_listed(name, hosts, n_hosts))
+        return GUARD_BAD_HOST;
     if (r->origin.ptr && !origin_is_ours(r->origin, r->host, hosts, n_hosts))
         return GUARD_BAD_ORIGIN;
     bool is_navigation = r->is_get && al_slice_eq(r->fetch_mode, AL_LIT("navigate"));

@@ -21,7 +21,7 @@ typedef struct guard_request {
 
 typedef enum guard_verdict {
     GUARD_OK,
-    GUARD_BAD_HOST,   /* 421 */
+    GUARD_BAD_HOST,   /* 421; also without one */
     GUARD_BAD_ORIGIN, /* 403 */
     GUARD_CROSS_SITE, /* 403 */
     GUARD_BAD_FRAME,  /* 400: a proxy before us may have seen another host or other bounds */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { LIST_MAX = 1000 /* items of a parameter that is a list */ };
+
 static al_code text_of(const json_token *t, al_arena *arena, al_slice *ret, al_err *err)
 {
     uint8_t *out = al_arena_alloc(arena, t->raw.len + 1, 1);
@@ -101,11 +103,40 @@ al_code json_take_texts(json_reader *v, al_slice name, al_arena *arena, size_t m
     return AL_OK;
 }
 
+/* Parameters that are comma lists may also come as lists. */
+static al_code take_list(req *r, al_slice name, json_reader *v, al_err *err)
+{
+    al_slice *items = NULL;
+    size_t n = 0;
+    al_buf list;
+    al_code c = json_take_texts(v, name, r->arena, LIST_MAX, &items, &n, err);
+    if (c)
+        return c;
+    al_buf_init(&list, REQ_BODY_BYTES_MAX);
+    for (size_t i = 0; i < n && !c; i++) {
+        if (i)
+            al_buf_u8(&list, ',');
+        al_buf_slice_put(&list, items[i]);
+        if (al_slice_find(items[i], ',', 0) < items[i].len)
+            c = al_fail(err, AL_INVALID, "%.*s: '%.*s': expected a name without a comma",
+                        AL_ARG(name), AL_ARG(al_slice_sub(items[i], 0, 100)));
+    }
+    al_slice value = al_arena_copy(r->arena, al_buf_slice(&list));
+    al_buf_done(&list);
+    if (!c && !value.ptr)
+        c = al_fail(err, AL_NOMEM, "read body");
+    return c ? c : url_params_add(&r->params, name, value, err);
+}
+
 static al_code take_param(void *ctx, al_slice name, json_reader *v, al_err *err)
 {
     req *r = ctx;
     json_token t;
     al_slice value = {0};
+    val_type type = VAL_NULL;
+    bool is_list = al_slice_eq(name, AL_LIT("fields")) || al_slice_eq(name, AL_LIT("same"));
+    if (is_list && json_peek(v, &type) && type == VAL_ARRAY)
+        return take_list(r, name, v, err);
     if (!json_value(v, &t))
         return al_fail(err, AL_INVALID, "%.*s: expected a value", AL_ARG(name));
     switch (t.type) {

@@ -21,7 +21,7 @@
 #include "store/store_impl.h"
 
 #define MEMORY_DEFAULT   (UINT64_C(256) << 20)
-#define MEMORY_MIN       (UINT64_C(8) << 20)
+#define MEMORY_MIN       ((uint64_t)STORE_MEMORY_MIN)
 #define MIN_FREE_DEFAULT (UINT64_C(1) << 30)
 #define STORE_DIR        "store"
 

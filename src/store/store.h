@@ -3,6 +3,8 @@
 #include "base/io.h"
 #include "query/engine.h"
 
+enum { STORE_MEMORY_MIN = 8 << 20 }; /* the least budget: a smaller one counts as this */
+
 /* One finding of a check. */
 typedef struct store_finding {
     const char *file; /* relative to the data directory */
@@ -36,7 +38,8 @@ AL_CHECK al_code store_open(const store_options *o, const eng_hooks *hooks, engi
 typedef struct store_verified {
     uint64_t n_indexes;
     uint64_t n_segments;
-    uint64_t n_rows;
+    uint64_t n_rows;     /* in segments */
+    uint64_t n_log_rows; /* in the log alone */
     uint64_t n_frames;
     uint64_t n_damaged;
 } store_verified;

@@ -41,6 +41,8 @@ typedef struct check {
     size_t n_sound;
     uint64_t n_doubles; /* ids that stand in two of them */
     uint64_t max_frame; /* that any manifest knows of */
+    uint64_t *covered;  /* of each index of root: behind it rows stand in the log alone */
+    uint64_t frame;     /* being looked at */
 } check;
 
 static void tell(check *k, bool is_damage, const char *file, const char *fmt, ...) AL_PRINTF(4, 5);
@@ -254,6 +256,7 @@ static al_code check_index(check *k, al_err *err)
     if (is_read)
         c = k->io->list(k->io, dir, check_file, k, err);
     note_frames(k);
+    k->covered[k->index - k->root.entries] = is_read ? k->man.covered : UINT64_MAX;
     if (is_read && !c)
         c = check_segments(k, err);
     manifest_done(&k->man);
@@ -263,6 +266,15 @@ static al_code check_index(check *k, al_err *err)
 }
 
 /* ---- Log */
+
+/* Are the rows of the frame at hand in no segment of this index? */
+static bool is_in_log_alone(const check *k, uint32_t index_id)
+{
+    for (size_t i = 0; i < k->root.n; i++)
+        if (k->root.entries[i].id == index_id)
+            return k->frame > k->covered[i];
+    return false; /* the index was dropped */
+}
 
 static al_code check_part(void *ctx, const frame_part_view *p, al_err *err)
 {
@@ -275,6 +287,8 @@ static al_code check_part(void *ctx, const frame_part_view *p, al_err *err)
         record r;
         c = block_view_record(k->view, row, &want, &r, err);
     }
+    if (!c && is_in_log_alone(k, p->index_id))
+        k->sum.n_log_rows += p->n_rows;
     return c;
 }
 
@@ -285,6 +299,7 @@ static al_code check_frame(void *ctx, uint64_t seq, al_slice body, al_err *err)
     frame_visitor v = {.ctx = k, .part = check_part};
     frame_body b;
     k->sum.n_frames++;
+    k->frame = seq;
     (void)snprintf(name, sizeof name, NAME_OF_LOG_DIR " frame %" PRIu64, seq);
     return judge(k, frame_body_visit(body, &v, &b, err), name, err);
 }
@@ -382,7 +397,8 @@ static al_code check_all(check *k, al_err *err)
         return judge(k, c, NAME_OF_ROOT, err); /* nothing else can be told without it */
     k->view = block_view_new();
     k->env = seg_env_new(k->io, k->store_dir, k->root.store_id, CACHE_BYTES);
-    if (!k->view || !k->env)
+    k->covered = al_zalloc(k->root.n + 1, sizeof *k->covered);
+    if (!k->view || !k->env || !k->covered)
         return al_fail(err, AL_NOMEM, "verify");
     k->sum.n_indexes = k->root.n;
     c = k->io->list(k->io, k->store_dir, check_name, k, err);
@@ -426,6 +442,7 @@ al_code store_verify(const char *path, const al_io *io,
         c = check_all(&k, err);
     (void)seg_env_free(k.env);
     (void)block_view_free(k.view);
+    free(k.covered);
     root_done(&k.root);
     k.io->close(k.io, k.store_dir);
     if (!c)

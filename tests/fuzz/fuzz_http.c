@@ -53,7 +53,7 @@ static void check_guard(al_slice text)
     if (guard_check(&r, NULL, 0) == GUARD_OK) {
         al_slice name;
         al_slice port;
-        CHECK(!r.host.ptr || guard_split_host(r.host, &name, &port));
+        CHECK(guard_split_host(r.host, &name, &port));
     }
 }
 

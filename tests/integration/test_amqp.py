@@ -348,6 +348,26 @@ def test_tls_with_the_right_certificate_only(tmp_path_factory):
                 assert a.stop() == 0
 
 
+def test_no_routing_key_is_no_binding(place, alco):
+    alco.call("POST", "/api/v1/indexes", {"name": "web", "routing_key": ""})
+    alco.call("POST", "/api/v1/indexes", {"name": "app", "routing_key": " a.# , b"})
+    assert alco.json("GET", alco.index("app"))["routing_key"] == "a.#,b"
+    assert place.bindings("logstash.web") == [] and place.bindings("logstash.app") == ["a.#", "b"]
+    alco.call("PATCH", alco.index("app"), {"routing_key": []})
+    assert place.bindings("logstash.app") == []
+    send_many(place.sender(), 10)
+    expect_each_once(alco, 10)
+
+
+def test_an_index_of_files_gets_nothing_from_the_broker(place, tmp_path):
+    lines = tmp_path / "lines.log"
+    lines.write_text("from a file\n")
+    with Alco(tmp_path / "followed", "--amqp", place.url, "--follow", f"web={lines}") as a:
+        place.wait_for_consumers(1)
+        assert a.json("GET", a.index("web"))["routing_key"] == ""
+        assert place.bindings("logstash") == ["logstash.#"] and place.bindings("logstash.web") == []
+
+
 # ---- alco send
 
 def send(*args, text=""):
@@ -385,7 +405,8 @@ def test_alco_send_uses_the_loggers_name_as_key(place):
 
 def test_alco_send_says_what_is_wrong(place, tmp_path):
     p = send("--amqp", place.url, "--exchange", "nobody.reads", text="x\n")
-    assert p.returncode == 1 and "no binding" in p.stderr
+    assert p.returncode == 1 and "1 of 1 message reached no queue" in p.stderr and not p.stdout
+    assert "no binding" in p.stderr
     dead, = free_ports(1)
     for args in (["--amqp", "amqp://127.0.0.1:%d/" % dead], ["--amqp", "http://x"],
                  ["--amqp", place.url, str(tmp_path / "nothing")], ["--nonsense"]):

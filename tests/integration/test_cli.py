@@ -268,7 +268,7 @@ def test_index_and_field(server, alco):
         failed = run(*args)
         assert failed.returncode == 1 and failed.stderr.startswith(b"alco: ")
     for args in (["index"], ["index", "frob"], ["index", "create"], ["field", "set", "a", "b"],
-                 ["index", "create", "x", "--intervals", "many"], ["index", "list", "x"]):
+                 ["index", "set", "logs"], ["index", "create", "x", "--intervals", "many"], ["index", "list", "x"]):
         assert run(*args).returncode == 2
 
 
@@ -284,8 +284,24 @@ def test_on_a_directory_that_no_server_owns(server, alco, tmp_path):
     assert alco("grep", "--data", tmp_path / "nothere", "x").returncode == 2
     assert alco("verify", server.data).returncode == 0
     assert not (tmp_path / "nothere").exists()
+    refused = alco("index", "list", "--data", tmp_path / "nothere")
+    assert refused.returncode == 2 or refused.returncode == 1
+    assert b"index create" in refused.stderr and not (tmp_path / "nothere").exists()
+    assert alco("index", "create", "loc", "--data", tmp_path / "new").returncode == 0
+    assert b"loc" in alco("index", "list", "--data", tmp_path / "new").stdout
     server.start()
     assert server.api("logs", "count")["count"] == 11
+
+
+def test_verify_counts_what_stands_in_the_log_alone(server, alco):
+    server.create("web")
+    server.send("logs", [{"message": f"row {i}"} for i in range(1000)])
+    assert server.request("POST", "/api/v1/indexes/logs/compact").status == 204
+    server.send("logs", [{"message": f"row {i}"} for i in range(30)])
+    server.send("web", [{"message": f"row {i}"} for i in range(7)])
+    server.kill()
+    told = alco("verify", server.data).stdout
+    assert b"1037 records: 1000 in 1 segments, 37 in the log alone" in told, told
 
 
 def test_verify_names_damage(server, alco):

@@ -58,7 +58,7 @@ def test_statistics(server):
     ('{"name":"x","nosuch":1}', 400, "nosuch"), ('{"name":"x","durable":1}', 400, "durable"),
     ('{"name":"x","timestamp_zone":"Mars/Base"}', 400, "Mars/Base"),
     ('{"name":"x","engine":"sphinx"}', 400, "sphinx"), ('{"name":"x","text_fields":"a"}', 400, "text_fields"),
-    ('{"name":"x","routing_key":""}', 400, "routing_key"), ('{"name":"logs"}', 409, "logs"),
+    ('{"name":"x","routing_key":"a,,b"}', 400, "'a,,b'"), ('{"name":"logs"}', 409, "logs"),
     ('{"name":"x","queue_name":"logstash"}', 409, "logstash"),
     pytest.param('{"name":"' + "x" * 2_000_000 + '"}', 413, "body", id="long"),
 ])
@@ -256,6 +256,10 @@ def test_collected_is_told(server):
 def test_check_config(alco):
     assert alco("serve", "--check-config").returncode == 0
     assert alco("serve", "--check-config", "--listen", "nonsense").returncode == 2
+    assert alco("serve", "--check-config", "--memory", "8MiB").returncode == 0
+    for too_little in ("0", "1", "8388607"):
+        refused = alco("serve", "--check-config", "--memory", too_little)
+        assert refused.returncode == 2 and b"8MiB" in refused.stderr
     assert alco("serve", "--check-config", "--amqp", "http://x").returncode == 2
     assert b"does not have configuration files yet" in alco("serve", "--config", "x").stderr
 

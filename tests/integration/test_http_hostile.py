@@ -60,6 +60,12 @@ def test_two_hosts_are_refused(server):
         assert answer_to(server, get(b"/api/v1/indexes", hosts)).startswith(b"HTTP/1.1 400")
 
 
+def test_no_host_is_refused(server):
+    for version in (b"1.0", b"1.1"):
+        asked = b"GET /api/v1/indexes HTTP/" + version + b"\r\nConnection: close\r\n\r\n"
+        assert answer_to(server, asked).split()[1] in (b"400", b"421")
+
+
 def test_an_unknown_transfer_coding_is_refused(server):
     with server.raw() as s:
         s.sendall(post(b"Transfer-Encoding: gzip, chunked\r\n", b""))

@@ -55,6 +55,8 @@ static void keys_are_split_trimmed_and_each_once(void **state)
     longer[299] = 0;
     AL_CLEANUP(amqp_plan_unrefp) amqp_plan *none = plan("q", "e", longer, false);
     assert_int_equal(none->n_keys, 0);
+    AL_CLEANUP(amqp_plan_unrefp) amqp_plan *empty = plan("q", "e", "", false);
+    assert_int_equal(empty->n_keys, 0);
 }
 
 static void a_change_undoes_what_is_not_wanted_any_more(void **state)

@@ -118,8 +118,16 @@ static void settings_come_back_after_a_restart(void **state)
     assert_true(got.max_bytes == UINT64_C(1) << 40);
     assert_true(got.durable);
     assert_int_equal(got.num_processes, 3);
-    assert_true(al_slice_eq(got.routing_key, idx.routing_key));
+    assert_true(al_slice_eq(got.routing_key, AL_LIT("logstash.web.#,logstash.nginx")));
     assert_true(al_slice_eq(got.timestamp_zone, idx.timestamp_zone));
+    static const al_slice no_keys[] = {{0}, {(const uint8_t *)" ", 1}};
+    for (size_t i = 0; i < 2; i++) {
+        cat_index none = got;
+        none.routing_key = no_keys[i];
+        assert_int_equal(catalog_index_change(f->cat, &none, &err), AL_OK);
+        assert_int_equal(catalog_index_get(f->cat, "web_1", f->arena, &none, &err), AL_OK);
+        assert_int_equal(none.routing_key.len, 0);
+    }
     assert_int_equal(got.n_text_fields, 3);
     for (size_t i = 0; i < 3; i++)
         assert_true(al_slice_eq(got.text_fields[i], names[i]));
@@ -146,7 +154,7 @@ static void bad_settings_are_named(void **state)
     bad[2].word = "num_processes", bad[2].idx.num_processes = 0;
     bad[3].word = "engine", bad[3].idx.engine = AL_LIT("lucene");
     bad[4].word = "queue_name", bad[4].idx.queue_name = AL_LIT("");
-    bad[5].word = "routing_key", bad[5].idx.routing_key = AL_LIT("a,,b");
+    bad[5].word = "routing_key 'a,,b'", bad[5].idx.routing_key = AL_LIT("a,,b");
     bad[6].word = "exchange", bad[6].idx.exchange = AL_LIT("a\nb");
     bad[7].word = "text_fields", bad[7].idx.n_text_fields = 1000;
     for (size_t i = 0; i < 8; i++) {

@@ -205,11 +205,11 @@ static void what_is_no_object_is_kept_raw(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"", "at byte 1 of 0: expected a value"},
-        {"\xef\xbb\xbf", "at byte 4 of 3: expected a value"},
+        {"", "at byte 0 of 0: expected a value"},
+        {"\xef\xbb\xbf", "at byte 3 of 3: expected a value"},
         {"plain text", "at byte 1 of 10: expected a value"},
         {" [1]", "at byte 2 of 4: expected an object"},
-        {"{\"a\":1", "at byte 7 of 6: expected ',' or '}'"},
+        {"{\"a\":1", "at byte 6 of 6: expected ',' or '}'"},
         {"{\"a\":1} x", "at byte 9 of 9: expected nothing behind the value"},
         {"{\"a\":tru}", "at byte 6 of 9: expected a value"},
         {"{\"a\":1,}", "at byte 8 of 8: expected a name in double quotes"},

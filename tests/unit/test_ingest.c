@@ -99,6 +99,7 @@ static void fields_are_known_before_the_acknowledgement(void **state)
     assert_true(ingest_is_field(f->in, "logs", AL_LIT("a")));
     assert_true(ingest_is_field(f->in, "logs", AL_LIT("b.c")));
     assert_true(ingest_is_field(f->in, "logs", AL_LIT("b.d")));
+    assert_true(ingest_is_field(f->in, "logs", AL_LIT("b"))); /* they stand in it */
     assert_false(ingest_is_field(f->in, "logs", AL_LIT("c")));
     assert_false(ingest_is_field(f->in, "nothere", AL_LIT("a")));
     assert_true(catalog_is_field(f->cat, "logs", AL_LIT("b.c")));

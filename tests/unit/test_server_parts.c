@@ -115,7 +115,7 @@ static void who_may_ask(void **state)
         {"[fe80::1]", NULL, NULL, NULL, true, GUARD_OK},
         {"LocalHost", NULL, NULL, NULL, true, GUARD_OK},
         {"Logs.Example.com", NULL, NULL, NULL, true, GUARD_OK},
-        {NULL, NULL, NULL, NULL, true, GUARD_OK},
+        {NULL, NULL, NULL, NULL, true, GUARD_BAD_HOST},
         {"", NULL, NULL, NULL, true, GUARD_BAD_HOST},
         {"evil.example", NULL, NULL, NULL, true, GUARD_BAD_HOST},
         {"127.0.0.1.evil.example", NULL, NULL, NULL, true, GUARD_BAD_HOST},
@@ -225,6 +225,7 @@ static void tokens_come_back_and_every_damage_is_noticed(void **state)
          .from_ns = 5,
          .to_ns = INT64_MAX,
          .id = UINT64_MAX,
+         .scope = 0xfedcba98,
          .place = 1,
          .index = "abcdefghijklmnopqrst"},
         {.is_descending = true, .to_ns = 7, .id = 1795358814449280300, .place = -1, .index = "w"},
@@ -242,6 +243,7 @@ static void tokens_come_back_and_every_damage_is_noticed(void **state)
         assert_int_equal(got.is_prev, all[i].is_prev);
         assert_int_equal(got.is_descending, all[i].is_descending);
         assert_int_equal(got.place, all[i].place);
+        assert_int_equal(got.scope, all[i].scope);
         assert_string_equal(got.index, all[i].index);
         for (size_t cut = 0; cut < b.len; cut++) {
             al_slice copy = on_heap(b.ptr, cut);

@@ -151,9 +151,14 @@ static void ranges_may_be_relative(void **state)
         {"-100000d", 0},
         {"2026-11-22", INT64_C(1795305600000000000)},
         {"1795349506", INT64_C(1795349506000000000)},
+        {"0", 0},
+        {"15", 15 * AL_NS_PER_S},
+        {"946684799", INT64_C(946684799) * AL_NS_PER_S},
+        {"946684800", INT64_C(946684800) * AL_NS_PER_S},
     };
-    static const char *const wrong[] = {"",     "-",   "-m",  "15m", "-15",      "-15M", "-1.5h",
-                                        "- 1h", "Now", "-1y", "+1h", "tomorrow", "--1h"};
+    static const char *const wrong[] = {"",      "-",    "-m",  "15m", "-15",       "-15M",
+                                        "-1.5h", "- 1h", "Now", "-1y", "+1h",       "tomorrow",
+                                        "--1h",  "1e5",  "-0",  "0.5", "9000000000"};
     al_err err;
     int64_t ns = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

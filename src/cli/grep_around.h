@@ -5,7 +5,7 @@
 
 #include "cli/grep_source.h"
 
-enum { AROUND_MAX = 900 }; /* rows on each side */
+#define AROUND_MAX ((uint64_t)1 << 40) /* rows on each side: more than there are */
 
 typedef struct around_job {
     grep_source *source;                                 /* with its index */
@@ -16,5 +16,6 @@ typedef struct around_job {
     void *ctx;
 } around_job;
 
-/* Prints, oldest first, each row once. *ret_n: hits. */
+/* Prints, oldest first, each row once. Holds at most a few times `before` rows. *ret_n: hits.
+ * AL_LIMIT: these are longer than memory should be taken for. */
 AL_CHECK al_code grep_around(const around_job *job, uint64_t *ret_n, al_err *err);

@@ -105,9 +105,9 @@ static bool set_color(grep_flags *f, const char *when)
 static int take_around(int flag, int64_t *ret)
 {
     uint64_t n = 0;
-    if (!al_parse_u64(al_cstr(optarg), &n) || n > AROUND_MAX)
-        return cli_usage("grep", "-%c '%s': expected a number up to %d", flag, optarg, AROUND_MAX);
-    *ret = (int64_t)n;
+    if (!al_parse_u64(al_cstr(optarg), &n))
+        return cli_usage("grep", "-%c '%s': expected a number", flag, optarg);
+    *ret = (int64_t)AL_MIN(n, AROUND_MAX); /* no index has as many records */
     return CLI_OK;
 }
 
@@ -212,7 +212,7 @@ static int take_flag(grep_flags *f, int c, al_arena *arena, bool *had_pattern)
     case 'C':
         return take_around(c, &f->around);
     case '0' ... '9':
-        f->around = AL_MIN((f->around < 0 ? 0 : f->around * 10) + c - '0', AROUND_MAX);
+        f->around = AL_MIN((f->around < 0 ? 0 : f->around * 10) + c - '0', (int64_t)AROUND_MAX);
         break;
     case 'm':
         return take_max(f);

@@ -1,9 +1,12 @@
 /* context: the rows around one, whatever they say, oldest first; `same` keeps those that share
- * values with it (same host, same request), or the lack of one. Two searches, one each way. */
+ * values with it (same host, same request), or the lack of one. Two searches, one each way; the
+ * tokens of what lies further out are those of a search without a query. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/api.h"
+#include "server/cursor.h"
 
 enum { AROUND_DEFAULT = 10, AROUND_MAX = 1000, SIDE_BYTES_MAX = 32 << 20, SAME_MAX = 16 };
 
@@ -12,7 +15,9 @@ typedef struct side {
     al_buf text;
     size_t ends[AROUND_MAX]; /* where each hit ends in `text` */
     size_t n;
+    eng_pos far; /* the row farthest out; with none, the one in the middle */
     bool is_cut;
+    bool is_at_end; /* nothing lies further out */
 } side;
 
 static eng_flow take_row(void *ctx, const eng_row *row)
@@ -24,6 +29,7 @@ static eng_flow take_row(void *ctx, const eng_row *row)
         return ENG_STOP;
     }
     s->ends[s->n++] = s->text.len;
+    s->far = (eng_pos){row->rec->id, row->index_no};
     return s->n == AROUND_MAX ? ENG_STOP : ENG_MORE;
 }
 
@@ -154,6 +160,7 @@ static al_code search_side(around *a, bool is_before, al_err *err)
     side *s = is_before ? &a->before : &a->after;
     uint64_t limit = is_before ? a->n_before : a->n_after;
     eng_answer answer = {0};
+    s->far = a->at;
     if (limit == 0)
         return AL_OK;
     eng_search search = {
@@ -164,10 +171,29 @@ static al_code search_side(around *a, bool is_before, al_err *err)
     if (c)
         return c;
     api_scope_note(a->scope, &answer);
+    s->is_at_end = answer.is_at_end && !s->is_cut && s->n < limit;
     if (s->is_cut)
         eng_partial_add(&a->scope->partial, is_before ? "before" : "after",
                         "the rows are longer than one answer may be");
     return AL_OK;
+}
+
+static void put_token(around *a, const char *name, const side *s, bool is_prev)
+{
+    al_buf *out = &a->r->out;
+    cursor c = {.is_prev = is_prev,
+                .from_ns = a->scope->eng.from_ns,
+                .to_ns = a->scope->eng.to_ns,
+                .id = s->far.id};
+    (void)snprintf(c.index, sizeof c.index, "%s", a->scope->names[s->far.index_no]);
+    al_buf_printf(out, "\"%s\":", name);
+    if (s->is_at_end) {
+        al_buf_str(out, "null,");
+        return;
+    }
+    al_buf_u8(out, '"');
+    cursor_format(&c, out);
+    al_buf_str(out, "\",");
 }
 
 static void run(around *a)
@@ -199,6 +225,8 @@ static void run(around *a)
     al_buf_str(&r->out, ",\n\"after\":[");
     put_side(&r->out, &a->after, false);
     al_buf_str(&r->out, "],");
+    put_token(a, "prev", &a->before, true);
+    put_token(a, "next", &a->after, false);
     api_put_report(r, a->scope);
     al_buf_str(&r->out, "}\n");
 }

@@ -139,6 +139,82 @@ def test_numbers_over_pages_and_late_records(server, tmp_path):
         assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, b"")
 
 
+def rows_for_context(name, n, rng):
+    """Hits in runs, near to each other, in one stretch only, and so few that grep must jump to them.
+    Bursts of one time and pauses of a day: the distance in time tells little of the rows between."""
+    time = 1_600_000_000
+    for i in range(n):
+        words = ["dense" if i % 40 < 3 else "quiet"]
+        if i in (5, 6, 9, 2_000, n // 2, n // 2 + 2, n - 1):
+            words.append("rare")
+        if n // 3 < i < n // 2 and i % 7 == 0:
+            words.append("patch")
+        if i % 1_300 == 1_100:
+            words.append("far")
+        time += rng.choice((0, 0, 0, 1, 60)) if i % 3_000 else 90_000
+        yield {"@timestamp": time, "message": f"{name} {i} {' '.join(words)} {rng.randrange(10)}"}
+
+
+def test_rows_around_hits_of_any_density(server, tmp_path):
+    rng = random.Random(11)
+    for name, n in (("one", 16_000), ("two", 3_000)):
+        rows = list(rows_for_context(name, n, rng))
+        server.create(name)
+        for begin in range(0, n, 5_000):
+            server.send(name, rows[begin:begin + 5_000])
+        (tmp_path / name).write_text("".join(row["message"] + "\n" for row in rows))
+    compare = lambda args, source: (
+        [subprocess.run([*command, *args, "one", "two"], cwd=tmp_path, capture_output=True, env=GREP_ENV,
+                        check=False) for command in (["grep"], [ALCO, "grep", *source])])
+    cases = [[flags, pattern] for pattern in ("dense", "rare", "patch", "far", "8000 ", "nothing", "")
+             for flags in ("-C1", "-C2", "-A3", "-B20")]
+    cases += [["-C18", "dense"], ["-C19", "dense"], ["-A37", "dense"], ["-B36", "dense"], ["-vC1", "quiet"],
+              ["-A1000", "-B2", "rare"], ["-C901", "rare"], ["-B999", "rare"], ["-B1000", "rare"],
+              ["-B1001", "-A1001", "rare"], ["-B4500", "-m4", "-A1", "rare"], ["-B6000", "one 8002 "],
+              ["-A2147483647", "-m1", "far"], ["-B2147483647", "far"], ["-C2147483647", "one 8000 "],
+              ["-C2", "-m3", "dense"], ["-m1", "-A9", "dense"], ["-nC2", "rare"], ["-oC1", "patch"], ["-hB1", "far"],
+              ["-C0", "rare"], ["-C0", "dense"], ["-A0", "-B0", "far"], ["-1", "-e", "rare", "-e", "patch"],
+              ["--color=always", "-C1", "rare"], ["-cC3", "dense"], ["-lA1", "rare"]]
+    for args in cases:
+        theirs, ours = compare(args, ["--server", server.url])
+        assert (ours.returncode, ours.stderr) == (theirs.returncode, b""), args
+        assert ours.stdout == theirs.stdout, args
+    huge = subprocess.run([ALCO, "grep", "--server", server.url, "-C9999999999", "rare", "two"], capture_output=True,
+                          check=True)
+    assert huge.stdout == (tmp_path / "two").read_bytes()
+    server.stop()
+    for args in (["-C2", "rare"], ["-B1200", "far"], ["-C1", "dense"]):
+        theirs, ours = compare(args, ["--data", server.data])
+        assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, b""), args
+
+
+def test_time_and_query_choose_hits_and_not_the_rows_around(server, alco):
+    server.send("logs", [{"@timestamp": 1_700_000_000 + i, "message": f"row {i}", "even": i % 2 == 0}
+                         for i in range(3_000)])
+    run = lambda *args: alco("grep", "--server", server.url, *args, "logs").stdout.decode().split("\n")[:-1]
+    row = lambda *numbers: [f"row {i}" for i in numbers]
+    assert run("-B1", "--since", "1700001000", "--until", "1700001003", "--where", "even:true", "row") == \
+        row(999, 1000, 1001, 1002)
+    assert run("-A2", "--until", "1700000001", "row") == row(0, 1, 2)
+    assert run("-B1500", "--since", "1700002998", "--where", "even:true", "row") == row(*range(1498, 2999))
+    assert run("-A1400", "--until", "1700000001", "row") == row(*range(1401))
+
+
+def test_context_says_what_lies_further_out(server):
+    server.send("logs", [{"@timestamp": 1_700_000_000 + i, "message": f"row {i}"} for i in range(30)])
+    ids = [h["id"] for h in server.get("/api/v1/indexes/logs/search?order=asc").json["hits"]]
+    look = lambda i, before, after: server.get(
+        f"/api/v1/indexes/logs/context?id={ids[i]}&before={before}&after={after}").json
+    page = lambda cursor, limit=100: [h["id"] for h in server.get(
+        f"/api/v1/indexes/logs/search?order=asc&limit={limit}&cursor={cursor}").json["hits"]]
+    around = look(10, 2, 3)
+    assert page(around["prev"]) == ids[:8] and page(around["prev"], 3) == ids[5:8]
+    assert page(around["next"]) == ids[14:]
+    alone = look(10, 0, 0)
+    assert page(alone["prev"]) == ids[:10] and page(alone["next"]) == ids[11:]
+    whole = look(10, 11, 20)
+    assert whole["prev"] is None and whole["next"] is None
+
 class Proxy(http.server.BaseHTTPRequestHandler):
     """Passes bodies on and loses trailers, as most do; `cut` of them it breaks off."""
     protocol_version = "HTTP/1.1"

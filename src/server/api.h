@@ -35,6 +35,8 @@ void api_put_report(req *r, api_scope *s);
 void api_count_query(req *r, bool is_partial);
 /* The number of the index with this name, or -1. */
 int64_t api_scope_number(const api_scope *s, const char *name);
+/* A checksum of the names, for cursors: their places are those of an index among others. */
+uint32_t api_scope_sum(const api_scope *s);
 
 /* ---- hit_out.c: one row as JSON, CSV or text. */
 

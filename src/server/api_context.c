@@ -184,7 +184,8 @@ static void put_token(around *a, const char *name, const side *s, bool is_prev)
     cursor c = {.is_prev = is_prev,
                 .from_ns = a->scope->eng.from_ns,
                 .to_ns = a->scope->eng.to_ns,
-                .id = s->far.id};
+                .id = s->far.id,
+                .scope = api_scope_sum(a->scope)};
     (void)snprintf(c.index, sizeof c.index, "%s", a->scope->names[s->far.index_no]);
     al_buf_printf(out, "\"%s\":", name);
     if (s->is_at_end) {

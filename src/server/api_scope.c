@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "record/json_out.h"
 #include "server/api.h"
 
@@ -105,6 +106,14 @@ void api_scope_done(api_scope *s)
 {
     if (s)
         s->q = query_unref(s->q);
+}
+
+uint32_t api_scope_sum(const api_scope *s)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < s->n; i++)
+        sum = al_crc32c(sum, s->names[i], strlen(s->names[i]) + 1);
+    return sum;
 }
 
 int64_t api_scope_number(const api_scope *s, const char *name)

@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/crc32c.h"
 #include "base/mem.h"
 #include "record/json_out.h"
 #include "server/api.h"
@@ -92,15 +91,6 @@ static eng_pos pos_to_begin_with(eng_pos p, bool is_descending)
     return is_descending ? pos_behind(p) : pos_before(p);
 }
 
-/* Places are those of an index among others: a cursor holds for the indexes it was made for. */
-static uint32_t scope_sum(const api_scope *s)
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i < s->n; i++)
-        sum = al_crc32c(sum, s->names[i], strlen(s->names[i]) + 1);
-    return sum;
-}
-
 static void put_token(page *p, eng_pos at, bool is_prev)
 {
     cursor c = {.is_prev = is_prev,
@@ -108,7 +98,7 @@ static void put_token(page *p, eng_pos at, bool is_prev)
                 .from_ns = p->scope->eng.from_ns,
                 .to_ns = p->scope->eng.to_ns,
                 .id = at.id,
-                .scope = scope_sum(p->scope)};
+                .scope = api_scope_sum(p->scope)};
     if (at.index_no < p->scope->n)
         (void)snprintf(c.index, sizeof c.index, "%s", p->scope->names[at.index_no]);
     else
@@ -414,7 +404,7 @@ static bool read_cursor(req *r, page *p)
                     AL_ARG(order));
         return false;
     }
-    if (p->cur.scope != scope_sum(p->scope)) {
+    if (p->cur.scope != api_scope_sum(p->scope)) {
         req_problem(r, 400, "cursor '%.*s': it is of a search in other indexes", AL_ARG(token));
         return false;
     }

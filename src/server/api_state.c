@@ -101,6 +101,8 @@ static void put_http(al_buf *out, server *s)
            atomic_load(&n->cancelled));
     number(out, "alco_queries_waiting", "gauge", "Queries waiting for a worker.",
            workers_waiting(s->queries));
+    number(out, "alco_queries_running", "gauge", "Queries that have a worker.",
+           workers_running(s->queries));
     head(out, "alco_queries_refused_total", "counter",
          "Queries answered 503 for want of a worker.");
     al_buf_printf(out,

@@ -15,6 +15,7 @@ struct workers {
     task *first;
     task *last;
     size_t n_waiting;
+    size_t n_running;
     bool is_ending;
     size_t n_threads; /* immutable after workers_new */
     pthread_t threads[];
@@ -44,13 +45,18 @@ static task *take(workers *w)
     }
     task *t = w->first;
     leave_locked(w, t);
+    w->n_running++;
     return t;
 }
 
 static void *run(void *arg)
 {
-    for (task *t = NULL; (t = take(arg));)
-        t->run(t);
+    workers *w = arg;
+    for (task *t = NULL; (t = take(w));) {
+        t->run(t); /* its memory may be gone then */
+        AL_LOCKED(&w->lock);
+        w->n_running--;
+    }
     return NULL;
 }
 
@@ -121,6 +127,12 @@ bool workers_drop(workers *w, task *t)
         return false;
     leave_locked(w, t);
     return true;
+}
+
+size_t workers_running(workers *w)
+{
+    AL_LOCKED(&w->lock);
+    return w->n_running;
 }
 
 size_t workers_waiting(workers *w)

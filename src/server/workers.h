@@ -28,5 +28,7 @@ bool workers_try_put(workers *w, task *t, size_t max);
 bool workers_drop(workers *w, task *t);
 /* Tasks that wait. */
 size_t workers_waiting(workers *w);
+/* Tasks that have a thread. */
+size_t workers_running(workers *w);
 
 AL_DEFINE_CLEANUP(workers, workers_free);

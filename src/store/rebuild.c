@@ -47,7 +47,8 @@ static al_code note_file(void *ctx, const char *name, al_err *err)
     name_kind kind = names_parse(ending == NAME_OTHER ? name : stem, &id);
     if (kind != NAME_SEG && kind != NAME_POS)
         return AL_OK;
-    r->man.seg_id_max = AL_MAX(r->man.seg_id_max, id); /* also of what was never finished */
+    if (id <= NAMES_SEG_ID_USUAL) /* also of what was never finished */
+        r->man.seg_id_max = AL_MAX(r->man.seg_id_max, id);
     if (kind == NAME_POS || ending == NAME_TMP || id == 0)
         return AL_OK;
     found *grown =
@@ -143,6 +144,11 @@ static al_code look_at(rebuild *r, const found *f, al_err *err)
     if (f->is_aside && is_known(r, f->id))
         return AL_OK;
     al_code c = seg_inspect(r->st->env, r->index_id, f->id, f->is_aside, &sum, err);
+    if (f->id > NAMES_SEG_ID_USUAL) {
+        if (c == AL_CORRUPT || f->id > UINT64_MAX / 2) /* not of this store: nothing is missing */
+            return f->is_aside ? AL_OK : set_aside(r, &sum, err);
+        r->man.seg_id_max = AL_MAX(r->man.seg_id_max, f->id);
+    }
     if (c == AL_CORRUPT || (c == AL_TOO_NEW && f->is_aside)) {
         c = f->is_aside ? AL_OK : set_aside(r, &sum, err);
         add_unknown(r, f->id);
@@ -504,10 +510,10 @@ static al_code file_exists(const al_io *io, int dir, const char *name, bool *ret
 {
     int fd = -1;
     al_code c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);
-    if (c && c != AL_NOT_FOUND)
+    if (c && c != AL_NOT_FOUND && c != AL_CORRUPT)
         return c;
-    *ret = c == AL_OK;
-    if (*ret)
+    *ret = c != AL_NOT_FOUND; /* what is no file is in the way, too */
+    if (!c)
         io->close(io, fd);
     return AL_OK;
 }

@@ -449,6 +449,65 @@ static void an_index_without_its_manifest_can_be_dropped(void **state)
     world_done(&w, NULL);
 }
 
+/* With a manifest and without one; the number of a sound segment, too, is its header's alone. */
+static void a_stray_segment_sets_no_number(void **state)
+{
+    static const char *const strays[] = {"store/1/ffffffffffffffff.seg",
+                                         "store/1/fffffffffffffffe.seg",
+                                         "store/1/7fffffffffffffff.seg"};
+    (void)state;
+    for (int is_lost = 0; is_lost < 2; is_lost++) {
+        world w;
+        char path[300], from[300], bad[320];
+        begin(&w);
+        for (size_t i = 0; i < 3; i++) {
+            path_of(&w, strays[i], path);
+            if (i == 0)
+                copy_file(path_of(&w, "store/lock", from), path);
+            else if (i == 1)
+                copy_file(path_of(&w, "store/1/0000000000000001.seg", from), path);
+            else
+                assert_int_equal(mkfifo(path, 0600), 0);
+        }
+        if (is_lost)
+            assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+        for (int life = 0; life < 3; life++) {
+            engine *e = world_open(&w);
+            assert_holds(e, "logs", &w.all);
+            append_noted(e, three_days(w.now + 10 + life, 40 + (unsigned)life, 10), &w.all);
+            must_compact(e, "logs");
+            assert_holds(e, "logs", &w.all);
+            (void)engine_close(e);
+            assert_int_equal(n_damaged(&w, NULL, NULL), 0);
+        }
+        for (size_t i = 0; i < 3; i++) {
+            (void)snprintf(bad, sizeof bad, "%s.bad", strays[i]);
+            assert_true(is_there(&w, bad) && !is_there(&w, strays[i]));
+        }
+        world_done(&w, NULL);
+    }
+}
+
+/* A FIFO would keep a reader waiting; a directory and a link are no manifest either. */
+static void a_manifest_that_is_no_file_is_made_anew(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        world w;
+        char path[300];
+        begin(&w);
+        assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+        int r = kind == 0   ? mkfifo(path, 0600)
+                : kind == 1 ? mkdir(path, 0700)
+                            : symlink("manifest", path);
+        assert_int_equal(r, 0);
+        assert_int_equal(mkdir(path_of(&w, "store/1/manifest.tmp", path), 0700), 0);
+        assert_int_equal(n_damaged(&w, "store/1/manifest", "not a regular file"), 1);
+        check_comes_back(&w, true);
+        world_done(&w, NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +523,8 @@ int main(void)
         cmocka_unit_test(a_directory_that_is_gone_is_told),
         cmocka_unit_test(nothing_expires_too_early_and_then_it_does),
         cmocka_unit_test(tails_resume_where_positions_are_known),
+        cmocka_unit_test(a_stray_segment_sets_no_number),
+        cmocka_unit_test(a_manifest_that_is_no_file_is_made_anew),
         cmocka_unit_test(an_index_without_its_manifest_can_be_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

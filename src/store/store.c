@@ -363,6 +363,8 @@ static al_code open_files(store *st, const store_options *o, al_err *err)
         c = st->io->sync_dir(st->io, data_dir, err);
     if (!c)
         c = recover_open(st, err);
+    if (!c)
+        c = belongs_check(st, err);
     if (c)
         return c;
     st->env = seg_env_new(st->io, st->store_dir, st->store_id, (size_t)(memory / 4));

@@ -508,6 +508,55 @@ static void a_manifest_that_is_no_file_is_made_anew(void **state)
     }
 }
 
+static void refuse(const world *w, const char *word)
+{
+    engine *e = NULL;
+    al_err err = {0};
+    assert_int_equal(store_open(&w->o, NULL, &e, &err), AL_CORRUPT);
+    assert_non_null(strstr(err.msg, word));
+}
+
+/* Nothing is damaged, so nothing may be renamed: put right, all is there. */
+static void what_changed_places_is_refused_untouched(void **state)
+{
+    (void)state;
+    world w;
+    world other;
+    char path[300], from[300], third[300];
+    begin(&w);
+    engine *e = world_open(&w);
+    must_index(e, "second");
+    must_append(e, "second", batch_of(w.now, "m"));
+    must_compact(e, "second");
+    (void)engine_close(e);
+
+    path_of(&w, "store/1", path);
+    path_of(&w, "store/2", from);
+    path_of(&w, "store/aside", third);
+    for (int turn = 0; turn < 2; turn++) { /* there and back again */
+        assert_int_equal(rename(path, third), 0);
+        assert_int_equal(rename(from, path), 0);
+        assert_int_equal(rename(third, from), 0);
+        if (turn == 0)
+            refuse(&w, "is that of index");
+    }
+    begin(&other);
+    path_of(&w, "store/root", path);
+    path_of(&w, "root.own", third);
+    assert_int_equal(rename(path, third), 0);
+    copy_file(path_of(&other, "store/root", from), path);
+    refuse(&w, "another store");
+    assert_int_equal(rename(third, path), 0);
+    assert_int_equal(n_damaged(&w, NULL, NULL), 0);
+    e = world_open(&w);
+    assert_true(n_quarantined(e) == 0);
+    assert_holds(e, "logs", &w.all);
+    must_index(e, "second");
+    assert_true(stats_of(e, "second").records == 1);
+    world_done(&w, e);
+    world_done(&other, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -525,6 +574,7 @@ int main(void)
         cmocka_unit_test(tails_resume_where_positions_are_known),
         cmocka_unit_test(a_stray_segment_sets_no_number),
         cmocka_unit_test(a_manifest_that_is_no_file_is_made_anew),
+        cmocka_unit_test(what_changed_places_is_refused_untouched),
         cmocka_unit_test(an_index_without_its_manifest_can_be_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

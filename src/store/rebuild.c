@@ -8,6 +8,7 @@
  * cut off: it leaves more segments, never fewer rows, and the next open begins again. Opening
  * thread, before there are others. */
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -545,6 +546,22 @@ static al_code keep_old_manifest(store *st, const sindex *ix, al_err *err)
     return c;
 }
 
+/* What was made so far stays and counts at the next try. */
+static al_code tell_room(store *st, const sindex *ix, al_err *err)
+{
+    uint64_t needed = 0;
+    uint64_t n_free = 0;
+    al_err ignored;
+    for (size_t i = 0; i < ix->snap->n_mems; i++)
+        needed += ix->snap->mems[i]->info.len;
+    if (st->io->free_bytes(st->io, st->store_dir, &n_free, &ignored))
+        n_free = 0;
+    return al_fail(err, AL_IO,
+                   "index %s: the disk is full: to rebuild it, up to %llu bytes of the log become "
+                   "segments, and %llu are free; make room and start again, nothing is lost",
+                   ix->name, (unsigned long long)needed, (unsigned long long)n_free);
+}
+
 al_code rebuild_finish(store *st, sindex *ix, al_err *err)
 {
     seg_vec v = {0};
@@ -558,5 +575,6 @@ al_code rebuild_finish(store *st, sindex *ix, al_err *err)
     for (size_t i = 0; i < v.n; i++)
         (void)seg_unref(v.at[i]);
     free(v.at);
-    return c;
+    bool is_full = c && err && (err->sys_errno == ENOSPC || err->sys_errno == EDQUOT);
+    return is_full ? tell_room(st, ix, err) : c;
 }

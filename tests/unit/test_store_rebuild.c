@@ -3,6 +3,8 @@
  * which are then copied, deleted or flipped. */
 #include "rebuild_help.h"
 
+#include <errno.h>
+
 typedef struct told {
     unsigned n;
     const char *file;
@@ -557,6 +559,39 @@ static void what_changed_places_is_refused_untouched(void **state)
     world_done(&other, NULL);
 }
 
+static al_code open_no_new_segment(const al_io *io, int dir, const char *name, al_open_mode mode,
+                                   int *ret_fd, al_err *err)
+{
+    (void)io;
+    if (mode == AL_OPEN_CREATE && strstr(name, ".seg")) {
+        errno = ENOSPC;
+        return al_fail_errno(err, "create %s", name);
+    }
+    const al_io *posix = al_io_posix();
+    return posix->open(posix, dir, name, mode, ret_fd, err);
+}
+
+static void a_full_disk_says_how_much_room_is_missing(void **state)
+{
+    (void)state;
+    world w;
+    char path[300];
+    engine *e = NULL;
+    al_err err = {0};
+    begin(&w);
+    assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+    al_io io = *al_io_posix();
+    io.open = open_no_new_segment;
+    w.o.io = &io;
+    assert_int_equal(store_open(&w.o, NULL, &e, &err), AL_IO);
+    assert_non_null(strstr(err.msg, "bytes of the log"));
+    assert_null(strstr(err.msg, "up to 0 bytes"));
+    w.o.io = NULL;
+    e = world_open(&w);
+    assert_holds(e, "logs", &w.all);
+    world_done(&w, e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -575,6 +610,7 @@ int main(void)
         cmocka_unit_test(a_stray_segment_sets_no_number),
         cmocka_unit_test(a_manifest_that_is_no_file_is_made_anew),
         cmocka_unit_test(what_changed_places_is_refused_untouched),
+        cmocka_unit_test(a_full_disk_says_how_much_room_is_missing),
         cmocka_unit_test(an_index_without_its_manifest_can_be_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,17 @@
 
 enum { FILE_MODE = 0640, DIR_MODE = 0750, IO_BYTES_MAX = 1 << 30 };
 
+/* A FIFO would keep its reader waiting, a device answer anything: O_NONBLOCK, and then a look. */
+static al_code check_regular(int fd, const char *name, al_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return al_fail_errno(err, "fstat of %s", name);
+    return S_ISREG(st.st_mode)
+               ? AL_OK
+               : al_fail(err, AL_CORRUPT, "open %s: it is not a regular file", name);
+}
+
 static al_code posix_open(const al_io *io, int dir, const char *name, al_open_mode mode,
                           int *ret_fd, al_err *err)
 {
@@ -27,14 +38,21 @@ static al_code posix_open(const al_io *io, int dir, const char *name, al_open_mo
     (void)io;
     int fd;
     do
-        fd = openat(dir, name, flags[mode] | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+        fd = openat(dir, name, flags[mode] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, FILE_MODE);
     while (fd < 0 && errno == EINTR);
     if (fd < 0 && errno == ENOENT)
         return al_fail(err, AL_NOT_FOUND, "open %s: no such file", name);
     if (fd < 0 && errno == EEXIST)
         return al_fail(err, AL_EXISTS, "create %s: it exists", name);
+    if (fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
+        return al_fail(err, AL_CORRUPT, "open %s: it is not a regular file", name);
     if (fd < 0)
         return al_fail_errno(err, "open %s", name);
+    al_code c = check_regular(fd, name, err);
+    if (c) {
+        (void)close(fd); /* nothing was written */
+        return c;
+    }
     *ret_fd = fd;
     return AL_OK;
 }
@@ -229,13 +247,18 @@ al_code al_dir_open(const char *path, bool create, int *ret_fd, al_err *err)
 al_code al_publish_file(const al_io *io, int dir, const char *name, al_slice content, al_err *err)
 {
     char tmp[256];
+    char aside[256 + sizeof ".bad"];
     int n = snprintf(tmp, sizeof tmp, "%s.tmp", name);
     assert(n > 0);
     assert((size_t)n < sizeof tmp);
 
     al_code c = io->unlink(io, dir, tmp, err); /* left over from an earlier failure */
-    if (c && c != AL_NOT_FOUND)
-        return c;
+    if (c && c != AL_NOT_FOUND) {              /* a directory: out of the way with it */
+        (void)snprintf(aside, sizeof aside, "%s.bad", tmp);
+        c = io->rename(io, dir, tmp, aside, err);
+        if (c)
+            return c;
+    }
     int fd = -1;
     c = io->open(io, dir, tmp, AL_OPEN_CREATE, &fd, err);
     if (c)

@@ -21,7 +21,8 @@ typedef enum al_open_mode {
 typedef struct al_io al_io;
 struct al_io {
     void *ctx; /* the table's own */
-    /* A descriptor in *ret_fd. AL_NOT_FOUND, AL_EXISTS, AL_IO. */
+    /* A descriptor in *ret_fd, of a regular file: anything else under the name (a FIFO, a
+     * directory, a symbolic link) is AL_CORRUPT, at once. AL_NOT_FOUND, AL_EXISTS, AL_IO. */
     al_code (*open)(const al_io *io, int dir, const char *name, al_open_mode mode, int *ret_fd,
                     al_err *err);
     /* Never fails visibly: durability is sync's business. */

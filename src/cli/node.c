@@ -112,6 +112,37 @@ static al_code adopt_all(node *n, al_err *err)
     return c;
 }
 
+/* Fields come from records, and those from a store: without one, its place is not mounted, or it
+ * was moved away. Beginning empty would look like loss, and be some once retention runs. The store
+ * is made before the first field is known, so a first start that was cut off is not refused. */
+static al_code miss_store(node *n, const char *data, al_err *err)
+{
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new((size_t)16 * 1024);
+    const char **held = NULL;
+    cat_index *idx = NULL;
+    size_t n_held = 0;
+    size_t n_idx = 0;
+    al_err ignored;
+    if (!arena)
+        return al_fail(err, AL_NOMEM, "indexes of the catalogue");
+    if (catalog_is_new(n->cat) ||
+        store_index_names(data, arena, &held, &n_held, &ignored) != AL_NOT_FOUND)
+        return AL_OK; /* there is one, or opening says what is wrong with it */
+    al_code c = catalog_indexes(n->cat, arena, &idx, &n_idx, err);
+    for (size_t i = 0; !c && i < n_idx; i++) {
+        cat_field *fields = NULL;
+        size_t n_fields = 0;
+        c = catalog_fields(n->cat, idx[i].name, arena, &fields, &n_fields, err);
+        if (!c && n_fields)
+            return al_fail(
+                err, AL_CORRUPT,
+                "%.80s/store has no root, but catalog.db knows fields of records in index "
+                "%s: is it not mounted? To begin empty, move catalog.db away",
+                data, idx[i].name);
+    }
+    return c;
+}
+
 static al_code open_store(node *n, const node_options *o, al_err *err)
 {
     store_options so = {.path = o->data,
@@ -119,6 +150,8 @@ static al_code open_store(node *n, const node_options *o, al_err *err)
                         .min_free_bytes = o->min_free_bytes,
                         .note = say};
     al_code c = open_catalog(n, o->data, err);
+    if (!c)
+        c = miss_store(n, o->data, err);
     if (!c)
         c = ingest_new(n->cat, &n->in, err);
     if (!c)

@@ -28,6 +28,10 @@ typedef enum name_kind {
 #define NAME_SUFFIX_BAD  ".bad"
 #define NAME_SUFFIX_TMP  ".tmp"
 
+/* Numbers of segments are given one by one. A file with a greater one that is not a sound segment
+ * is none of the store's: it is renamed to *.bad and has no say in which number comes next. */
+#define NAMES_SEG_ID_USUAL (UINT64_C(1) << 48)
+
 /* NAME_LOG, NAME_SEG, NAME_POS, NAME_INDEX. */
 void names_format(char ret[NAME_BYTES], name_kind kind, uint64_t number);
 /* Strict: exactly what names_format writes. *ret_number only for kinds that have one. */

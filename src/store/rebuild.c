@@ -8,6 +8,7 @@
  * cut off: it leaves more segments, never fewer rows, and the next open begins again. Opening
  * thread, before there are others. */
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,8 @@ static al_code note_file(void *ctx, const char *name, al_err *err)
     name_kind kind = names_parse(ending == NAME_OTHER ? name : stem, &id);
     if (kind != NAME_SEG && kind != NAME_POS)
         return AL_OK;
-    r->man.seg_id_max = AL_MAX(r->man.seg_id_max, id); /* also of what was never finished */
+    if (id <= NAMES_SEG_ID_USUAL) /* also of what was never finished */
+        r->man.seg_id_max = AL_MAX(r->man.seg_id_max, id);
     if (kind == NAME_POS || ending == NAME_TMP || id == 0)
         return AL_OK;
     found *grown =
@@ -143,6 +145,11 @@ static al_code look_at(rebuild *r, const found *f, al_err *err)
     if (f->is_aside && is_known(r, f->id))
         return AL_OK;
     al_code c = seg_inspect(r->st->env, r->index_id, f->id, f->is_aside, &sum, err);
+    if (f->id > NAMES_SEG_ID_USUAL) {
+        if (c == AL_CORRUPT || f->id > UINT64_MAX / 2) /* not of this store: nothing is missing */
+            return f->is_aside ? AL_OK : set_aside(r, &sum, err);
+        r->man.seg_id_max = AL_MAX(r->man.seg_id_max, f->id);
+    }
     if (c == AL_CORRUPT || (c == AL_TOO_NEW && f->is_aside)) {
         c = f->is_aside ? AL_OK : set_aside(r, &sum, err);
         add_unknown(r, f->id);
@@ -504,10 +511,10 @@ static al_code file_exists(const al_io *io, int dir, const char *name, bool *ret
 {
     int fd = -1;
     al_code c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);
-    if (c && c != AL_NOT_FOUND)
+    if (c && c != AL_NOT_FOUND && c != AL_CORRUPT)
         return c;
-    *ret = c == AL_OK;
-    if (*ret)
+    *ret = c != AL_NOT_FOUND; /* what is no file is in the way, too */
+    if (!c)
         io->close(io, fd);
     return AL_OK;
 }
@@ -539,6 +546,22 @@ static al_code keep_old_manifest(store *st, const sindex *ix, al_err *err)
     return c;
 }
 
+/* What was made so far stays and counts at the next try. */
+static al_code tell_room(store *st, const sindex *ix, al_err *err)
+{
+    uint64_t needed = 0;
+    uint64_t n_free = 0;
+    al_err ignored;
+    for (size_t i = 0; i < ix->snap->n_mems; i++)
+        needed += ix->snap->mems[i]->info.len;
+    if (st->io->free_bytes(st->io, st->store_dir, &n_free, &ignored))
+        n_free = 0;
+    return al_fail(err, AL_IO,
+                   "index %s: the disk is full: to rebuild it, up to %llu bytes of the log become "
+                   "segments, and %llu are free; make room and start again, nothing is lost",
+                   ix->name, (unsigned long long)needed, (unsigned long long)n_free);
+}
+
 al_code rebuild_finish(store *st, sindex *ix, al_err *err)
 {
     seg_vec v = {0};
@@ -552,5 +575,6 @@ al_code rebuild_finish(store *st, sindex *ix, al_err *err)
     for (size_t i = 0; i < v.n; i++)
         (void)seg_unref(v.at[i]);
     free(v.at);
-    return c;
+    bool is_full = c && err && (err->sys_errno == ENOSPC || err->sys_errno == EDQUOT);
+    return is_full ? tell_room(st, ix, err) : c;
 }

@@ -157,7 +157,7 @@ static al_code note_garbage(void *ctx, const char *name, al_err *err)
     name_kind kind = names_parse(name, &id);
     if (kind == NAME_SEG || kind == NAME_POS ||
         (names_strip(name, stem) != NAME_OTHER && names_parse(stem, &id) != NAME_OTHER))
-        s->number_max = AL_MAX(s->number_max, id);
+        s->number_max = AL_MAX(s->number_max, id > NAMES_SEG_ID_USUAL ? 0 : id);
     bool is_garbage = kind == NAME_TMP || (kind == NAME_MANIFEST && !s->ix) ||
                       ((kind == NAME_SEG || kind == NAME_POS) && !is_listed(s, kind, id));
     if (!is_garbage || strlen(name) >= sizeof s->names[0])
@@ -173,8 +173,17 @@ static al_code note_garbage(void *ctx, const char *name, al_err *err)
 static void delete_garbage(sweep *s)
 {
     al_err ignored; /* what stays is deleted at a later open; its number is not used again */
-    for (size_t i = 0; i < s->n; i++)
-        (void)s->st->io->unlink(s->st->io, s->dir, s->names[i], &ignored);
+    const al_io *io = s->st->io;
+    for (size_t i = 0; i < s->n; i++) {
+        uint64_t id = 0;
+        if (names_parse(s->names[i], &id) != NAME_SEG || id <= NAMES_SEG_ID_USUAL) {
+            (void)io->unlink(io, s->dir, s->names[i], &ignored);
+            continue;
+        }
+        char bad[sizeof s->names[i] + sizeof NAME_SUFFIX_BAD]; /* not left over by this store */
+        (void)snprintf(bad, sizeof bad, "%s" NAME_SUFFIX_BAD, s->names[i]);
+        (void)io->rename(io, s->dir, s->names[i], bad, &ignored);
+    }
     free(s->names);
 }
 

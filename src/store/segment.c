@@ -85,9 +85,10 @@ static al_code rename_bad(const al_io *io, int dir, const char *name, al_err *er
     (void)snprintf(bad, sizeof bad, "%s%s", name, NAME_SUFFIX_BAD);
     int fd = -1;
     al_code c = io->open(io, dir, name, AL_OPEN_READ, &fd, err); /* is it there at all? */
-    if (c)
+    if (c && c != AL_CORRUPT)
         return c;
-    io->close(io, fd);
+    if (!c)
+        io->close(io, fd);
     return io->rename(io, dir, name, bad, err);
 }
 
@@ -439,7 +440,7 @@ static al_code bytes_of_files(const al_io *io, int dir, uint64_t id, uint64_t *r
         int fd = -1;
         names_format(name, kinds[i], id);
         al_code c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);
-        if (c == AL_NOT_FOUND)
+        if (c == AL_NOT_FOUND || (c == AL_CORRUPT && kinds[i] == NAME_POS))
             continue;
         if (!c) {
             c = io->file_bytes(io, fd, &bytes, err);

@@ -125,6 +125,18 @@ static void wish_locked(store *st, const sindex *ix)
     (void)pthread_cond_broadcast(&st->changed);
 }
 
+/* A full disk passes: AL_AGAIN. */
+static al_code merge_failure_locked(const store *st, al_err *err)
+{
+    const al_err *why = &st->merge_err;
+    bool is_full = why->sys_errno == ENOSPC || why->sys_errno == EDQUOT;
+    if (err)
+        *err = *why;
+    if (is_full)
+        return al_fail(err, AL_AGAIN, "compact: the disk is full: %.150s", why->msg);
+    return why->code ? why->code : AL_IO;
+}
+
 static al_code op_compact(engine *e, const char *index, const atomic_bool *cancel, al_err *err)
 {
     store *st = store_of(e);
@@ -137,17 +149,15 @@ static al_code op_compact(engine *e, const char *index, const atomic_bool *cance
         return al_fail(err, AL_NOT_FOUND, "there is no index '%.40s'", index);
     uint64_t failures = st->merge_failures;
     wish_locked(st, ix);
-    while (!are_compact_locked(st, ix)) {
+    for (;;) {
+        if (st->merge_failures != failures) /* first: a failure takes the wish back */
+            return merge_failure_locked(st, err);
+        if (are_compact_locked(st, ix))
+            return AL_OK;
         if ((cancel && atomic_load(cancel)) || atomic_load(&st->is_ending))
             return al_fail(err, AL_CANCELLED, "compact cancelled");
-        if (st->merge_failures != failures) {
-            if (err)
-                *err = st->merge_err;
-            return st->merge_err.code ? st->merge_err.code : AL_IO;
-        }
         (void)al_cond_wait_until(&st->changed, &st->lock, al_mono_ns() + 50 * AL_NS_PER_MS);
     }
-    return AL_OK;
 }
 
 /* ---- Statistics */
@@ -353,6 +363,8 @@ static al_code open_files(store *st, const store_options *o, al_err *err)
         c = st->io->sync_dir(st->io, data_dir, err);
     if (!c)
         c = recover_open(st, err);
+    if (!c)
+        c = belongs_check(st, err);
     if (c)
         return c;
     st->env = seg_env_new(st->io, st->store_dir, st->store_id, (size_t)(memory / 4));

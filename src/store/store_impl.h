@@ -233,6 +233,11 @@ AL_CHECK al_code recover_open(store *st, al_err *err);
 /* Everything else; needs st->env. */
 AL_CHECK al_code recover_indexes(store *st, al_err *err);
 
+/* ---- belongs.c, after recover_open */
+/* AL_CORRUPT: the root contradicts everything else, or an index's directory has another's name.
+ * Changes nothing. */
+AL_CHECK al_code belongs_check(store *st, al_err *err);
+
 /* ---- rebuild.c: a manifest made anew, opening */
 /* Which segments of the index count, from the files of its directory (made when absent); damaged
  * ones are set aside. Frames, and what is in the log, are for rebuild_finish. */

@@ -61,10 +61,10 @@ static void tell(check *k, bool is_damage, const char *file, const char *fmt, ..
         k->found(k->ctx, &(store_finding){.file = path, .text = text, .is_damage = is_damage});
 }
 
-/* Damage is told and the check goes on; anything else ends it. */
+/* Damage is told and the check goes on, also after what cannot be read; want of memory ends it. */
 static al_code judge(check *k, al_code c, const char *file, const al_err *err)
 {
-    if (c != AL_CORRUPT && c != AL_TOO_NEW)
+    if (c != AL_CORRUPT && c != AL_TOO_NEW && c != AL_IO && c != AL_NOT_FOUND)
         return c;
     tell(k, true, file, "%s", err->msg);
     return AL_OK;
@@ -253,8 +253,8 @@ static al_code check_index(check *k, al_err *err)
         c = AL_OK;
     }
     c = judge(k, c, path, err);
-    if (is_read)
-        c = k->io->list(k->io, dir, check_file, k, err);
+    if (is_read && !c)
+        c = judge(k, k->io->list(k->io, dir, check_file, k, err), dir_name, err);
     note_frames(k);
     k->covered[k->index - k->root.entries] = is_read ? k->man.covered : UINT64_MAX;
     if (is_read && !c)
@@ -347,14 +347,14 @@ static al_code check_log(check *k, al_err *err)
         return AL_OK;
     }
     if (c)
-        return c;
+        return judge(k, c, NAME_OF_LOG_DIR, err);
     wal_visitor v = {.ctx = k,
                      .frame = check_frame,
                      .damage = log_damage,
                      .torn = log_torn,
                      .end_unknown = log_end_unknown};
     AL_CLEANUP(wal_closep) wal *w = NULL;
-    c = k->io->list(k->io, dir, check_log_file, k, err);
+    c = judge(k, k->io->list(k->io, dir, check_log_file, k, err), NAME_OF_LOG_DIR, err);
     if (!c)
         c = wal_replay(k->io, dir, k->root.store_id, &v, &w, err);
     k->io->close(k->io, dir);
@@ -401,7 +401,7 @@ static al_code check_all(check *k, al_err *err)
     if (!k->view || !k->env || !k->covered)
         return al_fail(err, AL_NOMEM, "verify");
     k->sum.n_indexes = k->root.n;
-    c = k->io->list(k->io, k->store_dir, check_name, k, err);
+    c = judge(k, k->io->list(k->io, k->store_dir, check_name, k, err), "", err);
     for (size_t i = 0; !c && i < k->root.n; i++) {
         k->index = &k->root.entries[i];
         c = check_index(k, err);
@@ -412,7 +412,7 @@ static al_code check_all(check *k, al_err *err)
 /* Nobody may write meanwhile. A directory without a lock file was never open. */
 static al_code lock_shared(int store_dir, const char *path, int *ret_fd, al_err *err)
 {
-    int fd = openat(store_dir, NAME_OF_LOCK, O_RDONLY | O_CLOEXEC);
+    int fd = openat(store_dir, NAME_OF_LOCK, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return AL_OK;
     *ret_fd = fd;

@@ -129,6 +129,8 @@ static const wal_file *file_before(const wal *w)
 al_code wal_rotate(wal *w, al_err *err)
 {
     const wal_file *prev = file_before(w);
+    if (w->number_max >= WAL_NUMBER_MAX)
+        return al_fail(err, AL_LIMIT, "the numbers of log files are used up");
     wal_file next = {.number = ++w->number_max,
                      .first_seq = w->seq + 1,
                      .last_seq = w->seq,

@@ -14,6 +14,10 @@ typedef struct wal_file {
 
 enum { WAL_FILES_MAX = 1 << 20 };
 
+/* Headers name the file before in 32 bits. Numbers are given one by one, so only a stray file comes
+ * anywhere near. */
+#define WAL_NUMBER_MAX ((uint64_t)UINT32_MAX)
+
 /* What the file `end` says: bytes of the newest log file and its last frame that are on disk. It is
  * rewritten after each sync and itself synced only now and then: it may be behind, never ahead. */
 typedef struct wal_end {

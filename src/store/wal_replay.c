@@ -26,9 +26,9 @@ enum { SCAN_BYTES = 1 << 20 };
 
 typedef struct log_file {
     uint64_t number;
-    uint64_t bytes;  /* as found */
-    bool has_header; /* it checks out */
-    bool is_readable;
+    uint64_t bytes;    /* as found */
+    bool has_header;   /* it checks out */
+    const char *stray; /* why it is not of this log; NULL: it may be */
     file_header header;
 } log_file;
 
@@ -99,8 +99,11 @@ static al_code read_header(const wal *w, int fd, log_file *f, al_err *err)
         return c;
     al_slice head = {bytes, sizeof bytes};
     c = file_header_decode(head, FMT_MAGIC_LOG, &f->header, err);
-    if (!c)
+    if (!c) {
         c = file_header_check(&f->header, w->store_id, f->header.index_id, f->number, err);
+        if (c)
+            f->stray = "its header says another number or another store";
+    }
     f->has_header = c == AL_OK;
     return c == AL_CORRUPT ? AL_OK : c; /* judged when its frames are known */
 }
@@ -112,14 +115,21 @@ static al_code read_headers(replay *p, al_err *err)
         char name[NAME_BYTES];
         names_format(name, NAME_LOG, p->found[i].number);
         int fd = -1;
+        log_file *f = &p->found[i];
         al_code c = io->open(io, p->w->dir, name, AL_OPEN_READ, &fd, err);
         if (!c) {
-            c = read_header(p->w, fd, &p->found[i], err);
+            c = read_header(p->w, fd, f, err);
             io->close(io, fd);
+        } else if (c == AL_CORRUPT) {
+            f->stray = "it is not a regular file";
+            c = AL_OK;
         }
         if (c)
             return err ? al_wrap(err, "log %s", name) : c;
-        p->w->number_max = p->found[i].number;
+        if (!f->has_header && f->number > WAL_NUMBER_MAX / 2)
+            f->stray = "its number is out of all order";
+        else
+            p->w->number_max = f->number;
     }
     return AL_OK;
 }
@@ -363,10 +373,10 @@ static al_code read_file(replay *p, const log_file *file, uint64_t limit, bool m
     return c;
 }
 
-/* Invariant 4: never written to, or its creation was cut off. */
+/* Invariant 4: never written to, or its creation was cut off; or invariant 6. */
 static bool is_without_frames(const log_file *f)
 {
-    return f->bytes <= FMT_HEADER_BYTES;
+    return f->bytes <= FMT_HEADER_BYTES || f->stray;
 }
 
 static al_code note_without_frames(replay *p, const log_file *file, al_err *err)
@@ -382,7 +392,9 @@ static al_code note_without_frames(replay *p, const log_file *file, al_err *err)
     if (!f.entry)
         return al_fail(err, AL_NOMEM, "log files");
     names_format(f.name, NAME_LOG, file->number);
-    if (file->bytes < known_bytes(p, file))
+    if (file->stray)
+        tell_damage(p, &f, file->stray);
+    else if (file->bytes < known_bytes(p, file))
         tell_damage(p, &f, "it is shorter than it was");
     return AL_OK;
 }

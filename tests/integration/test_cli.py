@@ -8,6 +8,7 @@ import pty
 import random
 import re
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -377,6 +378,30 @@ def test_a_damaged_catalogue_is_refused_and_told(server, alco):
     os.rename(catalogue, catalogue + ".old")
     server.start()
     assert server.api("web", "count")["count"] == 3
+
+
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_store_that_is_not_there_is_missed(server, alco, how):
+    wrote_two_indexes(server)
+    store = os.path.join(server.data, "store")
+    os.rename(store, store + ".away")
+    if how == "empty":  # a mount that was forgotten
+        os.mkdir(store)
+    refused = alco("serve", "--data", server.data, "--listen", "127.0.0.1:0")
+    assert refused.returncode == 1
+    assert b"not mounted" in refused.stderr and b"move catalog.db away" in refused.stderr, refused
+    assert not os.path.exists(os.path.join(store, "root"))
+    if how == "empty":
+        os.rmdir(store)
+    os.rename(store + ".away", store)
+    server.start()
+    assert server.api("web", "count")["count"] == 3
+    server.stop()
+    shutil.rmtree(store)
+    for name in os.listdir(server.data):
+        if name.startswith("catalog.db"):
+            os.remove(os.path.join(server.data, name))
+    server.start()  # empty on purpose
 
 
 def test_a_damaged_manifest_is_rebuilt_and_told(server, alco):

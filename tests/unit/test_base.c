@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -142,6 +143,29 @@ static void a_wrapped_error_reads_from_outside_in(void **state)
     assert_string_equal(err.msg, "open segment 12: version 9");
 }
 
+static void only_regular_files_are_opened(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/alco-base-XXXXXX";
+    assert_non_null(mkdtemp(path));
+    al_err err;
+    AL_CLEANUP(al_closep) int dir = -1;
+    assert_int_equal(al_dir_open(path, false, &dir, &err), AL_OK);
+    assert_int_equal(mkfifoat(dir, "fifo", 0600), 0);
+    assert_int_equal(mkdirat(dir, "dir", 0700), 0);
+    assert_int_equal(symlinkat("link", dir, "link"), 0);
+    static const char *const names[] = {"fifo", "dir", "link"};
+    const al_io *io = al_io_posix();
+    int fd = -1;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(io->open(io, dir, names[i], AL_OPEN_READ, &fd, &err), AL_CORRUPT);
+        assert_int_equal(io->open(io, dir, names[i], AL_OPEN_WRITE, &fd, &err), AL_CORRUPT);
+        assert_non_null(strstr(err.msg, names[i]));
+        assert_int_equal(unlinkat(dir, names[i], i == 1 ? AT_REMOVEDIR : 0), 0);
+    }
+    assert_int_equal(rmdir(path), 0);
+}
+
 static void publish_replaces_a_file(void **state)
 {
     (void)state;
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test(arena_hands_out_aligned_memory),
         cmocka_unit_test(memory_fails_when_told),
         cmocka_unit_test(a_wrapped_error_reads_from_outside_in),
+        cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(publish_replaces_a_file),
         cmocka_unit_test(queue_hands_over_in_order_and_stays_bounded),
     };

@@ -4,7 +4,9 @@
 #include "store_help.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -869,6 +871,43 @@ static void an_idle_store_is_merged_and_its_log_small(void **state)
     world_done(&w, e);
 }
 
+/* No room for a new segment, while the log goes on. */
+static al_code open_no_segment(const al_io *io, int dir, const char *name, al_open_mode mode,
+                               int *ret_fd, al_err *err)
+{
+    if (mode == AL_OPEN_CREATE && strstr(name, ".seg") && atomic_load((atomic_bool *)io->ctx)) {
+        errno = ENOSPC;
+        return al_fail_errno(err, "create %s", name);
+    }
+    const al_io *posix = al_io_posix();
+    return posix->open(posix, dir, name, mode, ret_fd, err);
+}
+
+static void compact_says_that_the_disk_is_full(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, "life");
+    atomic_bool is_full;
+    al_err err = {0};
+    atomic_init(&is_full, false);
+    al_io io = *al_io_posix();
+    io.ctx = &is_full;
+    io.open = open_no_segment;
+    w.o.io = &io;
+    engine *e = world_open(&w);
+    must_append(e, "logs", big_batch(w.now));
+    atomic_store(&is_full, true);
+    for (int i = 0; i < 3; i++) { /* also while the merger backs off */
+        assert_int_equal(engine_compact(e, "logs", NULL, &err), AL_AGAIN);
+        assert_true(stats_of(e, "logs").segments == 0);
+    }
+    atomic_store(&is_full, false);
+    must_compact(e, "logs");
+    assert_true(stats_of(e, "logs").segments == 1);
+    world_done(&w, e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -880,6 +919,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),
         cmocka_unit_test(when_low_the_oldest_are_dropped_but_never_todays),
         cmocka_unit_test(when_low_input_stops_and_nothing_is_dropped),
+        cmocka_unit_test(compact_says_that_the_disk_is_full),
         cmocka_unit_test(closing_ends_an_append_that_waits_for_room),
         cmocka_unit_test(a_damaged_segment_is_named_and_set_aside),
         cmocka_unit_test(damaged_positions_are_given_up_but_no_rows),

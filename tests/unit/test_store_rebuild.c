@@ -3,6 +3,8 @@
  * which are then copied, deleted or flipped. */
 #include "rebuild_help.h"
 
+#include <errno.h>
+
 typedef struct told {
     unsigned n;
     const char *file;
@@ -449,6 +451,147 @@ static void an_index_without_its_manifest_can_be_dropped(void **state)
     world_done(&w, NULL);
 }
 
+/* With a manifest and without one; the number of a sound segment, too, is its header's alone. */
+static void a_stray_segment_sets_no_number(void **state)
+{
+    static const char *const strays[] = {"store/1/ffffffffffffffff.seg",
+                                         "store/1/fffffffffffffffe.seg",
+                                         "store/1/7fffffffffffffff.seg"};
+    (void)state;
+    for (int is_lost = 0; is_lost < 2; is_lost++) {
+        world w;
+        char path[300], from[300], bad[320];
+        begin(&w);
+        for (size_t i = 0; i < 3; i++) {
+            path_of(&w, strays[i], path);
+            if (i == 0)
+                copy_file(path_of(&w, "store/lock", from), path);
+            else if (i == 1)
+                copy_file(path_of(&w, "store/1/0000000000000001.seg", from), path);
+            else
+                assert_int_equal(mkfifo(path, 0600), 0);
+        }
+        if (is_lost)
+            assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+        for (int life = 0; life < 3; life++) {
+            engine *e = world_open(&w);
+            assert_holds(e, "logs", &w.all);
+            append_noted(e, three_days(w.now + 10 + life, 40 + (unsigned)life, 10), &w.all);
+            must_compact(e, "logs");
+            assert_holds(e, "logs", &w.all);
+            (void)engine_close(e);
+            assert_int_equal(n_damaged(&w, NULL, NULL), 0);
+        }
+        for (size_t i = 0; i < 3; i++) {
+            (void)snprintf(bad, sizeof bad, "%s.bad", strays[i]);
+            assert_true(is_there(&w, bad) && !is_there(&w, strays[i]));
+        }
+        world_done(&w, NULL);
+    }
+}
+
+/* A FIFO would keep a reader waiting; a directory and a link are no manifest either. */
+static void a_manifest_that_is_no_file_is_made_anew(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        world w;
+        char path[300];
+        begin(&w);
+        assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+        int r = kind == 0   ? mkfifo(path, 0600)
+                : kind == 1 ? mkdir(path, 0700)
+                            : symlink("manifest", path);
+        assert_int_equal(r, 0);
+        assert_int_equal(mkdir(path_of(&w, "store/1/manifest.tmp", path), 0700), 0);
+        assert_int_equal(n_damaged(&w, "store/1/manifest", "not a regular file"), 1);
+        check_comes_back(&w, true);
+        world_done(&w, NULL);
+    }
+}
+
+static void refuse(const world *w, const char *word)
+{
+    engine *e = NULL;
+    al_err err = {0};
+    assert_int_equal(store_open(&w->o, NULL, &e, &err), AL_CORRUPT);
+    assert_non_null(strstr(err.msg, word));
+}
+
+/* Nothing is damaged, so nothing may be renamed: put right, all is there. */
+static void what_changed_places_is_refused_untouched(void **state)
+{
+    (void)state;
+    world w;
+    world other;
+    char path[300], from[300], third[300];
+    begin(&w);
+    engine *e = world_open(&w);
+    must_index(e, "second");
+    must_append(e, "second", batch_of(w.now, "m"));
+    must_compact(e, "second");
+    (void)engine_close(e);
+
+    path_of(&w, "store/1", path);
+    path_of(&w, "store/2", from);
+    path_of(&w, "store/aside", third);
+    for (int turn = 0; turn < 2; turn++) { /* there and back again */
+        assert_int_equal(rename(path, third), 0);
+        assert_int_equal(rename(from, path), 0);
+        assert_int_equal(rename(third, from), 0);
+        if (turn == 0)
+            refuse(&w, "is that of index");
+    }
+    begin(&other);
+    path_of(&w, "store/root", path);
+    path_of(&w, "root.own", third);
+    assert_int_equal(rename(path, third), 0);
+    copy_file(path_of(&other, "store/root", from), path);
+    refuse(&w, "another store");
+    assert_int_equal(rename(third, path), 0);
+    assert_int_equal(n_damaged(&w, NULL, NULL), 0);
+    e = world_open(&w);
+    assert_true(n_quarantined(e) == 0);
+    assert_holds(e, "logs", &w.all);
+    must_index(e, "second");
+    assert_true(stats_of(e, "second").records == 1);
+    world_done(&w, e);
+    world_done(&other, NULL);
+}
+
+static al_code open_no_new_segment(const al_io *io, int dir, const char *name, al_open_mode mode,
+                                   int *ret_fd, al_err *err)
+{
+    (void)io;
+    if (mode == AL_OPEN_CREATE && strstr(name, ".seg")) {
+        errno = ENOSPC;
+        return al_fail_errno(err, "create %s", name);
+    }
+    const al_io *posix = al_io_posix();
+    return posix->open(posix, dir, name, mode, ret_fd, err);
+}
+
+static void a_full_disk_says_how_much_room_is_missing(void **state)
+{
+    (void)state;
+    world w;
+    char path[300];
+    engine *e = NULL;
+    al_err err = {0};
+    begin(&w);
+    assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
+    al_io io = *al_io_posix();
+    io.open = open_no_new_segment;
+    w.o.io = &io;
+    assert_int_equal(store_open(&w.o, NULL, &e, &err), AL_IO);
+    assert_non_null(strstr(err.msg, "bytes of the log"));
+    assert_null(strstr(err.msg, "up to 0 bytes"));
+    w.o.io = NULL;
+    e = world_open(&w);
+    assert_holds(e, "logs", &w.all);
+    world_done(&w, e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +607,10 @@ int main(void)
         cmocka_unit_test(a_directory_that_is_gone_is_told),
         cmocka_unit_test(nothing_expires_too_early_and_then_it_does),
         cmocka_unit_test(tails_resume_where_positions_are_known),
+        cmocka_unit_test(a_stray_segment_sets_no_number),
+        cmocka_unit_test(a_manifest_that_is_no_file_is_made_anew),
+        cmocka_unit_test(what_changed_places_is_refused_untouched),
+        cmocka_unit_test(a_full_disk_says_how_much_room_is_missing),
         cmocka_unit_test(an_index_without_its_manifest_can_be_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

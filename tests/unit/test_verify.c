@@ -1,9 +1,11 @@
 /* Goal: an id that stands twice in an index is found, across segments, whatever the memory. Method:
  * segments of random ids, compared with counting; and a store one of whose segments was copied
  * under another number. */
-#include "unit/store_help.h"
+#include "unit/rebuild_help.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/format.h"
@@ -187,11 +189,74 @@ static void a_segment_that_counts_twice_is_damage(void **state)
     tmpdir_done(&d);
 }
 
+static al_code open_but_not_second(const al_io *io, int dir, const char *name, al_open_mode mode,
+                                   int *ret_fd, al_err *err)
+{
+    (void)io;
+    if (strcmp(name, "0000000000000002.seg") == 0) {
+        errno = EACCES;
+        return al_fail_errno(err, "open %s", name);
+    }
+    const al_io *posix = al_io_posix();
+    return posix->open(posix, dir, name, mode, ret_fd, err);
+}
+
+typedef struct named {
+    bool is_refused; /* the segment that may not be read */
+    bool is_fifo;    /* the one behind it */
+    bool is_log;
+    bool is_dir; /* left over */
+    bool is_tmp;
+} named;
+
+static void note_named(void *ctx, const store_finding *f)
+{
+    named *n = ctx;
+    n->is_refused |= f->is_damage && strcmp(f->file, "store/1/0000000000000002.seg") == 0;
+    n->is_fifo |= f->is_damage && strcmp(f->file, "store/1/0000000000000003.seg") == 0;
+    n->is_log |= f->is_damage && strcmp(f->file, "store/log/0000000000000077.log") == 0;
+    n->is_dir |= !f->is_damage && strcmp(f->file, "store/1/0000000000000099.seg") == 0;
+    n->is_tmp |= !f->is_damage && strcmp(f->file, "store/1/manifest.tmp") == 0;
+}
+
+static void what_cannot_be_read_is_told_and_the_rest_checked(void **state)
+{
+    (void)state;
+    tmpdir d;
+    char path[300];
+    tmpdir_init(&d, "verify");
+    const store_options o = {.path = d.path, .idle_ns = -1};
+    engine *e = must_open(&o, NULL);
+    must_index(e, "logs");
+    must_append(e, "logs", three_days(al_now_ns(), 1, 10));
+    must_compact(e, "logs");
+    (void)engine_close(e);
+    assert_int_equal(unlink(tmpdir_join(&d, "store/1/0000000000000003.seg", path, sizeof path)), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(
+        mkfifo(tmpdir_join(&d, "store/log/0000000000000077.log", path, sizeof path), 0600), 0);
+    assert_int_equal(
+        mkdir(tmpdir_join(&d, "store/1/0000000000000099.seg", path, sizeof path), 0700), 0);
+    assert_int_equal(mkdir(tmpdir_join(&d, "store/1/manifest.tmp", path, sizeof path), 0700), 0);
+    al_io io = *al_io_posix();
+    io.open = open_but_not_second;
+    named n = {0};
+    store_verified v;
+    al_err err = {0};
+    assert_int_equal(store_verify(d.path, &io, note_named, &n, &v, &err), AL_OK);
+    assert_true(n.is_refused && n.is_fifo && n.is_log && n.is_dir && n.is_tmp);
+    assert_int_equal(v.n_damaged, 3);
+    assert_int_equal(v.n_segments, 3);
+    assert_true(v.n_rows == 10 && v.n_frames > 0);
+    tmpdir_done(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_ids_are_found_in_any_memory),
         cmocka_unit_test(a_segment_that_counts_twice_is_damage),
+        cmocka_unit_test(what_cannot_be_read_is_told_and_the_rest_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

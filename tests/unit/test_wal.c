@@ -1,9 +1,10 @@
 /* Goal: frames survive in order; a torn end is told from damage; files are given back; manifests
  * and roots are read whole or not at all. Method: a log in a directory of its own, cut and flipped
  * at every byte; lists cut and flipped likewise. */
-#include "unit/store_help.h"
+#include "unit/rebuild_help.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
@@ -485,6 +486,49 @@ static void a_later_version_is_told_from_damage(void **state)
     al_buf_done(&b);
 }
 
+/* Neither a huge number nor a foreign header nor what is no file at all leads the log astray. */
+static void a_stray_file_is_told_and_sets_no_number(void **state)
+{
+    (void)state;
+    tmpdir d;
+    char log[400], path[400], from[400], bad[420];
+    tmpdir_init(&d, "wal");
+    (void)snprintf(log, sizeof log, "%s/log", d.path);
+    make_log(log);
+    name_of(from, &d, "log", 2);
+    static const uint64_t strays[] = {4, UINT64_MAX - 1, UINT64_MAX};
+    for (size_t i = 0; i < 3; i++) {
+        name_of(path, &d, "log", strays[i]);
+        if (i == 1)
+            assert_int_equal(mkfifo(path, 0600), 0);
+        else
+            copy_file(from, path);
+    }
+    for (int life = 0; life < 2; life++) { /* the numbers go on, life by life */
+        int dir = -1;
+        heard h;
+        al_err err = {0};
+        assert_int_equal(al_dir_open(log, false, &dir, &err), AL_OK);
+        wal *w = replay(dir, &h);
+        assert_int_equal(h.n_damaged, life ? 0 : 3);
+        assert_true(h.last == (life ? 7 : 6) && !h.is_gapped);
+        assert_int_equal(wal_start(w, 0, &err), AL_OK);
+        commit(w);
+        name_of(path, &d, "log", life ? 6 : 5);
+        assert_int_equal(access(path, F_OK), 0);
+        if (!life)
+            assert_int_equal(wal_forget(w, 7, &err), AL_OK);
+        for (size_t i = 0; i < 3; i++) {
+            name_of(path, &d, "log", strays[i]);
+            (void)snprintf(bad, sizeof bad, "%s.bad", path);
+            assert_int_equal(access(bad, F_OK), 0);
+        }
+        (void)wal_close(w);
+        (void)close(dir);
+    }
+    tmpdir_done(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +538,7 @@ int main(void)
         cmocka_unit_test(what_was_on_disk_is_missed),
         cmocka_unit_test(a_log_that_is_gone_is_missed),
         cmocka_unit_test(an_older_end_accuses_nothing_wrongly),
+        cmocka_unit_test(a_stray_file_is_told_and_sets_no_number),
         cmocka_unit_test(covered_files_are_given_back),
         cmocka_unit_test(roots_and_manifests_are_read_whole_or_not),
         cmocka_unit_test(a_later_version_is_told_from_damage),

@@ -79,6 +79,8 @@ static int ask(const field_args *a, const client_call *call)
     if (code)
         cli_say("field: %s", err.code ? err.msg : CLI_NOT_ALCO);
     al_buf_done(&answer);
+    if (!c)
+        return CLI_USAGE; /* it was not even asked */
     return code ? CLI_FAILED : CLI_OK;
 }
 

@@ -437,7 +437,7 @@ static int parse_flags(int argc, char **argv, importer *m, client_options *o, bo
 
 int cmd_import(int argc, char **argv)
 {
-    client_options o = {0};
+    client_options o = {.may_create = true};
     importer m = {.index = "logs"};
     bool is_help = false;
     int r = parse_flags(argc, argv, &m, &o, &is_help);

@@ -239,7 +239,7 @@ static int parse(int argc, char **argv, index_args *a)
         else if (c >= 2000)
             a->values[c - 2000] = optarg;
         else if (!client_take_flag(&a->server, c, optarg))
-            return cli_usage("index", "a flag is wrong");
+            return cli_wrong_flag("index", argv);
     }
     static const char *const verbs[] = {"list", "create", "set", "drop", "compact"};
     a->verb = optind < argc ? argv[optind++] : "";

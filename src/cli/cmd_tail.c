@@ -331,7 +331,7 @@ static int parse_flags(int argc, char **argv, tail *t, bool *ret_is_help)
         else if (c == 'n' && (!al_parse_u64(al_cstr(optarg), &t->n_rows) || t->n_rows > ROWS_MAX))
             return cli_usage("tail", "-n '%s': expected a number up to %d", optarg, ROWS_MAX);
         else if (c != 'n' && !client_take_flag(&t->server, c, optarg))
-            return cli_usage("tail", "a flag is wrong");
+            return cli_wrong_flag("tail", argv);
     }
     if (t->follows && t->server.data)
         return cli_usage("tail",

@@ -74,7 +74,7 @@ int cmd_verify(int argc, char **argv)
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (c != 'h')
-            return cli_usage("verify", "a flag is wrong");
+            return cli_wrong_flag("verify", argv);
         (void)fputs(help, stdout);
         return CLI_OK;
     }

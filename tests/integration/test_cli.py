@@ -288,6 +288,33 @@ def test_on_a_directory_that_no_server_owns(server, alco, tmp_path):
     assert server.api("logs", "count")["count"] == 11
 
 
+@pytest.mark.parametrize("args", [
+    ["grep", "x"], ["tail"], ["index", "list"], ["index", "set", "logs", "--intervals", "3"],
+    ["index", "drop", "logs"], ["index", "compact", "logs"], ["field", "list", "logs"],
+    ["field", "set", "logs", "a", "--display", "yes"],
+])
+@pytest.mark.parametrize("held", [[], ["store/notes.txt", "letter"]])
+def test_who_does_not_begin_a_directory_makes_nothing_in_it(alco, tmp_path, args, held):
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    for name in held:
+        (foreign / name).parent.mkdir(exist_ok=True)
+        (foreign / name).write_text("mine")
+    before = sorted(foreign.rglob("*"))
+    done = alco(*args, "--data", foreign)
+    assert done.returncode == 2, done
+    assert b"no alco data in " + os.fsencode(foreign) in done.stderr, done
+    assert sorted(foreign.rglob("*")) == before
+
+
+def test_import_and_index_create_may_begin_a_directory(alco, tmp_path):
+    for name, args in (("a", ["import", "-"]), ("b", ["index", "create", "web"])):
+        (tmp_path / name).mkdir()
+        done = alco(*args, "--data", tmp_path / name, input=b"hello\n")
+        assert done.returncode == 0, done
+        assert alco("index", "list", "--data", tmp_path / name).returncode == 0
+
+
 def test_verify_names_damage(server, alco):
     server.send("logs", [{"message": f"row {i}"} for i in range(1000)])
     assert server.request("POST", "/api/v1/indexes/logs/compact").status == 204
@@ -413,6 +440,21 @@ def on_terminal(*args):
         pass
     os.close(ours)
     return seen, process.wait()
+
+
+@pytest.mark.parametrize("args", [
+    ["import", "--index", "@", "-"], ["grep", "x", "@"], ["grep", "--@", "x"], ["tail", "@"], ["tail", "--@"],
+    ["index", "@"], ["index", "create", "@"], ["index", "list", "@"], ["field", "list", "@"], ["@"],
+    ["verify", "@"], ["index", "list", "--data", "@"], ["serve", "--@"], ["import", "--@"], ["send", "--@"],
+    ["serve", "--listen", "@"], ["tail", "-@"], ["verify", "--@"], ["field", "--@"], ["index", "--@"],
+])
+@pytest.mark.parametrize("evil", ["\x1b[31m", "\x9b31m", "\x7f", "\u202e", "\u2066"])
+def test_an_error_names_no_value_raw(server, alco, args, evil):
+    done = alco(*(a.replace("@", evil) for a in args), input=b"x\n",
+                env={**os.environ, "ALCO_SERVER": server.url})
+    assert done.returncode in (1, 2) and done.stderr
+    assert evil.encode() not in done.stdout + done.stderr, done
+    assert b"\x1b" not in done.stderr
 
 
 def test_a_terminal_obeys_no_log_and_no_server(server):

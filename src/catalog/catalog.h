@@ -56,7 +56,7 @@ AL_CHECK al_code catalog_index_defaults(const char *name, al_arena *arena, cat_i
                                         al_err *err);
 /* `idx` is copied. AL_INVALID names the bad setting; AL_EXISTS: the name or the queue is taken;
  * AL_LIMIT: CAT_INDEXES_MAX are there; AL_NOT_FOUND: no index of that name to change. AL_IO: the
- * file was not written and nothing has changed. */
+ * file was not written and nothing has changed; sys_errno is ENOSPC when the disk is full. */
 AL_CHECK al_code catalog_index_create(catalog *cat, const cat_index *idx, al_err *err);
 AL_CHECK al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err);
 /* With its fields. AL_NOT_FOUND, AL_IO. */

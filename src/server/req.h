@@ -55,6 +55,8 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     /* written by the HTTP thread before a worker sees it, then only by whoever works on it */
     al_arena *arena;
     al_slice raw_target;
+    const char *target_begin; /* where the library has it; only to compare with */
+    bool is_cut;              /* a NUL stood in it */
     url_target target;
     url_params params;
     const route *route;

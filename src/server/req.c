@@ -213,6 +213,17 @@ void req_problem(req *r, unsigned status, const char *fmt, ...)
     put_problem(r, status, al_cstr(text));
 }
 
+void req_no_index(req *r, al_slice name)
+{
+    al_buf text;
+    al_buf_init(&text, 128 + SERVER_CONNECTION_BYTES);
+    al_buf_str(&text, "no index '");
+    al_buf_slice_put(&text, name);
+    al_buf_u8(&text, '\'');
+    put_problem(r, 404, al_buf_slice(&text));
+    al_buf_done(&text);
+}
+
 /* Of what was not written. There may be room again later, without anybody's change here. */
 static bool is_full(const al_err *err)
 {

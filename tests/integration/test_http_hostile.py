@@ -77,6 +77,12 @@ def test_a_nul_cuts_no_address(server, target):
     assert server.get("/health").status == 200
 
 
+@pytest.mark.parametrize("what, method", [("", "GET"), ("/count", "GET"), ("/logs", "POST"), ("", "DELETE")])
+def test_a_nul_cuts_no_name(server, what, method):
+    answer = server.request(method, "/api/v1/indexes/lo%00gs" + what)
+    assert answer.status == 404 and answer.json["detail"] == "no index 'lo\0gs'", answer
+
+
 def test_an_unknown_transfer_coding_is_refused(server):
     with server.raw() as s:
         s.sendall(post(b"Transfer-Encoding: gzip, chunked\r\n", b""))

@@ -60,10 +60,6 @@ static al_code check_catalog(const char *dir, uint64_t *n_damaged, al_err *err)
         *n_damaged += 1;
         return AL_OK;
     }
-    if (c == AL_AGAIN) {
-        (void)printf("catalog.db: note: not compared with the store: its log is not in it yet\n");
-        return AL_OK;
-    }
     return c && c != AL_NOT_FOUND ? c : compare_names(dir, known, n_known, arena, err);
 }
 

@@ -4,6 +4,7 @@ import gzip
 import http.server
 import json
 import os
+import pathlib
 import pty
 import random
 import re
@@ -375,13 +376,46 @@ def test_a_lost_catalogue_hides_no_index(server, alco, how):
     assert alco("grep", "--data", server.data, "-c", "in web", "web").stdout == b"4\n"
 
 
+def bytes_below(directory):
+    return {p.relative_to(directory): p.read_bytes() if p.is_file() else None
+            for p in pathlib.Path(directory).rglob("*")}
+
+
+@pytest.mark.parametrize("how", ["well", "garbage", "directory"])
+def test_verify_looks_at_a_catalogue_whose_log_is_not_in_it(server, alco, tmp_path, how):
+    """As kill -9 leaves it. What verify says is what serve then does."""
+    server.create("web")
+    server.stop()  # all is in catalog.db; what comes now is the log, which alone is no catalogue
+    server.start()
+    assert server.request("PATCH", "/api/v1/indexes/web", b'{"intervals":3}').status == 200
+    server.kill()
+    catalogue = pathlib.Path(server.data) / "catalog.db"
+    assert os.path.getsize(f"{catalogue}-wal") > 0
+    if how != "well":
+        catalogue.unlink()
+    if how == "garbage":
+        catalogue.write_bytes(b"this is no database at all" * 1000)
+    if how == "directory":
+        catalogue.mkdir()
+    before = bytes_below(server.data)
+    (tmp_path / "tmp").mkdir()
+    told = alco("verify", server.data, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")})
+    assert told.returncode == (0 if how == "well" else 1), told
+    assert (b"catalog.db" in told.stdout) == (how != "well"), told
+    assert bytes_below(server.data) == before and not list((tmp_path / "tmp").iterdir())
+    if how == "well":
+        server.start()
+    else:
+        assert alco("serve", "--data", server.data, "--listen", "127.0.0.1:0").returncode == 1
+
+
 def test_a_damaged_catalogue_is_refused_and_told(server, alco):
     wrote_two_indexes(server)
     catalogue = os.path.join(server.data, "catalog.db")
     with open(catalogue, "r+b") as f:
         f.write(b"this is not a database at all" * 10)
     told = alco("verify", server.data)
-    assert told.returncode == 1 and b"catalog.db: file is not a database" in told.stdout, told
+    assert told.returncode == 1 and b"file is not a database" in told.stdout, told
     refused = alco("serve", "--data", server.data, "--listen", "127.0.0.1:0")
     assert refused.returncode == 1
     assert b"catalog.db" in refused.stderr and b"move it" in refused.stderr, refused

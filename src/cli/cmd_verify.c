@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -20,6 +21,18 @@ static void print_finding(void *ctx, const store_finding *f)
 {
     (void)ctx;
     (void)printf("%s: %s%s\n", f->file, f->is_damage ? "" : "note: ", f->text);
+}
+
+/* A start opens it for writing: another thing of that name stops it. */
+static void check_lock(const char *dir, uint64_t *n_damaged)
+{
+    char path[4096];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/store/lock", dir);
+    if (n < 0 || (size_t)n >= sizeof path || stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return;
+    (void)printf("store/lock: it is no file; the next start refuses it: move it away\n");
+    *n_damaged += 1;
 }
 
 static bool is_among(const char *name, const char **names, size_t n)
@@ -83,6 +96,7 @@ int cmd_verify(int argc, char **argv)
         cli_say("%s", err.msg);
         return CLI_USAGE;
     }
+    check_lock(argv[optind], &v.n_damaged);
     (void)printf("%" PRIu64 " indexes, %" PRIu64 " segments, %" PRIu64 " log frames, %" PRIu64
                  " records; %" PRIu64 " damaged\n",
                  v.n_indexes, v.n_segments, v.n_frames, v.n_rows, v.n_damaged);

@@ -376,6 +376,16 @@ def test_a_lost_catalogue_hides_no_index(server, alco, how):
     assert alco("grep", "--data", server.data, "-c", "in web", "web").stdout == b"4\n"
 
 
+def test_verify_names_a_lock_that_is_no_file(server, alco):
+    server.stop()
+    lock = pathlib.Path(server.data) / "store" / "lock"
+    lock.unlink()
+    lock.mkdir()
+    told = alco("verify", server.data)
+    assert told.returncode == 1 and b"store/lock: " in told.stdout, told
+    assert alco("serve", "--data", server.data, "--listen", "127.0.0.1:0").returncode == 1
+
+
 def bytes_below(directory):
     return {p.relative_to(directory): p.read_bytes() if p.is_file() else None
             for p in pathlib.Path(directory).rglob("*")}

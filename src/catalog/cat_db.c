@@ -48,7 +48,10 @@ static al_code fail_sql(cat_db *db, const char *what, al_err *err)
         c = AL_NOMEM;
     else if (r == SQLITE_BUSY || r == SQLITE_LOCKED)
         return al_fail(err, AL_AGAIN, "catalog.db is in use by another process");
-    return al_fail(err, c, "catalog.db: %s: %s", what, sqlite3_errmsg(db->sql));
+    (void)al_fail(err, c, "catalog.db: %s: %s", what, sqlite3_errmsg(db->sql));
+    if (err && c == AL_IO) /* SQLite has its own code for a full disk */
+        err->sys_errno = r == SQLITE_FULL ? ENOSPC : sqlite3_system_errno(db->sql);
+    return c;
 }
 
 static al_code run(cat_db *db, const char *text, al_err *err)

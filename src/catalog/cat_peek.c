@@ -1,15 +1,18 @@
-/* A look at catalog.db that changes no byte: what its owner left is read as it lies there.
- * SQLite is told that the file does not change (immutable): it takes no lock and makes no file
- * beside it, but does not see what is still in catalog.db-wal either. So with a log there is no
- * answer. */
+/* A look at catalog.db that changes no byte of its directory: it is copied with its log
+ * (catalog.db-wal), and the copy opened as an owner would, so that the look refuses what a start
+ * refuses. To read it in place would not do: without its log SQLite sees old settings, and with it
+ * SQLite writes. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "catalog/catalog.h"
 
@@ -34,44 +37,104 @@ static al_code fail_sql(sqlite3 *db, al_err *err)
     return al_fail(err, c, "catalog.db: %s", db ? sqlite3_errmsg(db) : "no memory");
 }
 
-/* Is it there, and is nothing of it in a log? */
-static al_code look_at_files(const char *dir, al_err *err)
+static const char *const files[] = {"catalog.db", "catalog.db-wal"};
+enum { FILES = sizeof files / sizeof files[0] };
+
+typedef struct copy { /* removed with its scope */
+    char dir[PATH_BYTES_MAX / 2];
+} copy;
+
+static void path_of(char ret[PATH_BYTES_MAX], const char *dir, const char *name)
+{
+    (void)snprintf(ret, PATH_BYTES_MAX, "%s/%s", dir, name);
+}
+
+static void copy_removep(copy *c)
+{
+    static const char *const made[] = {"catalog.db", "catalog.db-wal", "catalog.db-shm",
+                                       "catalog.db-journal"};
+    char path[PATH_BYTES_MAX];
+    if (!c->dir[0])
+        return;
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+        path_of(path, c->dir, made[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(c->dir);
+}
+
+static al_code make_dir(copy *c, al_err *err)
+{
+    const char *tmp = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
+    int n = snprintf(c->dir, sizeof c->dir, "%s/alco-look-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+    if (n > 0 && (size_t)n < sizeof c->dir && mkdtemp(c->dir))
+        return AL_OK;
+    c->dir[0] = '\0';
+    return al_fail_errno(err, "make a directory for a copy of catalog.db");
+}
+
+/* *ret_bytes 0: it is empty or not there. */
+static al_code copy_file(const char *dir, const char *name, const copy *c, int64_t *ret_bytes,
+                         al_err *err)
 {
     char path[PATH_BYTES_MAX];
     struct stat st;
-    (void)snprintf(path, sizeof path, "%s/catalog.db-wal", dir);
-    if (stat(path, &st) == 0 && st.st_size > 0)
-        return al_fail(err, AL_AGAIN, "catalog.db-wal is not in catalog.db yet");
-    (void)snprintf(path, sizeof path, "%s/catalog.db", dir);
-    if (stat(path, &st) != 0 || st.st_size == 0)
-        return al_fail(err, AL_NOT_FOUND, "there is no catalog.db in %.150s", dir);
+    AL_CLEANUP(al_closep) int from = -1;
+    AL_CLEANUP(al_closep) int to = -1;
+    path_of(path, dir, name);
+    *ret_bytes = 0;
+    if (lstat(path, &st) != 0 && errno == ENOENT)
+        return AL_OK;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return al_fail(err, AL_CORRUPT, "%s: it is no file", name);
+    from = open(path, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return al_fail_errno(err, "%s", name);
+    path_of(path, c->dir, name);
+    to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0)
+        return al_fail_errno(err, "a copy of %s", name);
+    for (ssize_t n = 1; n > 0; *ret_bytes += n > 0 ? n : 0)
+        if ((n = sendfile(to, from, NULL, 1 << 20)) < 0)
+            return al_fail_errno(err, "copy %s", name);
     return AL_OK;
 }
 
-/* A file name as SQLite wants it in an address. */
-static void put_escaped(al_buf *out, const char *path)
+/* AL_NOT_FOUND: there is neither, or both are empty. */
+static al_code make_copy(const char *dir, copy *c, al_err *err)
 {
-    for (const char *c = path; *c; c++)
-        if (strchr("%?#", *c))
-            al_buf_printf(out, "%%%02x", (unsigned)(unsigned char)*c);
-        else
-            al_buf_u8(out, (uint8_t)*c);
+    int64_t sum = 0;
+    al_code code = make_dir(c, err);
+    for (size_t i = 0; !code && i < FILES; i++) {
+        int64_t bytes = 0;
+        code = copy_file(dir, files[i], c, &bytes, err);
+        sum += bytes;
+    }
+    if (!code && sum == 0)
+        return al_fail(err, AL_NOT_FOUND, "there is no catalog.db in %.150s", dir);
+    return code;
 }
 
-static al_code open_unchanged(const char *dir, sqlite3 **ret, al_err *err)
+/* What an owner would say to it. */
+static al_code try_open(const copy *c, al_err *err)
 {
-    al_buf uri;
-    al_buf_init(&uri, (size_t)PATH_BYTES_MAX * 3);
-    al_buf_str(&uri, "file:");
-    put_escaped(&uri, dir);
-    al_buf_str(&uri, "/catalog.db?immutable=1");
-    al_buf_u8(&uri, '\0');
-    al_code c = al_buf_code(&uri) ? al_fail(err, al_buf_code(&uri), "open catalog.db") : AL_OK;
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
-    if (!c && sqlite3_open_v2((const char *)uri.ptr, ret, flags, NULL) != SQLITE_OK)
-        c = fail_sql(*ret, err);
-    al_buf_done(&uri);
-    return c;
+    catalog *cat = NULL;
+    al_code code = catalog_open(c->dir, &cat, err);
+    (void)catalog_close(cat);
+    if (code == AL_NOMEM || code == AL_OK)
+        return code;
+    if (strncmp(err->msg, "catalog.db", strlen("catalog.db")) != 0)
+        (void)al_wrap(err, "catalog.db");
+    err->code = AL_CORRUPT;
+    return AL_CORRUPT;
+}
+
+static al_code open_copy(const copy *c, sqlite3 **ret, al_err *err)
+{
+    char path[PATH_BYTES_MAX];
+    path_of(path, c->dir, "catalog.db");
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    return sqlite3_open_v2(path, ret, flags, NULL) == SQLITE_OK ? AL_OK : fail_sql(*ret, err);
 }
 
 /* Every page of it; SQLite's own words for the first thing it finds. */
@@ -109,15 +172,18 @@ static al_code read_names(sqlite3 *db, al_arena *arena, const char **names, size
 al_code catalog_peek(const char *dir, al_arena *arena, const char ***ret, size_t *ret_n,
                      al_err *err)
 {
+    AL_CLEANUP(copy_removep) copy at = {0};
     AL_CLEANUP(closep) sqlite3 *db = NULL;
     const char **names = al_arena_alloc(arena, CAT_INDEXES_MAX, sizeof *names);
     if (!names)
         return al_fail(err, AL_NOMEM, "read catalog.db");
     al_code c = strlen(dir) + sizeof "/catalog.db-wal" > PATH_BYTES_MAX
                     ? al_fail(err, AL_INVALID, "the name of the directory is too long")
-                    : look_at_files(dir, err);
+                    : make_copy(dir, &at, err);
     if (!c)
-        c = open_unchanged(dir, &db, err);
+        c = try_open(&at, err);
+    if (!c)
+        c = open_copy(&at, &db, err);
     if (!c)
         c = check_pages(db, err);
     if (!c)

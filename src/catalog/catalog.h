@@ -40,10 +40,9 @@ typedef struct cat_field {
 /* Opens or makes `dir`/catalog.db; a new one has the index `logs`. AL_CORRUPT, AL_TOO_NEW, AL_AGAIN
  * (another process holds it, with a message), AL_IO. */
 AL_CHECK al_code catalog_open(const char *dir, catalog **ret, al_err *err);
-/* Names of the indexes in `dir`/catalog.db in the arena, and a check of its pages, without opening
- * it for anybody: no byte of the directory changes. AL_NOT_FOUND: there is none, or an empty one.
- * AL_AGAIN: its newest part is in a log that only an owner can read. AL_CORRUPT, AL_IO, AL_NOMEM.
- */
+/* Names of the indexes in `dir`/catalog.db in the arena, and a check of its pages, with a copy of
+ * it below TMPDIR: no byte of the directory changes. AL_NOT_FOUND: there is none, or an empty one.
+ * AL_CORRUPT: catalog_open would refuse it. AL_IO: it cannot be copied. AL_NOMEM. */
 AL_CHECK al_code catalog_peek(const char *dir, al_arena *arena, const char ***ret, size_t *ret_n,
                               al_err *err);
 /* Was there none, or an empty one, before this open? */
@@ -56,7 +55,7 @@ AL_CHECK al_code catalog_index_defaults(const char *name, al_arena *arena, cat_i
                                         al_err *err);
 /* `idx` is copied. AL_INVALID names the bad setting; AL_EXISTS: the name or the queue is taken;
  * AL_LIMIT: CAT_INDEXES_MAX are there; AL_NOT_FOUND: no index of that name to change. AL_IO: the
- * file was not written and nothing has changed. */
+ * file was not written and nothing has changed; sys_errno is ENOSPC when the disk is full. */
 AL_CHECK al_code catalog_index_create(catalog *cat, const cat_index *idx, al_err *err);
 AL_CHECK al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err);
 /* With its fields. AL_NOT_FOUND, AL_IO. */

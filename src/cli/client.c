@@ -47,17 +47,28 @@ int client_take_flag(client_options *o, int c, const char *value)
     return 1;
 }
 
-static al_code open_node(client *c, const char *data, bool makes_it, al_err *err)
+static bool has_file(const char *dir, const char *name)
+{
+    char path[4096];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    return n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0;
+}
+
+/* Whoever only reads makes nothing: a name mistyped shall not become a store. */
+static al_code open_node(client *c, const char *data, bool may_create, al_err *err)
 {
     struct stat st;
     char listen[160];
-    if (stat(data, &st) != 0 && (errno != ENOENT || !makes_it)) {
+    if (stat(data, &st) != 0 && (errno != ENOENT || !may_create)) {
         if (errno != ENOENT)
             return al_fail_errno(err, "%s", data);
         return al_fail(err, AL_NOT_FOUND,
                        "%s: no such directory; `alco index create NAME --data DIR` makes one",
                        data);
     }
+    if (!may_create && !has_file(data, "catalog.db") && !has_file(data, "store/lock"))
+        return al_fail(err, AL_NOT_FOUND, "no alco data in %s", data);
     (void)snprintf(c->dir, sizeof c->dir, "/tmp/alco-XXXXXX");
     if (!mkdtemp(c->dir)) {
         c->dir[0] = '\0';
@@ -103,7 +114,7 @@ al_code client_open(const client_options *o, client **ret, al_err *err)
         code = copy_word(c->base, sizeof c->base, "server",
                          server ? server : "http://127.0.0.1:8000", err);
     if (!code && o->data)
-        code = open_node(c, o->data, o->makes_data, err);
+        code = open_node(c, o->data, o->may_create, err);
     if (code)
         return code;
     if (o->data) {

@@ -10,8 +10,8 @@ typedef struct client client;
 typedef struct client_options {
     const char *server; /* NULL: ALCO_SERVER, else http://127.0.0.1:8000 */
     const char *data;   /* not NULL: read this directory instead */
-    bool makes_data;    /* ... which is made when it is not there */
     const char *token;  /* NULL: ALCO_TOKEN, else none */
+    bool may_create;    /* `data` may be empty or not there yet: for commands that write */
 } client_options;
 
 /* The flags --server, --token, --data of every client command, for getopt_long. */
@@ -27,7 +27,8 @@ typedef struct client_options {
 /* Takes one of CLIENT_FLAGS; false when `c` is another. */
 int client_take_flag(client_options *o, int c, const char *value);
 
-/* AL_INVALID: an address or a token that cannot be one. With `data` also as node_open. */
+/* AL_INVALID: an address or a token that cannot be one. With `data` also as node_open;
+ * AL_NOT_FOUND, with a message and before anything is written: there is no alco data in it. */
 AL_CHECK al_code client_open(const client_options *o, client **ret, al_err *err);
 client *client_close(client *c);
 

@@ -79,6 +79,8 @@ static int ask(const field_args *a, const client_call *call)
     if (code)
         cli_say("field: %s", err.code ? err.msg : CLI_NOT_ALCO);
     al_buf_done(&answer);
+    if (!c)
+        return CLI_USAGE; /* it was not even asked */
     return code ? CLI_FAILED : CLI_OK;
 }
 
@@ -135,7 +137,7 @@ int cmd_field(int argc, char **argv)
         else if (c >= 2000)
             a.values[c - 2000] = optarg;
         else if (!client_take_flag(&a.server, c, optarg))
-            return cli_usage("field", "a flag is wrong");
+            return cli_wrong_flag("field", argv);
     }
     const char *verb = optind < argc ? argv[optind++] : "";
     a.is_set = strcmp(verb, "set") == 0;

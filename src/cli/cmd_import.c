@@ -429,7 +429,7 @@ static int parse_flags(int argc, char **argv, importer *m, client_options *o, bo
             if (!al_parse_u64(al_cstr(optarg), &m->skip))
                 return cli_usage("import", "--skip '%s': expected a number of lines", optarg);
         } else if (!client_take_flag(o, c, optarg)) {
-            return cli_usage("import", "a flag is wrong");
+            return cli_wrong_flag("import", argv);
         }
     }
     return optind < argc ? CLI_OK : cli_usage("import", "expected a FILE, or - for standard input");
@@ -437,7 +437,7 @@ static int parse_flags(int argc, char **argv, importer *m, client_options *o, bo
 
 int cmd_import(int argc, char **argv)
 {
-    client_options o = {0};
+    client_options o = {.may_create = true};
     importer m = {.index = "logs"};
     bool is_help = false;
     int r = parse_flags(argc, argv, &m, &o, &is_help);

@@ -209,7 +209,7 @@ static int run(const index_args *a)
             code = client_run(c, &call, &answer, &err);
         if (code) {
             cli_say("index: %s", err.msg);
-            r = CLI_FAILED;
+            r = c ? CLI_FAILED : CLI_USAGE; /* it was not even asked */
         } else if (is_list) {
             r = print_list(a, al_buf_slice(&answer));
         }
@@ -239,7 +239,7 @@ static int parse(int argc, char **argv, index_args *a)
         else if (c >= 2000)
             a->values[c - 2000] = optarg;
         else if (!client_take_flag(&a->server, c, optarg))
-            return cli_usage("index", "a flag is wrong");
+            return cli_wrong_flag("index", argv);
     }
     static const char *const verbs[] = {"list", "create", "set", "drop", "compact"};
     a->verb = optind < argc ? argv[optind++] : "";
@@ -249,12 +249,12 @@ static int parse(int argc, char **argv, index_args *a)
     if (!is_known)
         return cli_usage("index", "'%s': expected list, create, set, drop or compact", a->verb);
     bool needs_name = strcmp(a->verb, "list") != 0;
+    a->server.may_create = strcmp(a->verb, "create") == 0;
     a->name = needs_name && optind < argc ? argv[optind++] : "";
     if (needs_name && !a->name[0])
         return cli_usage("index", "%s: expected the NAME of an index", a->verb);
     if (optind < argc)
         return cli_usage("index", "'%s' is not expected here", argv[optind]);
-    a->server.makes_data = strcmp(a->verb, "create") == 0;
     bool has_setting = false;
     for (size_t i = 0; i < N_SETTINGS; i++)
         has_setting = has_setting || a->values[i];

@@ -347,7 +347,7 @@ static int parse_options(sender *s, int argc, char **argv)
             (void)fputs(usage, stdout);
             return 0;
         default:
-            return cli_usage("send", "a flag is wrong");
+            return cli_wrong_flag("send", argv);
         }
     }
     if (strlen(s->exchange) > 255 || (s->routing_key && strlen(s->routing_key) > 255)) {

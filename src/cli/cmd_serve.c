@@ -195,7 +195,7 @@ static int parse_flags(int argc, char **argv, serve *s)
             (void)fputs(help, stdout);
             return -1;
         default:
-            return cli_usage("serve", "a flag is wrong");
+            return cli_wrong_flag("serve", argv);
         }
     }
     if (optind < argc)

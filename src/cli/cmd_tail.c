@@ -35,7 +35,7 @@ static const char help[] =
     "  -n, --lines N       so many (10; 0 to 10000)\n"
     "  -q, --query QUERY   only what this query finds\n"
     "  --json              whole records, one JSON document a line\n" CLIENT_HELP "\n"
-    "Exit status 0, 1 when it cannot, 2 when a flag is wrong.\n";
+    "Exit status 0, 1 when it cannot, 2 when a flag or --data is wrong.\n";
 
 typedef struct place { /* in the order of arrival: an event's id is "frame.row" */
     uint64_t frame, row;
@@ -303,7 +303,7 @@ static int run(tail *t)
     if (!c && fflush(stdout) == 0 && !ferror(stdout))
         return CLI_OK;
     cli_say("tail: %s", c && !ferror(stdout) ? err.msg : "nobody reads what is printed");
-    return CLI_FAILED;
+    return t->client ? CLI_FAILED : CLI_USAGE; /* without: nothing was even asked */
 }
 
 static int parse_flags(int argc, char **argv, tail *t, bool *ret_is_help)
@@ -331,7 +331,7 @@ static int parse_flags(int argc, char **argv, tail *t, bool *ret_is_help)
         else if (c == 'n' && (!al_parse_u64(al_cstr(optarg), &t->n_rows) || t->n_rows > ROWS_MAX))
             return cli_usage("tail", "-n '%s': expected a number up to %d", optarg, ROWS_MAX);
         else if (c != 'n' && !client_take_flag(&t->server, c, optarg))
-            return cli_usage("tail", "a flag is wrong");
+            return cli_wrong_flag("tail", argv);
     }
     if (t->follows && t->server.data)
         return cli_usage("tail",

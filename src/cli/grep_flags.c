@@ -231,8 +231,7 @@ static int take_flag(grep_flags *f, int c, al_arena *arena, bool *had_pattern)
             return cli_usage("grep", "--color '%s': expected always, never or auto", optarg);
         break;
     default:
-        if (!client_take_flag(&f->server, c, optarg))
-            return cli_usage("grep", "a flag is wrong");
+        (void)client_take_flag(&f->server, c, optarg);
     }
     return CLI_OK;
 }
@@ -290,6 +289,8 @@ int grep_flags_parse(int argc, char **argv, al_arena *arena, grep_flags *ret, bo
             *ret_is_help = true;
             return CLI_OK;
         }
+        if (c == '?')
+            return cli_wrong_flag("grep", argv);
         int r = take_flag(f, c, arena, &had_pattern);
         if (r)
             return r;

@@ -1,5 +1,6 @@
 /* alco: one program, one file a command. main finds the command and hands over; everything else is
  * in the commands, and the rooms below know nothing of them. */
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ int main(int argc, char **argv)
         (void)printf("alco %s\n", CLI_VERSION);
         return CLI_OK;
     }
+    opterr = 0; /* cli_wrong_flag speaks */
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);

@@ -1,7 +1,9 @@
 /* What every command says and prints. Whatever comes from logs, servers and file names may hold
  * control characters that were meant for the terminal of whoever looks: none reaches it. */
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -18,13 +20,22 @@ void cli_say(const char *fmt, ...)
     va_end(ap);
     al_buf safe;
     al_buf_init(&safe, VISIBLE_PER_BYTE * sizeof text);
-    if (isatty(STDERR_FILENO)) /* what a server or a file name says may be meant for the terminal */
-        cli_put_visible(&safe, al_cstr(text));
-    else
-        al_buf_str(&safe, text);
+    cli_put_visible(&safe, al_cstr(text)); /* into a file, too: somebody will look at that */
     /* one call, so that lines of threads stay whole */
     (void)fprintf(stderr, "alco: %.*s\n", AL_ARG(al_buf_slice(&safe)));
     al_buf_done(&safe);
+}
+
+/* U+202A..U+202E and U+2066..U+2069 turn around what stands behind them. */
+static bool is_bidi_control(const uint8_t *p)
+{
+    return p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+                            (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
+static unsigned bidi_control(const uint8_t *p)
+{
+    return 0x2000U + ((p[1] & 0x3fU) << 6) + (p[2] & 0x3fU);
 }
 
 /* The bytes of one character; *ret_shown: it may reach a terminal as it is. */
@@ -34,7 +45,7 @@ static size_t look_at(const uint8_t *p, size_t left, bool *ret_shown)
     size_t n = utf8_step(p, left, &is_good);
     bool is_c1 = n == 2 && p[0] == 0xc2 && p[1] < 0xa0; /* U+009B begins a sequence as ESC [ does */
     bool is_c0 = (p[0] < 0x20 && p[0] != '\t' && p[0] != '\n') || p[0] == 0x7f;
-    *ret_shown = is_good && !is_c1 && !is_c0;
+    *ret_shown = is_good && !is_c1 && !is_c0 && !(n == 3 && is_bidi_control(p));
     return n;
 }
 
@@ -50,6 +61,8 @@ void cli_put_visible(al_buf *out, al_slice text)
             al_buf_printf(out, "^%c", p[0] ^ 0x40);
         } else if (n == 2 && p[0] == 0xc2) {
             al_buf_printf(out, "M-^%c", (p[1] & 0x7f) ^ 0x40);
+        } else if (n == 3 && is_bidi_control(p)) {
+            al_buf_printf(out, "\\u%04x", bidi_control(p));
         } else {
             for (size_t i = 0; i < n; i++)
                 al_buf_printf(out, "\\x%02x", p[i]);
@@ -66,6 +79,8 @@ void cli_put_visible_json(al_buf *out, al_slice text)
         bool is_control = p[0] < 0x80 || (n == 2 && p[0] == 0xc2);
         if (is_shown)
             al_buf_put(out, p, n);
+        else if (n == 3 && is_bidi_control(p))
+            al_buf_printf(out, "\\u%04x", bidi_control(p));
         else /* of U+0080..U+009F the second byte says which */
             al_buf_printf(out, "\\u%04x", is_control ? p[n - 1] : 0xfffd);
     }
@@ -107,6 +122,16 @@ int cli_usage(const char *command, const char *fmt, ...)
     va_end(ap);
     cli_say("%s: %s (alco %s --help tells more)", command, text, command);
     return CLI_USAGE;
+}
+
+int cli_wrong_flag(const char *command, char **argv)
+{
+    const char *word = argv[optind - 1];
+    if (strncmp(word, "--", 2) == 0 && optopt == 0)
+        return cli_usage(command, "'%s': unknown flag, or short for several", word);
+    if (strncmp(word, "--", 2) == 0)
+        return cli_usage(command, "'%s': its value is missing, or it takes none", word);
+    return cli_usage(command, "'-%c': unknown flag, or its value is missing", optopt);
 }
 
 void cli_put_escaped(al_buf *out, al_slice text)

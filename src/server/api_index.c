@@ -23,7 +23,7 @@ const char *api_index_name(req *r, cat_index *ret)
             return NULL;
         }
     }
-    req_problem(r, 404, "no index '%.*s'", AL_ARG(r->path_args[0]));
+    req_no_index(r, r->path_args[0]);
     return NULL;
 }
 

@@ -55,7 +55,7 @@ static bool read_names(req *r, api_scope *s)
         }
         if (strlen((const char *)name.ptr) != name.len ||
             catalog_index_get(r->srv->cat, (const char *)name.ptr, r->arena, &idx, &err)) {
-            req_problem(r, 404, "no index '%.*s'", AL_ARG(name));
+            req_no_index(r, name);
             return false;
         }
         add_text_fields(s, &idx);

@@ -141,6 +141,15 @@ static enum MHD_Result go_on(req *r)
     return answer_queue(r);
 }
 
+/* A NUL ends the library's text of a target, and whoever sent it may have meant what follows. The
+ * version stands in the same buffer, one byte behind the target. */
+static bool is_cut(const req *r, const char *version)
+{
+    uintptr_t end = (uintptr_t)r->target_begin + r->raw_target.len;
+    uintptr_t behind = (uintptr_t)version;
+    return behind > end + 1 && behind - end < SERVER_CONNECTION_BYTES;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the library's parameters */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
                                   const char *method, const char *version, const char *data,
@@ -149,7 +158,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
     req *r = *con_cls;
     (void)cls;
     (void)url;
-    (void)version;
     if (!r)
         return MHD_NO; /* no memory */
     switch (r->phase) {
@@ -157,6 +165,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         r->conn = conn;
         r->phase = REQ_BODY;
         atomic_fetch_add(&r->srv->counts.requests, 1);
+        r->is_cut = is_cut(r, version);
         if (!head_read(r, method))
             return refuse(r);
         /* An upload may go on for as long as its client likes; another body is due. */
@@ -188,6 +197,8 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     server *s = cls;
     req *r = req_new(s, target ? target : "");
     conn_due(req_conn_of(conn), s->limits.request_ms);
+    if (r)
+        r->target_begin = target;
     if (target)
         hide_query(target);
     return r;

@@ -107,7 +107,7 @@ static bool origin_is_ours(al_slice origin, al_slice host, const al_slice *hosts
 /* Where the body ends must be beyond doubt (RFC 9112 section 6.3). */
 static bool has_clear_frame(const guard_request *r)
 {
-    if (r->is_doubled || (r->content_length.ptr && r->transfer_encoding.ptr))
+    if (r->is_doubled || r->is_blurred || (r->content_length.ptr && r->transfer_encoding.ptr))
         return false;
     return !r->transfer_encoding.ptr ||
            equal_ignoring_case(r->transfer_encoding, AL_LIT("chunked"));

@@ -17,6 +17,7 @@ typedef struct guard_request {
     bool is_get;       /* or HEAD */
     bool is_forwarded; /* Forwarded or X-Forwarded-* is there */
     bool is_doubled;   /* one of the fields above came twice */
+    bool is_blurred;   /* a name of a field has a space in or behind it */
 } guard_request;
 
 typedef enum guard_verdict {

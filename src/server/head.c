@@ -33,6 +33,8 @@ static enum MHD_Result scan_header(void *cls, enum MHD_ValueKind kind, const cha
         s->g->is_doubled = s->g->is_doubled || wanted[i].to->ptr;
         *wanted[i].to = al_cstr(value);
     }
+    /* "Host : x" is Host to some and nothing to others (RFC 9112 section 5.1). */
+    s->g->is_blurred = s->g->is_blurred || strpbrk(key, " \t");
     if (strcasecmp(key, "Forwarded") == 0 || strncasecmp(key, "X-Forwarded", 11) == 0)
         s->g->is_forwarded = true;
     return MHD_YES;
@@ -69,7 +71,8 @@ static bool pass_guard(req *r)
         return false;
     case GUARD_BAD_FRAME:
         req_problem(r, 400,
-                    "expected one Host, and one Content-Length or Transfer-Encoding: chunked");
+                    "expected one Host, one Content-Length or Transfer-Encoding: chunked, and no "
+                    "space in the name of a field");
         req_header(r, "Connection", AL_LIT("close"));
         return false;
     }
@@ -143,6 +146,11 @@ static bool is_ready(req *r)
 
 bool head_read(req *r, const char *method)
 {
+    if (r->is_cut) {
+        req_problem(r, 400, "NUL in the address: expected %%00");
+        req_header(r, "Connection", AL_LIT("close"));
+        return false;
+    }
     bool has_route = find_route(r, method);
     if (!pass_guard(r) || !has_route)
         return false;

@@ -5,6 +5,7 @@
 #include "server/req.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -212,7 +213,24 @@ void req_problem(req *r, unsigned status, const char *fmt, ...)
     put_problem(r, status, al_cstr(text));
 }
 
-static unsigned status_of(al_code code)
+void req_no_index(req *r, al_slice name)
+{
+    al_buf text;
+    al_buf_init(&text, 128 + SERVER_CONNECTION_BYTES);
+    al_buf_str(&text, "no index '");
+    al_buf_slice_put(&text, name);
+    al_buf_u8(&text, '\'');
+    put_problem(r, 404, al_buf_slice(&text));
+    al_buf_done(&text);
+}
+
+/* Of what was not written. There may be room again later, without anybody's change here. */
+static bool is_full(const al_err *err)
+{
+    return err->sys_errno == ENOSPC || err->sys_errno == EDQUOT || err->sys_errno == EFBIG;
+}
+
+static unsigned status_of(al_code code, const al_err *err)
 {
     switch (code) {
     case AL_INVALID:
@@ -230,8 +248,9 @@ static unsigned status_of(al_code code)
     case AL_OK:
     case AL_CORRUPT:
     case AL_TOO_NEW:
-    case AL_IO:
         break;
+    case AL_IO:
+        return is_full(err) ? 503 : 500;
     }
     return 500;
 }
@@ -244,7 +263,7 @@ void req_fail(req *r, al_code code, const al_err *err)
         atomic_fetch_add(&r->srv->counts.cancelled, 1);
     if (!text[0])
         text = code == AL_NOT_FOUND ? "not found" : "not now: full, low on disk or stopping";
-    put_problem(r, status_of(code), al_cstr(text));
+    put_problem(r, status_of(code, err), al_cstr(text));
 }
 
 void req_stream(req *r, const req_stream_ops *ops, void *ctx)

@@ -55,6 +55,8 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     /* written by the HTTP thread before a worker sees it, then only by whoever works on it */
     al_arena *arena;
     al_slice raw_target;
+    const char *target_begin; /* where the library has it; only to compare with */
+    bool is_cut;              /* a NUL stood in it */
     url_target target;
     url_params params;
     const route *route;
@@ -117,6 +119,8 @@ void req_answer(req *r, unsigned status, const char *type);
 void req_header(req *r, const char *name, al_slice value);
 /* A problem+json answer; what was appended before is thrown away. */
 void req_problem(req *r, unsigned status, const char *fmt, ...) AL_PRINTF(3, 4);
+/* 404; `name` may hold NULs, which a format would end at. */
+void req_no_index(req *r, al_slice name);
 /* As req_problem, for what a call returned and said; not AL_OK. */
 void req_fail(req *r, al_code code, const al_err *err);
 /* Goes on after r->out with a stream. Takes ctx. */

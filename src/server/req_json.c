@@ -157,12 +157,20 @@ static al_code take_param(void *ctx, al_slice name, json_reader *v, al_err *err)
     return expected(name, "a text, number or boolean", err);
 }
 
+/* A JSON value that is no object; no parameter of ours begins so. */
+static bool is_other_json(al_slice body)
+{
+    return body.len &&
+           (strchr("[\"-0123456789", body.ptr[0]) || al_slice_eq(body, AL_LIT("null")) ||
+            al_slice_eq(body, AL_LIT("true")) || al_slice_eq(body, AL_LIT("false")));
+}
+
 bool req_read_json_params(req *r)
 {
     al_err err = {0};
     al_slice body = al_slice_trim(al_buf_slice(&r->body));
     al_code c = AL_OK;
-    if (body.len && body.ptr[0] == '{')
+    if ((body.len && body.ptr[0] == '{') || is_other_json(body))
         c = json_each_member(body, r->arena, take_param, r, &err);
     else
         c = url_parse_form(body, r->arena, &r->params, &err);

@@ -569,13 +569,15 @@ bool upload_begin(req *r, al_slice encoding)
     al_code c = AL_OK;
     if (strlen(u->index) != name.len ||
         catalog_index_get(r->srv->cat, u->index, r->arena, &idx, &err))
-        c = al_fail(&err, AL_NOT_FOUND, "no index '%.*s'", AL_ARG(name));
+        c = AL_NOT_FOUND;
     if (!c)
         c = lines_new(encoding, &r->cancel, &u->lines, &err);
     if (c) {
         (void)upload_free(u);
         if (c == AL_INVALID)
             req_problem(r, 415, "%s", err.msg);
+        else if (c == AL_NOT_FOUND)
+            req_no_index(r, name);
         else
             req_fail(r, c, &err);
         return false;

@@ -4,6 +4,7 @@ import gzip
 import http.server
 import json
 import os
+import pathlib
 import pty
 import random
 import re
@@ -305,6 +306,33 @@ def test_verify_counts_what_stands_in_the_log_alone(server, alco):
     assert b"1037 records: 1000 in 1 segments, 37 in the log alone" in told, told
 
 
+@pytest.mark.parametrize("args", [
+    ["grep", "x"], ["tail"], ["index", "list"], ["index", "set", "logs", "--intervals", "3"],
+    ["index", "drop", "logs"], ["index", "compact", "logs"], ["field", "list", "logs"],
+    ["field", "set", "logs", "a", "--display", "yes"],
+])
+@pytest.mark.parametrize("held", [[], ["store/notes.txt", "letter"]])
+def test_who_does_not_begin_a_directory_makes_nothing_in_it(alco, tmp_path, args, held):
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    for name in held:
+        (foreign / name).parent.mkdir(exist_ok=True)
+        (foreign / name).write_text("mine")
+    before = sorted(foreign.rglob("*"))
+    done = alco(*args, "--data", foreign)
+    assert done.returncode == 2, done
+    assert b"no alco data in " + os.fsencode(foreign) in done.stderr, done
+    assert sorted(foreign.rglob("*")) == before
+
+
+def test_import_and_index_create_may_begin_a_directory(alco, tmp_path):
+    for name, args in (("a", ["import", "-"]), ("b", ["index", "create", "web"])):
+        (tmp_path / name).mkdir()
+        done = alco(*args, "--data", tmp_path / name, input=b"hello\n")
+        assert done.returncode == 0, done
+        assert alco("index", "list", "--data", tmp_path / name).returncode == 0
+
+
 def test_verify_names_damage(server, alco):
     server.send("logs", [{"message": f"row {i}"} for i in range(1000)])
     assert server.request("POST", "/api/v1/indexes/logs/compact").status == 204
@@ -365,13 +393,56 @@ def test_a_lost_catalogue_hides_no_index(server, alco, how):
     assert alco("grep", "--data", server.data, "-c", "in web", "web").stdout == b"4\n"
 
 
+def test_verify_names_a_lock_that_is_no_file(server, alco):
+    server.stop()
+    lock = pathlib.Path(server.data) / "store" / "lock"
+    lock.unlink()
+    lock.mkdir()
+    told = alco("verify", server.data)
+    assert told.returncode == 1 and b"store/lock: " in told.stdout, told
+    assert alco("serve", "--data", server.data, "--listen", "127.0.0.1:0").returncode == 1
+
+
+def bytes_below(directory):
+    return {p.relative_to(directory): p.read_bytes() if p.is_file() else None
+            for p in pathlib.Path(directory).rglob("*")}
+
+
+@pytest.mark.parametrize("how", ["well", "garbage", "directory"])
+def test_verify_looks_at_a_catalogue_whose_log_is_not_in_it(server, alco, tmp_path, how):
+    """As kill -9 leaves it. What verify says is what serve then does."""
+    server.create("web")
+    server.stop()  # all is in catalog.db; what comes now is the log, which alone is no catalogue
+    server.start()
+    assert server.request("PATCH", "/api/v1/indexes/web", b'{"intervals":3}').status == 200
+    server.kill()
+    catalogue = pathlib.Path(server.data) / "catalog.db"
+    assert os.path.getsize(f"{catalogue}-wal") > 0
+    if how != "well":
+        catalogue.unlink()
+    if how == "garbage":
+        catalogue.write_bytes(b"this is no database at all" * 1000)
+    if how == "directory":
+        catalogue.mkdir()
+    before = bytes_below(server.data)
+    (tmp_path / "tmp").mkdir()
+    told = alco("verify", server.data, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")})
+    assert told.returncode == (0 if how == "well" else 1), told
+    assert (b"catalog.db" in told.stdout) == (how != "well"), told
+    assert bytes_below(server.data) == before and not list((tmp_path / "tmp").iterdir())
+    if how == "well":
+        server.start()
+    else:
+        assert alco("serve", "--data", server.data, "--listen", "127.0.0.1:0").returncode == 1
+
+
 def test_a_damaged_catalogue_is_refused_and_told(server, alco):
     wrote_two_indexes(server)
     catalogue = os.path.join(server.data, "catalog.db")
     with open(catalogue, "r+b") as f:
         f.write(b"this is not a database at all" * 10)
     told = alco("verify", server.data)
-    assert told.returncode == 1 and b"catalog.db: file is not a database" in told.stdout, told
+    assert told.returncode == 1 and b"file is not a database" in told.stdout, told
     refused = alco("serve", "--data", server.data, "--listen", "127.0.0.1:0")
     assert refused.returncode == 1
     assert b"catalog.db" in refused.stderr and b"move it" in refused.stderr, refused
@@ -454,6 +525,21 @@ def on_terminal(*args):
         pass
     os.close(ours)
     return seen, process.wait()
+
+
+@pytest.mark.parametrize("args", [
+    ["import", "--index", "@", "-"], ["grep", "x", "@"], ["grep", "--@", "x"], ["tail", "@"], ["tail", "--@"],
+    ["index", "@"], ["index", "create", "@"], ["index", "list", "@"], ["field", "list", "@"], ["@"],
+    ["verify", "@"], ["index", "list", "--data", "@"], ["serve", "--@"], ["import", "--@"], ["send", "--@"],
+    ["serve", "--listen", "@"], ["tail", "-@"], ["verify", "--@"], ["field", "--@"], ["index", "--@"],
+])
+@pytest.mark.parametrize("evil", ["\x1b[31m", "\x9b31m", "\x7f", "\u202e", "\u2066"])
+def test_an_error_names_no_value_raw(server, alco, args, evil):
+    done = alco(*(a.replace("@", evil) for a in args), input=b"x\n",
+                env={**os.environ, "ALCO_SERVER": server.url})
+    assert done.returncode in (1, 2) and done.stderr
+    assert evil.encode() not in done.stdout + done.stderr, done
+    assert b"\x1b" not in done.stderr
 
 
 def test_a_terminal_obeys_no_log_and_no_server(server):

@@ -1,5 +1,6 @@
 """Goal: indexes and fields over HTTP, who may ask, the page, metrics, openapi.json.
 Method: every setting, every refusal; the document is held against the program's answers."""
+import errno
 import gzip
 import os
 import re
@@ -76,6 +77,35 @@ def test_bad_settings(server, body, status, word):
 def test_bad_changes(server, path, body, status):
     server.send("logs", [{"message": "x", "a": 1}])
     assert server.request("PATCH", path, body).status == status
+
+
+def test_settings_on_a_full_disk_are_to_be_tried_again(make_server, small_disk):
+    """Not an error of ours: 503 with a time to come again, nothing changed; with room each is done."""
+    server = make_server("--min-free", "0", data=small_disk / "data")
+    server.create("old")
+    server.send("logs", [{"message": "x", "a": 1}])
+    with open(small_disk / "filler", "wb", buffering=0) as f:
+        with pytest.raises(OSError) as full:
+            while True:
+                f.write(bytes(1 << 12))
+        assert full.value.errno == errno.ENOSPC
+    calls = [("PATCH", "/api/v1/indexes/logs", b'{"intervals":7}', 200),
+             ("PATCH", "/api/v1/indexes/logs/fields/a", b'{"display":true}', 200),
+             ("POST", "/api/v1/indexes", b'{"name":"new"}', 201), ("DELETE", "/api/v1/indexes/old", None, 204)]
+    names = {i["name"] for i in server.ok("/api/v1/indexes")["indexes"]}
+    room = 0  # the catalogue's log may have some of its own yet
+    while server.request("PATCH", "/api/v1/indexes/logs", b'{"intervals":%d}' % (room % 5 + 1)).status == 200:
+        room += 1
+        assert room < 10000
+    for method, path, body, _ in calls:
+        answer = server.request(method, path, body)
+        assert answer.status == 503 and int(answer.headers["retry-after"]) > 0, (method, path, answer)
+        assert re.search("full|No space", answer.json["detail"])
+    assert {i["name"] for i in server.ok("/api/v1/indexes")["indexes"]} == names
+    os.unlink(small_disk / "filler")
+    for method, path, body, status in calls:
+        assert server.request(method, path, body).status == status
+    server.stop()
 
 
 def test_a_field_with_any_name(server):

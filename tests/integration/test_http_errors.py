@@ -188,6 +188,14 @@ def test_every_bad_body(described_server):
     assert server.ok("/ready") == {"status": "ready"}
 
 
+@pytest.mark.parametrize("body", [b"null", b"1", b" true\n", b"false", b"[]", b"-1e5", b'"q=x"'])
+def test_a_value_that_is_no_object(server, body):
+    for path in ("/api/v1/indexes/logs/search", "/api/v1/indexes"):
+        answer = server.request("POST", path, body)
+        check_problem(answer, 400)
+        assert "expected a JSON object" in answer.json["detail"]
+
+
 def test_every_other_method(described_server):
     server = described_server
     for path, methods in server.doc["paths"].items():

@@ -66,6 +66,29 @@ def test_no_host_is_refused(server):
         assert answer_to(server, asked).split()[1] in (b"400", b"421")
 
 
+@pytest.mark.parametrize("name", [b"Host ", b"Host\t", b"Content-Length "])
+def test_a_space_before_the_colon_is_refused(server, name):
+    """Some read the field, others do not: whoever stands before us may have."""
+    for headers in (name + b": 5\r\n", b"Host: localhost\r\n" + name + b": 5\r\n"):
+        assert answer_to(server, get(b"/api/v1/indexes", headers)).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("target", [
+    b"/\0", b"/\0abc", b"/health\0", b"/api/v1/indexes/logs/count?q=a\0b", b"/api/v1/indexes/logs/count?\0",
+    b"/api/v1/indexes/logs/count?q=a&\0limit=1",
+])
+def test_a_nul_cuts_no_address(server, target):
+    answer = answer_to(server, get(target))
+    assert answer.startswith(b"HTTP/1.1 400") and b"NUL" in answer and answer.count(b"HTTP/1.1") == 1
+    assert server.get("/health").status == 200
+
+
+@pytest.mark.parametrize("what, method", [("", "GET"), ("/count", "GET"), ("/logs", "POST"), ("", "DELETE")])
+def test_a_nul_cuts_no_name(server, what, method):
+    answer = server.request(method, "/api/v1/indexes/lo%00gs" + what)
+    assert answer.status == 404 and answer.json["detail"] == "no index 'lo\0gs'", answer
+
+
 def test_an_unknown_transfer_coding_is_refused(server):
     with server.raw() as s:
         s.sendall(post(b"Transfer-Encoding: gzip, chunked\r\n", b""))

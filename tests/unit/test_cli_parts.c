@@ -173,6 +173,12 @@ static void test_visible(void **state)
     expect_out("a\tb\n^[[m ^? M-^[ \xc3\xa4 \\x9b \\xe2\\x82");
     cli_put_visible_json(&out, AL_LIT("\"\xc2\x9b \x7f \xc3\xa4 \x9b\""));
     expect_out("\"\\u009b \\u007f \xc3\xa4 \\ufffd\"");
+    cli_put_visible(&out, AL_LIT("\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf"));
+    expect_out("\xe2\x80\xa9\\u202a\\u202e\xe2\x80\xaf");
+    cli_put_visible_json(&out, AL_LIT("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"));
+    expect_out("\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa");
+    cli_put_visible(&out, AL_LIT("\xe2\x80")); /* cut */
+    expect_out("\\xe2\\x80");
     cli_put_escaped(&out, AL_LIT("a/b ~\xff"));
     expect_out("a%2Fb%20~%FF");
 }

@@ -168,7 +168,10 @@ static al_code open_store(node *n, const node_options *o, al_err *err)
 al_code node_open(const node_options *o, al_code (*before_ready)(void *ctx, node *n, al_err *err),
                   void *ctx, node **ret, al_err *err)
 {
-    server_options so = {.listen = o->listen, .version = CLI_VERSION, .limits = o->limits};
+    server_options so = {.listen = o->listen,
+                         .version = CLI_VERSION,
+                         .limits = o->limits,
+                         .memory_bytes = o->memory_bytes};
     node *n = al_zalloc(1, sizeof *n);
     if (!n)
         return al_fail(err, AL_NOMEM, "start");

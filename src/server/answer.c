@@ -38,6 +38,7 @@ static void run_more(task *t)
         r->is_busy = false;
         r->is_end = is_end;
         r->is_broken = c || al_buf_code(&r->out);
+        req_count_held(r);
         req_resume_locked(r);
     }
     (void)req_unref(r);
@@ -64,8 +65,10 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *to, size_t max)
     if (!req_suspend_locked(r))
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (!r->is_busy) {
-        al_buf_clear(&r->out);
+        al_buf_done(&r->out); /* it may have been longer than the next piece will be */
+        al_buf_init(&r->out, REQ_ANSWER_BYTES_MAX);
         r->out_off = 0;
+        req_count_held(r);
         if (r->stream->drained)
             r->stream->drained(r->stream_ctx);
         if (r->stream->more) {
@@ -105,7 +108,7 @@ static struct MHD_Response *streamed_response(req *r)
         return NULL;
     s->r = req_ref(r);
     s->response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, r->stream->more ? 32768 : 4096, read_streamed, s, end_streamed);
+        MHD_SIZE_UNKNOWN, r->stream->more ? 16384 : 4096, read_streamed, s, end_streamed);
     if (!s->response) {
         end_streamed(s);
         return NULL;

@@ -104,3 +104,5 @@ void upload_abort_locked(req *r);
 upload *upload_free(upload *u);
 /* Wakes the uploads that wait for room. */
 void uploads_room(void *srv);
+/* Wakes those that wait for memory, when there is some. Any thread, under no lock. */
+void uploads_tell_room(server *s);

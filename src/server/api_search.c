@@ -23,7 +23,7 @@
 #include "server/api.h"
 #include "server/cursor.h"
 
-enum { SLICE_BYTES = 256 * 1024, SLICE_S = 2, LIMIT_MAX = 10000 };
+enum { SLICE_S = 2, LIMIT_MAX = 10000 };
 
 typedef enum format { FORMAT_JSON, FORMAT_NDJSON, FORMAT_CSV, FORMAT_TEXT } format;
 
@@ -156,7 +156,7 @@ static eng_flow take_row(void *ctx, const eng_row *row)
         p->first = at;
     p->last = at;
     p->n++;
-    p->is_full = out->len >= SLICE_BYTES;
+    p->is_full = out->len >= held_slice_bytes(&p->r->srv->answers);
     return p->is_full ? ENG_STOP : ENG_MORE;
 }
 

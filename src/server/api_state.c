@@ -107,8 +107,15 @@ static void put_http(al_buf *out, server *s)
          "Queries answered 503 for want of a worker.");
     al_buf_printf(out,
                   "alco_queries_refused_total{why=\"full\"} %" PRIu64
-                  "\nalco_queries_refused_total{why=\"late\"} %" PRIu64 "\n",
-                  atomic_load(&n->refused_full), atomic_load(&n->refused_late));
+                  "\nalco_queries_refused_total{why=\"late\"} %" PRIu64
+                  "\nalco_queries_refused_total{why=\"memory\"} %" PRIu64 "\n",
+                  atomic_load(&n->refused_full), atomic_load(&n->refused_late),
+                  atomic_load(&n->refused_memory));
+    head(out, "alco_http_held_bytes", "gauge", "Bytes that requests hold, by what for.");
+    al_buf_printf(out,
+                  "alco_http_held_bytes{what=\"answers\"} %zu\n"
+                  "alco_http_held_bytes{what=\"uploads\"} %zu\n",
+                  held_bytes(&s->answers), held_bytes(&s->uploads));
     number(out, "alco_connections", "gauge", "Open connections.", conns_count(s->conns));
     number(out, "alco_slow_clients_total", "counter", "Connections closed as too slow.",
            atomic_load(&n->slow_clients));

@@ -31,6 +31,9 @@ static void run_route(task *t)
     if (r->pool == r->srv->queries && al_mono_ns() >= r->due_ns) {
         atomic_fetch_add(&r->srv->counts.refused_late, 1);
         req_problem(r, 503, "no worker was free for %" PRIu32 " s", r->srv->limits.query_ms / 1000);
+    } else if (r->pool == r->srv->queries && held_is_full(&r->srv->answers)) {
+        atomic_fetch_add(&r->srv->counts.refused_memory, 1);
+        req_problem(r, 503, "too many answers wait for their clients to read them");
     } else {
         r->route->run(r);
     }
@@ -78,6 +81,11 @@ static enum MHD_Result take_body(req *r, const char *data, size_t *size)
     al_buf_put(&r->body, data, *size);
     if (al_buf_code(&r->body))
         req_problem(r, 413, "body of more than %d bytes", REQ_BODY_BYTES_MAX);
+    else if (r->body.cap > r->held && held_is_full(&r->srv->answers))
+        req_problem(r, 503, "no memory for the body now");
+    if (r->status)
+        al_buf_done(&r->body);
+    req_count_held(r);
     *size = 0;
     return MHD_YES;
 }
@@ -261,6 +269,9 @@ static void on_tick(void *ctx)
 {
     server *s = ctx;
     atomic_fetch_add(&s->counts.slow_clients, conns_sweep(s->conns));
+    uploads_tell_room(s);
+    held_give_back(&s->trim, held_bytes(&s->answers) + held_bytes(&s->uploads),
+                   conns_count(s->conns));
 }
 
 static void on_keep(void *what)

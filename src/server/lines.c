@@ -12,7 +12,12 @@
 #include "base/checked.h"
 #include "base/mem.h"
 
-enum { WINDOW_BYTES = 128 * 1024, ZSTD_WINDOW_LOG_MAX = 23 /* 8 MiB, as RFC 8878 asks for */ };
+enum {
+    WINDOW_BYTES = 128 * 1024,
+    GZIP_BYTES = 40 * 1024,
+    CARRY_BYTES_KEPT = 64 * 1024,
+    ZSTD_WINDOW_LOG_MAX = 23 /* 8 MiB, as RFC 8878 asks for */
+};
 
 typedef enum coding { IDENTITY, GZIP, ZSTD } coding;
 
@@ -79,6 +84,12 @@ lines *lines_free(lines *l)
     al_buf_done(&l->carry);
     free(l);
     return NULL;
+}
+
+size_t lines_held(const lines *l)
+{
+    size_t coding = l->coding == GZIP ? GZIP_BYTES : ZSTD_sizeof_DStream(l->zstd);
+    return l->carry.cap + (l->window ? WINDOW_BYTES : 0) + coding;
 }
 
 void lines_feed(lines *l, al_slice piece)
@@ -168,6 +179,10 @@ static void forget_carried(lines *l)
 {
     if (!l->was_carried)
         return;
+    if (l->carry.cap > CARRY_BYTES_KEPT) {
+        al_buf_done(&l->carry);
+        al_buf_init(&l->carry, LINES_LINE_BYTES_MAX);
+    }
     al_buf_clear(&l->carry);
     l->is_cut = false;
     l->was_carried = false;

@@ -16,6 +16,8 @@ typedef struct lines lines;
 /* `encoding`: of the header Content-Encoding; empty is identity. AL_INVALID: unknown. `cancel` ends
  * lines_next with AL_CANCELLED: few bytes may stand for many without one line. May be NULL. */
 AL_CHECK al_code lines_new(al_slice encoding, const atomic_bool *cancel, lines **ret, al_err *err);
+/* Bytes it holds: of half a line, and to undo compression. */
+size_t lines_held(const lines *l);
 lines *lines_free(lines *l);
 /* The next piece of the body; borrowed until lines_next has found no more line. */
 void lines_feed(lines *l, al_slice piece);

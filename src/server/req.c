@@ -19,6 +19,9 @@
 #include "record/timestamp.h"
 #include "server/api.h"
 
+/* Beside `out`: the library's own buffer, the query, what marks its hits. */
+enum { STREAM_BYTES = 32 * 1024 };
+
 req *req_new(server *s, const char *target)
 {
     req *r = al_zalloc(1, sizeof *r);
@@ -86,10 +89,17 @@ void req_mark_upload(req *r, bool is_upload)
     (void)pthread_cond_broadcast(&r->srv->changed);
 }
 
+void req_count_held(req *r)
+{
+    size_t stream = r->stream && r->stream->more ? STREAM_BYTES : 0;
+    held_set(&r->srv->answers, &r->held, r->body.cap + r->out.cap + stream);
+}
+
 req *req_unref(req *r)
 {
     if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
         return NULL;
+    held_set(&r->srv->answers, &r->held, 0);
     if (r->stream && r->stream->free)
         r->stream->free(r->stream_ctx);
     (void)upload_free(r->upload);
@@ -277,6 +287,7 @@ void req_done(req *r)
 {
     if (al_buf_code(&r->out))
         req_problem(r, 503, "no memory for the answer");
+    req_count_held(r);
     AL_LOCKED(&r->lock);
     r->is_answered = true;
     req_resume_locked(r);

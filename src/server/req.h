@@ -81,6 +81,7 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     bool is_end;  /* nothing more comes behind `out` */
     bool is_broken;
     size_t out_off; /* of `out`, sent */
+    size_t held;    /* in srv->answers; whose `out` is */
 
     /* the answer: the worker's until is_answered; then `out` belongs to whoever the flags say */
     unsigned status;
@@ -111,6 +112,9 @@ void req_mark_upload(req *r, bool is_upload);
 int req_fd(req *r);
 /* Our entry of one of the library's connections, as req_fd. May be NULL. */
 conn *req_conn_of(struct MHD_Connection *mhd);
+
+/* Counts what it holds now. Whoever `out` (before the end of its body: `body`) belongs to. */
+void req_count_held(req *r);
 
 /* ---- For handlers (workers) */
 

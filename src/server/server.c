@@ -58,6 +58,7 @@ al_code server_start(const server_options *o, server **ret, al_err *err)
     s->version = o->version;
     s->begun_ns = al_now_ns();
     s->limits = limits_of(&o->limits);
+    held_init(&s->answers, &s->uploads, o->memory_bytes);
     raise_descriptors();
     AL_CLEANUP(al_closep) int fd = -1;
     al_code c = copy_hosts(s, o) ? AL_OK : al_fail(err, AL_NOMEM, "start the HTTP server");

@@ -24,6 +24,7 @@ typedef struct server_options {
     uint32_t page_size; /* limit of a search that names none; 0: 100 */
     const char *version;
     server_limits limits;
+    uint64_t memory_bytes; /* the whole budget, of which requests get a share; 0: 256 MiB */
 } server_options;
 
 /* AL_INVALID: `listen` cannot be read, or is beyond loopback while no user exists (the message says

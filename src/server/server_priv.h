@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/conns.h"
+#include "server/held.h"
 #include "server/server.h"
 #include "server/watch.h"
 #include "server/workers.h"
@@ -32,9 +33,10 @@ typedef struct server_counts {
     _Atomic uint64_t query_le[SERVER_DURATIONS]; /* buckets, see server_duration_s */
     _Atomic uint64_t partial;
     _Atomic uint64_t cancelled;
-    _Atomic uint64_t refused_full; /* the queue was */
-    _Atomic uint64_t refused_late; /* waited for all the time they had */
-    _Atomic uint64_t slow_clients; /* connections shut */
+    _Atomic uint64_t refused_full;   /* the queue was */
+    _Atomic uint64_t refused_late;   /* waited for all the time they had */
+    _Atomic uint64_t refused_memory; /* too much was held */
+    _Atomic uint64_t slow_clients;   /* connections shut */
 } server_counts;
 extern const double server_duration_s[SERVER_DURATIONS];
 
@@ -78,5 +80,8 @@ struct server {
     size_t n_requests;
     size_t n_uploads;
 
+    held answers;   /* with bodies that are no uploads */
+    held uploads;   /* lines, halves of lines, what undoes compression */
+    held_trim trim; /* the watch's thread only */
     server_counts counts;
 };

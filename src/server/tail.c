@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -27,6 +28,7 @@ enum {
     HEARTBEAT_S = 15,
     TICK_S = 1,
     BUFFER_BYTES = 64 * 1024,
+    BUFFER_BYTES_FEW = 4096,
     TURN_MS = 250, /* one follower's part of a round */
 };
 
@@ -62,6 +64,13 @@ struct tails {
     bool is_ending;
 };
 
+/* Less when much is held; never nothing, so that each goes on. */
+static size_t buffer_bytes(const follower *f)
+{
+    const held *h = &f->in->srv->answers;
+    return held_is_full(h) ? BUFFER_BYTES_FEW : AL_MIN(held_slice_bytes(h), (size_t)BUFFER_BYTES);
+}
+
 static void put_id(al_buf *out, eng_arrival at)
 {
     al_buf_printf(out, "id: %" PRIu64 ".%" PRIu32 "\n", at.frame, at.row);
@@ -74,7 +83,7 @@ static eng_flow take_row(void *ctx, const eng_row *row, eng_arrival at)
     al_buf_str(&f->piece, "data: ");
     hit_put_json(&f->piece, &f->style, row); /* one line: JSON escapes line ends */
     al_buf_str(&f->piece, "\n\n");
-    f->is_full = f->piece.len >= BUFFER_BYTES;
+    f->is_full = f->piece.len >= buffer_bytes(f);
     f->at = at; /* if the turn ends here, this row is done */
     return f->is_full ? ENG_STOP : ENG_MORE;
 }
@@ -143,7 +152,7 @@ static bool is_reading(follower *f)
     AL_LOCKED(&f->r->lock);
     if (f->r->is_gone || f->r->is_end)
         return false;
-    f->is_waiting = !f->r->is_answered || f->r->out.len - f->r->out_off >= BUFFER_BYTES / 2;
+    f->is_waiting = !f->r->is_answered || f->r->out.len - f->r->out_off >= buffer_bytes(f) / 2;
     return !f->is_waiting;
 }
 
@@ -158,6 +167,12 @@ static void hand_over(follower *f)
     al_buf_slice_put(out, al_buf_slice(&f->piece));
     if (al_buf_code(out))
         f->r->is_broken = true;
+    if (f->piece.cap > BUFFER_BYTES_FEW) { /* thousands of followers keep no buffer twice */
+        size_t max = f->piece.max;
+        al_buf_done(&f->piece);
+        al_buf_init(&f->piece, max);
+    }
+    req_count_held(f->r);
     req_resume_locked(f->r);
 }
 

@@ -7,7 +7,7 @@
  * more bytes wait, so a slow sender's lines become visible at once and a fast sender's batches grow
  * by themselves.
  * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. Memory of
- * all uploads together is bounded: beyond HELD_BYTES_MAX each hands on what it has and reads no
+ * all uploads together is bounded (held.h): beyond it each hands on what it has and reads no
  * further until batches are durable. An upload that finds no room (memory, queue full, disk low) is
  * parked; no thread waits.
  * Invariants, all under the request's lock:
@@ -31,7 +31,8 @@
 
 enum {
     FILLING_BYTES_MAX = 64 * 1024,
-    HELD_BYTES_MAX = 64 << 20, /* text of the batches of all uploads */
+    FILLING_BYTES_FEW = 4096,     /* while too much is held */
+    HALF_LINE_BYTES = 512 * 1024, /* with what undoes compression */
     FLIGHT_MAX = 4,
     PIECE_BYTES_MAX = INGEST_BATCH_BYTES_MAX + LINES_LINE_BYTES_MAX + INGEST_BATCH_RECORDS_MAX + 1,
 };
@@ -42,6 +43,7 @@ typedef struct piece { /* a batch and the lines it is made of */
     ingest_batch *batch;
     al_buf text; /* lines, each with a newline */
     size_t n;
+    size_t held; /* of the account */
 } piece;
 
 typedef enum parked { RUNNING, PARKED_FOR_ROOM, PARKED_FOR_FLIGHT } parked;
@@ -68,6 +70,8 @@ struct upload {
     al_buf chunk;
     bool is_last_read;
     bool has_unread; /* in the chunk */
+    size_t held;     /* of the account, beside the pieces */
+    bool is_bound;   /* the client must not take longer than a request may */
     piece *open;     /* being filled */
     piece *ready;    /* to be submitted */
 
@@ -84,14 +88,11 @@ static struct {
     uint64_t seq;
 } waiting = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Text of all pieces, of all servers in the process. */
-static _Atomic size_t held_bytes;
-
 static piece *piece_free(piece *p)
 {
     if (!p)
         return NULL;
-    (void)atomic_fetch_sub(&held_bytes, p->text.len);
+    held_set(&p->u->r->srv->uploads, &p->held, 0);
     (void)ingest_batch_free(p->batch);
     al_buf_done(&p->text);
     free(p);
@@ -109,6 +110,7 @@ upload *upload_free(upload *u)
         u->failed_pieces = p->next;
         (void)piece_free(p);
     }
+    held_set(&u->r->srv->uploads, &u->held, 0);
     (void)lines_free(u->lines);
     al_buf_done(&u->filling);
     al_buf_done(&u->chunk);
@@ -161,11 +163,10 @@ void uploads_room(void *srv)
     }
 }
 
-/* Wakes those that wait for memory, when there is some. Under no lock. */
-static void tell_memory(void)
+void uploads_tell_room(server *s)
 {
-    if (atomic_load(&held_bytes) <= HELD_BYTES_MAX)
-        uploads_room(NULL);
+    if (!held_is_full(&s->uploads))
+        uploads_room(s);
 }
 
 static uint64_t room_seq(void)
@@ -235,6 +236,7 @@ static void on_done(void *ctx, al_code code, const al_err *err)
     piece *p = ctx;
     upload *u = p->u;
     req *r = u->r;
+    server *s = r->srv;
     p->batch = NULL; /* ingest's to free */
     {
         AL_LOCKED(&r->lock);
@@ -254,7 +256,7 @@ static void on_done(void *ctx, al_code code, const al_err *err)
     }
     (void)piece_free(p);
     (void)req_unref(r);
-    tell_memory();
+    uploads_tell_room(s);
 }
 
 static al_code piece_new(upload *u, piece **ret, al_err *err)
@@ -279,13 +281,12 @@ static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
         return c;
     piece *p = u->open;
     assert(p);
-    size_t before = p->text.len;
     c = ingest_add(p->batch, line);
     if (is_cut)
         ingest_note_long_line(p->batch);
     al_buf_slice_put(&p->text, line);
     al_buf_u8(&p->text, '\n');
-    (void)atomic_fetch_add(&held_bytes, p->text.len - before);
+    held_set(&u->r->srv->uploads, &p->held, p->text.cap);
     if (c || al_buf_code(&p->text))
         return al_fail(err, AL_NOMEM, "upload");
     p->n++;
@@ -379,6 +380,43 @@ static al_code read_last(upload *u, al_err *err)
 
 typedef enum next { NEXT_CHUNK, NEXT_LAST, NEXT_FLUSH, NEXT_AGAIN, NEXT_REST, NEXT_ANSWER } next;
 
+/* How long the client may take: as long as it likes, but not with half a long line held, and not
+ * in a wait for memory that others may never give back. */
+static void bound_locked(upload *u, bool is_bound)
+{
+    if (u->is_bound == is_bound) /* being woken for nothing is no progress */
+        return;
+    u->is_bound = is_bound;
+    /* Those that hold much go first: then there is room for the others. */
+    int64_t ms = u->r->srv->limits.request_ms * (u->held > FILLING_BYTES_MAX * 2 ? 1L : 2L);
+    if (!u->r->is_gone)
+        conn_due(req_conn_of(u->r->conn), is_bound ? ms : CONN_NO_BOUND);
+}
+
+static void bound(upload *u, bool is_bound)
+{
+    AL_LOCKED(&u->r->lock);
+    bound_locked(u, is_bound);
+}
+
+static void count_held_locked(upload *u)
+{
+    held_set(&u->r->srv->uploads, &u->held, lines_held(u->lines) + u->chunk.cap + u->filling.cap);
+}
+
+/* Nothing to do until the client sends more: the buffers are not kept for that. */
+static void rest_locked(upload *u)
+{
+    u->is_working = false;
+    al_buf_done(&u->chunk);
+    al_buf_done(&u->filling);
+    al_buf_init(&u->chunk, FILLING_BYTES_MAX);
+    al_buf_init(&u->filling, FILLING_BYTES_MAX);
+    count_held_locked(u);
+    if (!u->is_end && !u->err.code)
+        bound_locked(u, u->held > HALF_LINE_BYTES);
+}
+
 /* What to do when the chunk is used up. After NEXT_REST and NEXT_ANSWER the task is over. */
 static next choose_next(upload *u)
 {
@@ -391,6 +429,7 @@ static next choose_next(upload *u)
         u->is_working = false;
         return NEXT_REST;
     }
+    bound_locked(u, false);
     if (u->failed_pieces)
         return NEXT_AGAIN;
     if (u->filling.len) {
@@ -398,6 +437,7 @@ static next choose_next(upload *u)
         u->chunk = u->filling;
         u->filling = swap;
         al_buf_clear(&u->filling);
+        count_held_locked(u);
         wake_sender_locked(u);
         return NEXT_CHUNK;
     }
@@ -407,7 +447,7 @@ static next choose_next(upload *u)
         return NEXT_FLUSH;
     if (u->is_end && !u->is_aborted && !u->n_flying)
         return NEXT_ANSWER;
-    u->is_working = false;
+    rest_locked(u);
     return NEXT_REST;
 }
 
@@ -468,16 +508,21 @@ static void take_failed(upload *u)
     u->ready->next = NULL;
 }
 
-/* Bytes are to be read while too much is held: what is open goes off, then the upload waits. */
+/* Bytes are to be read while too much is held, and not by this one alone: what is open goes off,
+ * then the upload waits. */
 static bool is_crowded(upload *u, bool *ret_is_parked)
 {
+    const held *h = &u->r->srv->uploads;
     uint64_t seq = room_seq();
-    if (!u->has_unread || atomic_load(&held_bytes) <= HELD_BYTES_MAX)
+    if (!u->has_unread || !held_is_full(h) || held_bytes(h) - u->held < h->max / 2) {
+        bound(u, false);
         return false;
+    }
     if (u->open) {
         u->ready = AL_TAKE(u->open);
         return true;
     }
+    bound(u, true);
     *ret_is_parked = park_for_room(u, seq);
     return *ret_is_parked;
 }
@@ -534,13 +579,14 @@ static bool go(upload *u, bool *ret_is_parked)
 static void run(task *t)
 {
     upload *u = (upload *)((char *)t - offsetof(upload, work));
+    server *s = u->r->srv;
     bool is_parked = false;
     while (go(u, &is_parked))
         continue;
     /* Parked: the reference goes with the task, which may already run elsewhere. */
     if (!is_parked)
         (void)req_unref(u->r);
-    tell_memory(); /* pieces may have been dropped */
+    uploads_tell_room(s); /* pieces may have been dropped */
 }
 
 /* ---- The HTTP thread's side */
@@ -592,7 +638,8 @@ size_t upload_take_locked(req *r, const char *bytes, size_t n)
     upload *u = r->upload;
     if (u->err.code)
         return n; /* the answer is on its way */
-    size_t taken = AL_MIN(n, FILLING_BYTES_MAX - u->filling.len);
+    size_t max = held_is_full(&r->srv->uploads) ? FILLING_BYTES_FEW : FILLING_BYTES_MAX;
+    size_t taken = max > u->filling.len ? AL_MIN(n, max - u->filling.len) : 0;
     al_buf_put(&u->filling, bytes, taken);
     if (al_buf_code(&u->filling)) {
         u->err = (al_err){.code = AL_NOMEM};

@@ -224,3 +224,73 @@ def test_a_stop_does_not_wait_for_a_bomb(server):
         s.sendall(post(b"Content-Encoding: zstd\r\nContent-Length: %d\r\n" % (len(bomb) + 1), bomb))
         wait_for(lambda: server.metric("alco_connections") == 2, "it is there")
         server.stop()
+
+
+# ---- Memory: what is held for clients counts, however many they are
+
+MIB = 1 << 20
+
+
+def memory(server):
+    return server.metric("process_resident_memory_bytes")
+
+
+def test_answers_that_nobody_reads_are_bounded(make_server):
+    """Pages of 5 MB: each is whole or 503, and what is held stays within its share."""
+    server = make_server("--memory", "128MiB")
+    for _ in range(2):
+        server.send("logs", [{"message": f"row {i} {'x' * 400}"} for i in range(10000)])
+    before = memory(server)
+    clients = [server.raw() for _ in range(300)]
+    try:
+        for s in clients:
+            s.sendall(get(b"/api/v1/indexes/logs/search?limit=10000"))
+        heads = [s.recv(12) for s in clients]
+        held = server.metric('alco_http_held_bytes{what="answers"}')
+        assert 0 < held < 24 * MIB
+        assert memory(server) - before < 128 * MIB
+        assert set(heads) == {b"HTTP/1.1 200", b"HTTP/1.1 503"}
+        assert server.send("logs", [{"message": "meanwhile"}]) == 1
+        whole = next(s for s, head in zip(clients, heads) if head.endswith(b"200"))
+        answer = whole.makefile("rb").read()
+        assert answer.count(b'"message":"row ') == 10000 and answer.endswith(b"}\n\r\n0\r\n\r\n")
+    finally:
+        for s in clients:
+            s.close()
+    wait_for(lambda: server.metric('alco_http_held_bytes{what="answers"}') == 0, "all is given back")
+    wait_for(lambda: memory(server) - before < 64 * MIB, "the system has it again")
+    assert server.api("logs", "count")["count"] == 20001
+
+
+def test_half_lines_that_never_end_are_bounded(make_server):
+    """More of them than there is room for: they wait, are closed, and others can send again."""
+    server = make_server("--memory", "128MiB", "--request-timeout", "2")
+    before = memory(server)
+    clients = [server.raw() for _ in range(100)]
+    for s in clients:
+        s.setblocking(False)
+    left = {s: post(b"Content-Length: 9000000\r\n", b"x" * 900000) for s in clients}
+    peak = 0
+
+    def go_on():
+        nonlocal peak
+        for s in select.select([], list(left), [], 0)[1]:
+            try:
+                left[s] = left[s][s.send(left[s][:65536]):]
+            except OSError:
+                left[s] = b""
+            if not left[s]:
+                del left[s]
+        peak = max(peak, memory(server))
+        return not left or server.metric('alco_http_held_bytes{what="uploads"}') > 32 * MIB
+
+    try:
+        wait_for(go_on, "more is held than may be")
+        assert server.send("logs", [{"message": "waits for room"}]) == 1
+        assert peak - before < 96 * MIB
+        assert server.metric("alco_slow_clients_total") > 0
+    finally:
+        for s in clients:
+            s.close()
+    wait_for(lambda: server.metric('alco_http_held_bytes{what="uploads"}') == 0, "all is given back")
+    wait_for(lambda: memory(server) - before < 64 * MIB, "the system has it again")

@@ -158,6 +158,11 @@ bool head_read(req *r, const char *method)
         return true;
     if (!read_params(r) || !is_ready(r))
         return false;
+    if (r->route->body != BODY_LINES && header_of(r, "Content-Length").ptr &&
+        head_has_long_body(r)) { /* now: nobody need send it */
+        req_problem(r, 413, "body of more than %d bytes", REQ_BODY_BYTES_MAX);
+        return false;
+    }
     r->last_event_id = al_arena_copy(r->arena, header_of(r, "Last-Event-ID"));
     return r->route->body != BODY_LINES || upload_begin(r, header_of(r, "Content-Encoding"));
 }

@@ -78,6 +78,14 @@ def test_a_body_without_end_is_answered_while_it_comes(server):
         assert "0 lines were stored" in problem["detail"]
 
 
+def test_a_long_query_is_refused_before_it_is_sent(make_server):
+    server = make_server("--request-timeout", "1")
+    with server.raw() as s:
+        s.sendall(head("/api/v1/indexes/logs/search", "Content-Length: 50000000") + b"q=")
+        answer = s.makefile("rb").read()  # to its end
+        assert answer.startswith(b"HTTP/1.1 413") and answer.count(b"HTTP/1.1") == 1
+
+
 def test_what_was_stored_before_the_failure_is_told(server):
     import gzip
     lines = b"".join(b'{"message":"good %d"}\n' % i for i in range(5000))

@@ -150,9 +150,7 @@ static al_code on_method(amqp_session *s, const amqp_method_t *m, al_err *err)
     case AMQP_BASIC_DELIVER_METHOD:
         return on_deliver(s, m->decoded, err);
     case AMQP_QUEUE_DECLARE_OK_METHOD:
-        if (s->is_on_trip)
-            amqp_settle_trip_end(s, m->decoded);
-        return AL_OK;
+        return s->is_on_trip ? amqp_settle_trip_end(s, m->decoded, err) : AL_OK;
     case AMQP_BASIC_CANCEL_METHOD:
         s->was_cancelled = true;
         return al_fail(err, AL_NOT_FOUND, "the broker cancelled: the queue is gone or has moved");
@@ -275,7 +273,8 @@ static al_code wait_for_more(amqp_session *s, int ms, al_err *err)
 static bool is_trip_due(const amqp_session *s, int64_t now)
 {
     bool is_wanted = s->acked.n || s->what->until_empty;
-    return (is_wanted && now >= s->trip_ns + TRIP_EVERY_MS * AL_NS_PER_MS) || ledger_asked(s->l);
+    int64_t ms = is_wanted ? TRIP_EVERY_MS : AMQP_LOOK_EVERY_MS;
+    return now >= s->trip_ns + ms * AL_NS_PER_MS || ledger_asked(s->l);
 }
 
 /* Two answers, because the broker may count what it has handed to the channel as gone before the

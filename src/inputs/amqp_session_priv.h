@@ -4,7 +4,10 @@
 #include "inputs/amqp_message.h"
 #include "inputs/amqp_priv.h"
 
-enum { AMQP_WAY_MAX = 4 /* batches on their way */ };
+enum {
+    AMQP_WAY_MAX = 4,          /* batches on their way */
+    AMQP_LOOK_EVERY_MS = 2000, /* at the broker, by an idle session */
+};
 
 typedef struct amqp_refs { /* a growing list */
     ledger_ref *items;
@@ -33,6 +36,9 @@ typedef struct amqp_session {
     bool is_on_trip;
     uint64_t ticket;      /* asked before it began */
     int64_t trip_ns;      /* when it began */
+    int64_t look_ns;      /* when a trip looked last whether the broker still knows this consumer */
+    uint64_t look_tag;    /* last_tag then */
+    unsigned n_missed;    /* looks in a row that missed one, while nothing was delivered */
     int64_t busy_ns;      /* a batch was submitted, or something closed */
     int64_t heartbeat_ns; /* when one is due while nothing is read */
     bool is_finishing;    /* deliveries are left to the broker */
@@ -54,4 +60,6 @@ AL_CHECK al_code amqp_settle_closes(amqp_session *s, int64_t now, al_err *err);
 amqp_batch *amqp_settle_give_up(amqp_session *s, amqp_batch *b);
 /* Asks the broker for the queue; its answer ends the trip. One at a time. */
 AL_CHECK al_code amqp_settle_trip(amqp_session *s, int64_t now, al_err *err);
-void amqp_settle_trip_end(amqp_session *s, const amqp_queue_declare_ok_t *ok);
+/* AL_NOT_FOUND (and was_cancelled): the broker has lost this consumer without telling. */
+AL_CHECK al_code amqp_settle_trip_end(amqp_session *s, const amqp_queue_declare_ok_t *ok,
+                                      al_err *err);

@@ -5,5 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+/* Where a checked build makes macros of them: clang does not poison a macro. */
+#undef sprintf
+#undef vsprintf
+#undef strncpy
+#undef strncat
+#undef strcpy
+#undef strcat
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok atoi atol atof       \
     gmtime localtime ctime asctime

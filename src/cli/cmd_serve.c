@@ -1,4 +1,4 @@
-/* alco serve: the node for the world. Parses flags, opens the node, waits for signals.
+/* alco serve: the node for the world. Reads settings, opens the node, waits for signals.
  * Order at the end, within ten seconds: requests and brokers are drained side by side, then ingest
  * and engine make durable what is left (node_close). */
 #include <errno.h>
@@ -16,41 +16,28 @@
 #include "base/thread.h"
 #include "cli/cli.h"
 #include "cli/node.h"
+#include "config/config.h"
+#include "config/config_text.h"
 #include "inputs/amqp_input.h"
 #include "inputs/amqp_url.h"
 #include "store/store.h"
 
-enum { REPORT_S = 10, DRAIN_MS = 4000 };
+enum { REPORT_S = 10, DRAIN_MS = 4000, FLAG_SETTING = 1000, SERVE_DONE = -1 };
 
-static const char help[] =
-    "usage: alco serve [--data DIR] [--listen HOST:PORT] [--amqp URL]... [--follow INDEX=GLOB]...\n"
-    "                  [--check-config]\n"
+#define USUAL_CONFIG "/etc/alco/alco.yaml"
+
+static const char help_before[] =
+    "usage: alco serve [--config FILE] [SETTING]...\n"
     "\n"
-    "  --data DIR          where everything is kept (./alco-data)\n"
-    "  --listen HOST:PORT  address of page and API (127.0.0.1:8000); port 0 takes a free one\n"
-    "  --amqp URL          read from this RabbitMQ, amqp://user:password@host:5672/vhost;\n"
-    "                      may be given several times\n"
-    "  --management URL    management API of the --amqp before it, http://127.0.0.1:15672:\n"
-    "                      stale bindings are looked up there and removed\n"
-    "  --follow INDEX=GLOB read the files that the glob names, now and when they appear, into the\n"
-    "                      index, which is made when it is not there; knows rotation; may be "
-    "given\n"
-    "                      several times\n"
-    "  --min-free BYTES    input stops when less of the disk is free (1GiB)\n"
-    "  --when-low WHAT     then: stop (input, until there is room) or drop (the oldest, but\n"
-    "                      never today's; input stops when that is not enough)\n"
-    "  --memory BYTES      budget of the store (256MiB, at least 8MiB)\n"
-    "  --query-timeout SECONDS\n"
-    "                      what a query may take, waiting for others included (30)\n"
-    "  --queries-waiting N how many requests may wait for a worker; one more gets 503 (1024)\n"
-    "  --request-timeout SECONDS\n"
-    "                      what a client may take to send a request that is no upload (30)\n"
-    "  --connections-per-address N (8192)\n"
-    "  --check-config      check the flags, start nothing\n"
-    "  --config FILE       this build does not have it yet: settings are flags\n"
+    "  --config FILE       settings in YAML; else ALCO_CONFIG, else /etc/alco/alco.yaml\n"
+    "  --check-config      check file, environment and flags, start nothing\n"
+    "  --print-config      print a file with every setting and its default\n"
+    "\n"
+    "Settings; each has a key of the same name in the file:\n";
+static const char help_after[] =
     "\n"
     "Prints `alco: ready on http://HOST:PORT` when it answers. SIGTERM makes durable what came in\n"
-    "and ends it. Exit status 0, 1 when it cannot run, 2 when a flag is wrong.\n";
+    "and ends it. Exit status 0, 1 when it cannot run, 2 when a setting is wrong.\n";
 
 typedef struct collected { /* what the last line said */
     char name[CAT_INDEX_NAME_MAX + 1];
@@ -59,6 +46,8 @@ typedef struct collected { /* what the last line said */
 
 typedef struct serve {
     node_options options;
+    config *config;
+    const char *config_file; /* NULL: the usual places */
     amqp_broker brokers[AMQP_BROKERS_MAX];
     size_t n_brokers;
     amqp_input *amqp;
@@ -71,136 +60,176 @@ typedef struct serve {
     al_buf line;
 } serve;
 
-/* ---- Flags */
+/* ---- Settings */
 
-static bool parse_bytes(const char *text, uint64_t *ret)
+static void say_mistake(void *ctx, const char *line)
 {
-    return al_parse_bytes(al_cstr(text), ret);
+    (void)ctx;
+    cli_say("%s", line);
 }
 
-/* optarg, times `unit`. */
-static bool parse_number(const char *flag, uint64_t max, uint32_t unit, uint32_t *ret)
+static int print_text(void (*put)(al_buf *out), const char *before, const char *after)
 {
-    uint64_t n = 0;
-    if (!al_parse_u64(al_cstr(optarg), &n) || n == 0 || n > max) {
-        (void)cli_usage("serve", "--%s '%s': expected a number from 1 to %" PRIu64, flag, optarg,
-                        max);
-        return false;
-    }
-    *ret = (uint32_t)n * unit;
-    return true;
+    al_buf text;
+    al_buf_init(&text, 1 << 20);
+    put(&text);
+    al_code c = al_buf_code(&text);
+    if (!c)
+        (void)printf("%s%.*s%s", before, (int)text.len, (const char *)text.ptr, after);
+    al_buf_done(&text);
+    return c ? CLI_FAILED : SERVE_DONE;
 }
 
-static bool parse_when_low(const char *text, bool *ret_drops)
+/* Those of the table (by number, from FLAG_SETTING) and the command's own. */
+static void list_flags(struct option flags[SETTINGS_N + 5])
 {
-    *ret_drops = strcmp(text, "drop") == 0;
-    return *ret_drops || strcmp(text, "stop") == 0;
-}
-
-static bool add_follow(serve *s, const char *text)
-{
-    al_err err = {0};
-    if (s->n_follows == FILES_SPECS_MAX)
-        (void)cli_usage("serve", "more than %d --follow", FILES_SPECS_MAX);
-    else if (files_spec_parse(text, &s->follows[s->n_follows], &err))
-        (void)cli_usage("serve", "--follow %s", err.msg);
-    else
-        return s->n_follows++ < FILES_SPECS_MAX;
-    return false;
+    size_t n = 0;
+    for (int id = 0; id < SETTINGS_N; id++)
+        if (settings[id].flag[0])
+            flags[n++] =
+                (struct option){settings[id].flag, required_argument, NULL, FLAG_SETTING + id};
+    flags[n++] = (struct option){"config", required_argument, NULL, 'c'};
+    flags[n++] = (struct option){"check-config", no_argument, NULL, 'k'};
+    flags[n++] = (struct option){"print-config", no_argument, NULL, 'p'};
+    flags[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    flags[n] = (struct option){0};
 }
 
 static int parse_flags(int argc, char **argv, serve *s)
 {
-    static const struct option flags[] = {{"data", required_argument, NULL, 'd'},
-                                          {"listen", required_argument, NULL, 'l'},
-                                          {"amqp", required_argument, NULL, 'a'},
-                                          {"min-free", required_argument, NULL, 'f'},
-                                          {"when-low", required_argument, NULL, 'L'},
-                                          {"management", required_argument, NULL, 'g'},
-                                          {"memory", required_argument, NULL, 'm'},
-                                          {"query-timeout", required_argument, NULL, 'q'},
-                                          {"queries-waiting", required_argument, NULL, 'w'},
-                                          {"request-timeout", required_argument, NULL, 'r'},
-                                          {"connections-per-address", required_argument, NULL, 'n'},
-                                          {"check-config", no_argument, NULL, 'k'},
-                                          {"config", required_argument, NULL, 'c'},
-                                          {"follow", required_argument, NULL, 'F'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    struct option flags[SETTINGS_N + 5];
+    al_err err = {0};
     int c = 0;
+    list_flags(flags);
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         switch (c) {
-        case 'd':
-            s->options.data = optarg;
-            break;
-        case 'l':
-            s->options.listen = optarg;
-            break;
-        case 'a':
-            if (s->n_brokers == AMQP_BROKERS_MAX)
-                return cli_usage("serve", "more than %d brokers", AMQP_BROKERS_MAX);
-            s->brokers[s->n_brokers++].url = al_cstr(optarg);
-            break;
-        case 'g':
-            if (s->n_brokers == 0)
-                return cli_usage("serve", "--management belongs behind its --amqp");
-            s->brokers[s->n_brokers - 1].management = al_cstr(optarg);
-            break;
-        case 'F':
-            if (!add_follow(s, optarg))
-                return CLI_USAGE;
-            break;
-        case 'f':
-            if (!parse_bytes(optarg, &s->options.min_free_bytes))
-                return cli_usage("serve", "--min-free '%s': expected bytes, as 1GiB", optarg);
-            break;
-        case 'L':
-            if (!parse_when_low(optarg, &s->options.drops_when_low))
-                return cli_usage("serve", "--when-low '%s': expected stop or drop", optarg);
-            break;
-        case 'm':
-            if (!parse_bytes(optarg, &s->options.memory_bytes) ||
-                s->options.memory_bytes < STORE_MEMORY_MIN)
-                return cli_usage("serve",
-                                 "--memory '%s': expected bytes, as 512MiB, at least %dMiB", optarg,
-                                 STORE_MEMORY_MIN >> 20);
-            break;
-        case 'q':
-            if (!parse_number("query-timeout", 3600, 1000, &s->options.limits.query_ms))
-                return CLI_USAGE;
-            break;
-        case 'w':
-            if (!parse_number("queries-waiting", 1000000, 1, &s->options.limits.queries_waiting))
-                return CLI_USAGE;
-            break;
-        case 'r':
-            if (!parse_number("request-timeout", 3600, 1000, &s->options.limits.request_ms))
-                return CLI_USAGE;
-            break;
-        case 'n':
-            if (!parse_number("connections-per-address", 1000000, 1,
-                              &s->options.limits.connections_per_address))
-                return CLI_USAGE;
+        case 'c':
+            s->config_file = optarg;
             break;
         case 'k':
             s->only_checks = true;
             break;
-        case 'c':
-            return cli_usage("serve",
-                             "--config %s: this build (%s) does not have configuration files yet; "
-                             "settings are flags",
-                             optarg, CLI_VERSION);
+        case 'p':
+            return print_text(config_put_default_file, "", "");
         case 'h':
-            (void)fputs(help, stdout);
-            return -1;
+            return print_text(config_put_help, help_before, help_after);
         default:
-            return cli_wrong_flag("serve", argv);
+            if (c < FLAG_SETTING)
+                return cli_wrong_flag("serve", argv);
+            if (config_set_flag(s->config, (setting_id)(c - FLAG_SETTING), optarg, &err))
+                return CLI_USAGE;
         }
     }
     if (optind < argc)
         return cli_usage("serve", "'%s' is not expected here", argv[optind]);
     return CLI_OK;
+}
+
+/* The file: one that was named must be there. */
+static al_code read_config_file(config *c, const char *named, al_err *err)
+{
+    const char *path = named;
+    if (!path || !path[0])
+        path = getenv("ALCO_CONFIG"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    bool is_named = path && path[0];
+    al_code code = config_read_file(c, is_named ? path : USUAL_CONFIG, err);
+    return code == AL_NOT_FOUND && !is_named ? AL_OK : code;
+}
+
+static int read_config(config *c, const char *named)
+{
+    al_err err = {0};
+    al_code file = read_config_file(c, named, &err);
+    if (file)
+        cli_say("%s", err.msg);
+    al_code environment = config_read_environment(c, environ, &err);
+    config_settle(c);
+    return file || environment ? CLI_USAGE : CLI_OK;
+}
+
+static al_code take_brokers(serve *s)
+{
+    al_err err = {0};
+    al_code code = AL_OK;
+    const config_value *v = NULL;
+    for (size_t i = 0; (v = config_at(s->config, SET_AMQP, i)); i++) {
+        amqp_address url;
+        if (i == AMQP_BROKERS_MAX)
+            return config_complain(s->config, SET_AMQP, v, "expected at most %d brokers",
+                                   AMQP_BROKERS_MAX);
+        if (amqp_url_parse(v->text, &url, &err))
+            code = config_complain(s->config, SET_AMQP, v, "%s", err.msg);
+        s->brokers[s->n_brokers++] = (amqp_broker){.url = v->text};
+        const config_value *m = NULL;
+        for (size_t k = 0; (m = config_at(s->config, SET_MANAGEMENT, k)); k++)
+            if (m->item[0] == v->item[0])
+                s->brokers[i].management = m->text;
+    }
+    return code;
+}
+
+static al_code take_follows(serve *s)
+{
+    al_err err = {0};
+    const config_value *v = NULL;
+    for (size_t i = 0; (v = config_at(s->config, SET_FOLLOW, i)); i++) {
+        if (i == FILES_SPECS_MAX)
+            return config_complain(s->config, SET_FOLLOW, v, "expected at most %d globs",
+                                   FILES_SPECS_MAX);
+        if (files_spec_parse((const char *)v->text.ptr, &s->follows[i], &err))
+            return config_complain(s->config, SET_FOLLOW, v, "%s", err.msg);
+        s->n_follows++;
+    }
+    return AL_OK;
+}
+
+static al_code take_hosts(serve *s)
+{
+    size_t n = config_count(s->config, SET_HOSTS);
+    const char **hosts = al_alloc(n + 1, sizeof *hosts);
+    if (!hosts)
+        return AL_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        hosts[i] = (const char *)config_at(s->config, SET_HOSTS, i)->text.ptr;
+    s->options.hosts = hosts;
+    s->options.n_hosts = n;
+    return AL_OK;
+}
+
+/* What the table cannot know is checked where it is used: here. */
+static int take_config(serve *s)
+{
+    al_err err = {0};
+    const config *c = s->config;
+    s->options.data = config_text(c, SET_DATA);
+    s->options.listen = config_text(c, SET_LISTEN);
+    s->options.memory_bytes = config_number(c, SET_MEMORY);
+    s->options.min_free_bytes = config_number(c, SET_MIN_FREE);
+    s->options.drops_when_low = config_number(c, SET_WHEN_LOW) == 1;
+    s->options.page_size = (uint32_t)config_number(c, SET_PAGE_SIZE);
+    s->options.limits =
+        (server_limits){.query_ms = (uint32_t)config_number(c, SET_QUERY_TIMEOUT) * 1000,
+                        .queries_waiting = (uint32_t)config_number(c, SET_QUERIES_WAITING),
+                        .request_ms = (uint32_t)config_number(c, SET_REQUEST_TIMEOUT) * 1000,
+                        .connections_per_address = (uint32_t)config_number(c, SET_CONNECTIONS)};
+    bool is_wrong = take_brokers(s) != AL_OK;
+    is_wrong |= take_follows(s) != AL_OK;
+    is_wrong |= take_hosts(s) != AL_OK;
+    if (server_check_listen(s->options.listen, &err)) {
+        cli_say("%s", err.msg);
+        is_wrong = true;
+    }
+    return is_wrong ? CLI_USAGE : CLI_OK;
+}
+
+/* Settings of parts that this build has not: checked, and not passed over in silence. */
+static void say_unused(const config *c)
+{
+    if (config_get(c, SET_REDIS))
+        cli_say("redis: this build (%s) keeps values in its own store", CLI_VERSION);
+    if (config_count(c, SET_SPHINX_SHARDS))
+        cli_say("sphinx: this build (%s) has no engine of that name yet", CLI_VERSION);
 }
 
 /* ---- Running */
@@ -349,40 +378,36 @@ static int run(serve *s, const sigset_t *signals)
     return c ? CLI_FAILED : CLI_OK;
 }
 
-static int check(serve *s)
+static int serve_until_told(serve *s)
 {
-    al_err err = {0};
-    for (size_t i = 0; i < s->n_brokers; i++) {
-        amqp_address url;
-        if (amqp_url_parse(s->brokers[i].url, &url, &err))
-            return cli_usage("serve", "%s", err.msg);
-    }
-    if (server_check_listen(s->options.listen, &err)) {
-        cli_say("%s", err.msg);
-        return CLI_USAGE;
-    }
-    return CLI_OK;
-}
-
-int cmd_serve(int argc, char **argv)
-{
-    serve s = {
-        .options = {.data = "alco-data", .listen = "127.0.0.1:8000", .min_free_bytes = UINT64_MAX}};
-    int r = parse_flags(argc, argv, &s);
-    if (r == CLI_OK)
-        r = check(&s);
-    if (r != CLI_OK || s.only_checks)
-        return r < 0 ? CLI_OK : r;
     sigset_t signals;
+    say_unused(s->config);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* NOLINT(concurrency-mt-unsafe): before there are threads */
-    al_buf_init(&s.line, 1 << 20);
-    r = run(&s, &signals);
-    al_buf_done(&s.line);
-    free(s.seen);
+    al_buf_init(&s->line, 1 << 20);
+    int r = run(s, &signals);
+    al_buf_done(&s->line);
+    free(s->seen);
     return r;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    serve s = {.config = config_new(say_mistake, NULL)};
+    if (!s.config)
+        return CLI_FAILED;
+    int r = parse_flags(argc, argv, &s);
+    if (r == CLI_OK)
+        r = read_config(s.config, s.config_file);
+    if (r == CLI_OK)
+        r = take_config(&s);
+    if (r == CLI_OK && !s.only_checks)
+        r = serve_until_told(&s);
+    free(s.options.hosts);
+    s.config = config_free(s.config);
+    return r == SERVE_DONE ? CLI_OK : r;
 }

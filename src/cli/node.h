@@ -15,6 +15,9 @@ typedef struct node_options {
     uint64_t min_free_bytes; /* UINT64_MAX: the default */
     bool drops_when_low;     /* less is free: the oldest is dropped; else input stops */
     server_limits limits;
+    const char **hosts; /* names under which browsers reach the page; may be NULL */
+    size_t n_hosts;
+    uint32_t page_size; /* 0: the default */
 } node_options;
 
 /* Listens, then opens the directory (made when absent) and replays its log; the server answers 503

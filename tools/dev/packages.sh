@@ -6,7 +6,7 @@ packages_of() {
         build)
             echo gcc libc6-dev pkg-config meson ninja-build python3 ca-certificates tzdata
             echo libmicrohttpd-dev librabbitmq-dev libzstd-dev libpcre2-dev libsqlite3-dev
-            echo libxxhash-dev libcurl4-openssl-dev zlib1g-dev libsodium-dev libcmocka-dev
+            echo libxxhash-dev libcurl4-openssl-dev zlib1g-dev libyaml-dev libsodium-dev libcmocka-dev
             has_node || echo nodejs npm ;;
         test) # a real broker, senders in Python, a browser for the page
             echo python3-pytest python3-requests python3-amqp rabbitmq-server chromium zstd procps ;;

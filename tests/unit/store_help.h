@@ -3,6 +3,8 @@
  * records that must be in it. */
 #include "test.h"
 
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,4 +242,34 @@ static inline void world_done(world *w, engine *e)
     (void)engine_close(e);
     lines_done(&w->all);
     tmpdir_done(&w->dir);
+}
+
+/* An I/O table on which files of some names cannot be opened. */
+typedef struct refusing_io {
+    al_io io;
+    const char *name; /* a part of theirs */
+    al_open_mode mode;
+    int error;
+    atomic_bool is_on;
+} refusing_io;
+
+static inline al_code refusing_open(const al_io *io, int dir, const char *name, al_open_mode mode,
+                                    int *ret_fd, al_err *err)
+{
+    const refusing_io *r = io->ctx;
+    if (atomic_load(&r->is_on) && mode == r->mode && strstr(name, r->name)) {
+        errno = r->error;
+        return al_fail_errno(err, "open %s", name);
+    }
+    const al_io *posix = al_io_posix();
+    return posix->open(posix, dir, name, mode, ret_fd, err);
+}
+
+/* `r` stays where it is: its table points at it. */
+static inline void refusing_init(refusing_io *r, const char *name, al_open_mode mode, int error)
+{
+    *r = (refusing_io){.io = *al_io_posix(), .name = name, .mode = mode, .error = error};
+    r->io.ctx = r;
+    r->io.open = refusing_open;
+    atomic_init(&r->is_on, true);
 }

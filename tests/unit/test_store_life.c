@@ -202,6 +202,18 @@ static void hooked_done(hooked *h)
     (void)pthread_mutex_destroy(&h->lock);
 }
 
+static engine *open_hooked(const world *w, hooked *h)
+{
+    eng_hooks hooks = hooks_of(h); /* copied */
+    return must_open(&w->o, &hooks);
+}
+
+static void close_hooked(engine *e, hooked *h)
+{
+    (void)engine_close(e);
+    hooked_done(h);
+}
+
 static rec_batch *big_batch(int64_t time_ns)
 {
     rng r = rng_of((uint64_t)time_ns);
@@ -248,32 +260,26 @@ static void marks_are_told_again_and_carried_on(void **state)
     world w;
     world_init(&w, "life");
     hooked h;
-    eng_hooks hooks = hooks_of(&h);
-    engine *e = must_open(&w.o, &hooks);
+    engine *e = open_hooked(&w, &h);
     must_index(e, "logs");
     append_marked(e, batch_of(w.now, "one"), "a");
     append_marked(e, NULL, "b"); /* marks only */
     assert_true(is_text(&h.marks, "a,b,"));
     assert_int_equal(atomic_load(&h.n_committed), 2);
-    (void)engine_close(e);
-    hooked_done(&h);
+    close_hooked(e, &h);
 
-    hooks = hooks_of(&h); /* from the log */
-    e = must_open(&w.o, &hooks);
+    e = open_hooked(&w, &h); /* from the log */
     assert_true(is_text(&h.marks, "a,b,"));
     must_index(e, "logs");
     append_marked(e, big_batch(w.now), "c");
     wait_for_small_log(e, 4096);
     assert_int_equal(h.n_dumps, 1);
     append_marked(e, batch_of(w.now, "two"), "d");
-    (void)engine_close(e);
-    hooked_done(&h);
+    close_hooked(e, &h);
 
-    hooks = hooks_of(&h); /* the dump is one blob, then what came behind it */
-    e = must_open(&w.o, &hooks);
+    e = open_hooked(&w, &h); /* the dump is one blob, then what came behind it */
     assert_true(is_text(&h.marks, "a,b,c,d,"));
-    (void)engine_close(e);
-    hooked_done(&h);
+    close_hooked(e, &h);
     assert_int_equal(n_damaged(w.dir.path), 0);
     world_done(&w, NULL);
 }
@@ -294,20 +300,16 @@ static void fields_are_told_while_their_frame_is_in_the_log(void **state)
     must_append(e, "logs", b);
     must_compact(e, "logs"); /* in a segment, and still in the log */
     (void)engine_close(e);
-    eng_hooks hooks = hooks_of(&h);
-    e = must_open(&w.o, &hooks);
+    e = open_hooked(&w, &h);
     assert_true(is_text(&h.fields, "logs:level,logs:o.a,"));
     must_index(e, "logs");
     must_append(e, "logs", big_batch(w.now));
     wait_for_small_log(e, 4096);
     assert_true(h.n_before > 0);
-    (void)engine_close(e);
-    hooked_done(&h);
-    hooks = hooks_of(&h);
-    e = must_open(&w.o, &hooks);
+    close_hooked(e, &h);
+    e = open_hooked(&w, &h);
     assert_true(is_text(&h.fields, ""));
-    (void)engine_close(e);
-    hooked_done(&h);
+    close_hooked(e, &h);
     world_done(&w, NULL);
 }
 
@@ -388,8 +390,7 @@ static void a_full_disk_refuses_and_resumes_by_itself(void **state)
     fail_io_heal(&f);
     wait_for_room(&h, 1);
     assert_int_equal(append_once(e, "after", w.now + 1), AL_OK);
-    (void)engine_close(e);
-    hooked_done(&h);
+    close_hooked(e, &h);
     assert_int_equal(n_damaged(w.dir.path), 0);
     w.o.io = NULL;
     w.o.min_free_bytes = 0;
@@ -507,8 +508,7 @@ static void when_low_the_oldest_are_dropped_but_never_todays(void **state)
     atomic_store(&d.room, UINT64_C(1) << 40);
     wait_for_room(&h, n_offers + 1);
     assert_int_equal(append_once(e, "after", w.now), AL_OK);
-    (void)engine_close(e);
-    hooked_done(&h);
+    close_hooked(e, &h);
     assert_int_equal(n_damaged(w.dir.path), 0);
     world_done(&w, NULL);
 }
@@ -533,8 +533,7 @@ static void when_low_input_stops_and_nothing_is_dropped(void **state)
     wait_for_room(&h, 1);
     assert_int_equal(append_once(e, "after", w.now), AL_OK);
     assert_true(records_of(e, "logs") == 601);
-    (void)engine_close(e);
-    hooked_done(&h);
+    close_hooked(e, &h);
     world_done(&w, NULL);
 }
 
@@ -872,37 +871,22 @@ static void an_idle_store_is_merged_and_its_log_small(void **state)
 }
 
 /* No room for a new segment, while the log goes on. */
-static al_code open_no_segment(const al_io *io, int dir, const char *name, al_open_mode mode,
-                               int *ret_fd, al_err *err)
-{
-    if (mode == AL_OPEN_CREATE && strstr(name, ".seg") && atomic_load((atomic_bool *)io->ctx)) {
-        errno = ENOSPC;
-        return al_fail_errno(err, "create %s", name);
-    }
-    const al_io *posix = al_io_posix();
-    return posix->open(posix, dir, name, mode, ret_fd, err);
-}
-
 static void compact_says_that_the_disk_is_full(void **state)
 {
     (void)state;
     world w;
     world_init(&w, "life");
-    atomic_bool is_full;
     al_err err = {0};
-    atomic_init(&is_full, false);
-    al_io io = *al_io_posix();
-    io.ctx = &is_full;
-    io.open = open_no_segment;
-    w.o.io = &io;
+    refusing_io full;
+    refusing_init(&full, ".seg", AL_OPEN_CREATE, ENOSPC);
+    w.o.io = &full.io;
     engine *e = world_open(&w);
     must_append(e, "logs", big_batch(w.now));
-    atomic_store(&is_full, true);
     for (int i = 0; i < 3; i++) { /* also while the merger backs off */
         assert_int_equal(engine_compact(e, "logs", NULL, &err), AL_AGAIN);
         assert_true(stats_of(e, "logs").segments == 0);
     }
-    atomic_store(&is_full, false);
+    atomic_store(&full.is_on, false);
     must_compact(e, "logs");
     assert_true(stats_of(e, "logs").segments == 1);
     world_done(&w, e);

@@ -559,18 +559,6 @@ static void what_changed_places_is_refused_untouched(void **state)
     world_done(&other, NULL);
 }
 
-static al_code open_no_new_segment(const al_io *io, int dir, const char *name, al_open_mode mode,
-                                   int *ret_fd, al_err *err)
-{
-    (void)io;
-    if (mode == AL_OPEN_CREATE && strstr(name, ".seg")) {
-        errno = ENOSPC;
-        return al_fail_errno(err, "create %s", name);
-    }
-    const al_io *posix = al_io_posix();
-    return posix->open(posix, dir, name, mode, ret_fd, err);
-}
-
 static void a_full_disk_says_how_much_room_is_missing(void **state)
 {
     (void)state;
@@ -580,9 +568,9 @@ static void a_full_disk_says_how_much_room_is_missing(void **state)
     al_err err = {0};
     begin(&w);
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
-    al_io io = *al_io_posix();
-    io.open = open_no_new_segment;
-    w.o.io = &io;
+    refusing_io full;
+    refusing_init(&full, ".seg", AL_OPEN_CREATE, ENOSPC);
+    w.o.io = &full.io;
     assert_int_equal(store_open(&w.o, NULL, &e, &err), AL_IO);
     assert_non_null(strstr(err.msg, "bytes of the log"));
     assert_null(strstr(err.msg, "up to 0 bytes"));

@@ -9,7 +9,6 @@
 
 #include "base/crc32c.h"
 #include "store/format.h"
-#include "store/limits.h"
 #include "store/manifest.h"
 #include "store/names.h"
 #include "store/wal.h"

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,36 @@ static inline rec_batch *batch_of(int64_t time_ns, const char *message)
     r->time_ns = time_ns;
     r->message = al_arena_copy(b->arena, al_cstr(message));
     return b;
+}
+
+/* Rows that no compression makes small: merged, they leave little in the log. Each time has rows of
+ * its own. */
+static inline rec_batch *large_batch(int64_t time_ns)
+{
+    rng r = rng_of((uint64_t)time_ns);
+    rec_batch *b = rec_batch_new(time_ns);
+    assert_non_null(b);
+    for (int i = 0; i < 200; i++) {
+        record *rec = rec_batch_add(b);
+        uint8_t *text = al_arena_alloc(b->arena, 1000, 1);
+        assert_true(rec && text);
+        for (int k = 0; k < 1000; k++)
+            text[k] = (uint8_t)rng_next(&r);
+        rec->time_ns = time_ns + i;
+        rec->message = (al_slice){text, 1000};
+    }
+    return b;
+}
+
+/* Merges, and waits until the log is small: a thread of the store gives it back. */
+static inline void wait_for_small_log(engine *e, uint64_t max)
+{
+    eng_stats s;
+    do {
+        (void)sched_yield();
+        must_compact(e, NULL);
+        engine_stats(e, &s);
+    } while (s.log_bytes > max);
 }
 
 /* ---- A store of one test, with a clock that the test sets. */

@@ -214,21 +214,6 @@ static void close_hooked(engine *e, hooked *h)
     hooked_done(h);
 }
 
-static rec_batch *big_batch(int64_t time_ns)
-{
-    rng r = rng_of((uint64_t)time_ns);
-    rec_batch *b = rec_batch_new(time_ns);
-    for (int i = 0; i < 200; i++) {
-        record *rec = rec_batch_add(b);
-        uint8_t *text = al_arena_alloc(b->arena, 1000, 1);
-        for (int k = 0; k < 1000; k++)
-            text[k] = (uint8_t)rng_next(&r);
-        rec->time_ns = time_ns;
-        rec->message = (al_slice){text, 1000};
-    }
-    return b;
-}
-
 static void append_marked(engine *e, rec_batch *b, const char *marks)
 {
     al_err err = {0};
@@ -241,17 +226,6 @@ static bool is_text(const al_buf *b, const char *text)
     if (!same)
         print_error("'%.*s' is not '%s'\n", (int)b->len, (const char *)b->ptr, text);
     return same;
-}
-
-/* Waits until the log is small: covered files are given back by a thread of the store. */
-static void wait_for_small_log(engine *e, uint64_t max)
-{
-    eng_stats s;
-    do {
-        (void)sched_yield();
-        must_compact(e, NULL);
-        engine_stats(e, &s);
-    } while (s.log_bytes > max);
 }
 
 static void marks_are_told_again_and_carried_on(void **state)
@@ -271,7 +245,7 @@ static void marks_are_told_again_and_carried_on(void **state)
     e = open_hooked(&w, &h); /* from the log */
     assert_true(is_text(&h.marks, "a,b,"));
     must_index(e, "logs");
-    append_marked(e, big_batch(w.now), "c");
+    append_marked(e, large_batch(w.now), "c");
     wait_for_small_log(e, 4096);
     assert_int_equal(h.n_dumps, 1);
     append_marked(e, batch_of(w.now, "two"), "d");
@@ -303,7 +277,7 @@ static void fields_are_told_while_their_frame_is_in_the_log(void **state)
     e = open_hooked(&w, &h);
     assert_true(is_text(&h.fields, "logs:level,logs:o.a,"));
     must_index(e, "logs");
-    must_append(e, "logs", big_batch(w.now));
+    must_append(e, "logs", large_batch(w.now));
     wait_for_small_log(e, 4096);
     assert_true(h.n_before > 0);
     close_hooked(e, &h);
@@ -462,7 +436,7 @@ static engine *open_on_small_disk(world *w, small_disk *d, const eng_hooks *hook
     must_index(e, "logs");
     must_index(e, "other");
     for (int day = 0; day < 6; day++) {
-        must_append(e, names[day % 2], big_batch(w->now));
+        must_append(e, names[day % 2], large_batch(w->now));
         must_compact(e, NULL);
         w->now += AL_NS_PER_DAY;
     }
@@ -605,7 +579,7 @@ static void a_damaged_segment_is_named_and_set_aside(void **state)
     world_init(&w, "life");
     char path[300];
     engine *e = world_open(&w);
-    must_append(e, "logs", big_batch(w.now));
+    must_append(e, "logs", large_batch(w.now));
     must_append(e, "logs", batch_of(w.now + AL_NS_PER_DAY, "sound"));
     must_compact(e, "logs");
     (void)engine_close(e);
@@ -668,7 +642,7 @@ static void damaged_positions_are_given_up(bool is_missing)
     world_init(&w, "life");
     char path[300];
     engine *e = world_open(&w);
-    must_append(e, "logs", big_batch(w.now));
+    must_append(e, "logs", large_batch(w.now));
     must_compact(e, "logs");
     (void)engine_close(e);
     (void)tmpdir_join(&w.dir, "store/1/0000000000000001.pos", path, sizeof path);
@@ -768,7 +742,7 @@ static void damage_in_the_log_costs_only_what_is_damaged(void **state)
     char path[300];
     engine *e = world_open(&w);
     must_append(e, "logs", batch_of(w.now, "first"));
-    must_append(e, "logs", big_batch(w.now));
+    must_append(e, "logs", large_batch(w.now));
     must_append(e, "logs", batch_of(w.now, "last"));
     (void)engine_close(e);
     flip_middle_of(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path));
@@ -860,7 +834,7 @@ static void an_idle_store_is_merged_and_its_log_small(void **state)
     w.o.idle_ns = 1;
     engine *e = world_open(&w);
     for (int i = 0; i < 10; i++)
-        must_append(e, "logs", big_batch(w.now + i));
+        must_append(e, "logs", large_batch(w.now + i));
     eng_stats s;
     do {
         (void)sched_yield();
@@ -881,7 +855,7 @@ static void compact_says_that_the_disk_is_full(void **state)
     refusing_init(&full, ".seg", AL_OPEN_CREATE, ENOSPC);
     w.o.io = &full.io;
     engine *e = world_open(&w);
-    must_append(e, "logs", big_batch(w.now));
+    must_append(e, "logs", large_batch(w.now));
     for (int i = 0; i < 3; i++) { /* also while the merger backs off */
         assert_int_equal(engine_compact(e, "logs", NULL, &err), AL_AGAIN);
         assert_true(stats_of(e, "logs").segments == 0);

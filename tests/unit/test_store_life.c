@@ -258,6 +258,71 @@ static void marks_are_told_again_and_carried_on(void **state)
     world_done(&w, NULL);
 }
 
+/* While covered files are being given back a commit begins a new one: what the file before it holds
+ * was not looked at when it was decided what goes. */
+typedef struct rotating {
+    hooked h; /* first */
+    al_io io;
+    engine *e;
+    int64_t now;
+    atomic_bool fails; /* the next sync: a file that failed to sync is not written to again */
+    atomic_bool is_done;
+} rotating;
+
+static al_code sync_or_not(const al_io *io, int fd, al_err *err)
+{
+    const al_io *posix = al_io_posix();
+    if (!atomic_exchange(&((rotating *)io->ctx)->fails, false))
+        return posix->sync(posix, fd, err);
+    errno = EIO;
+    return al_fail_errno(err, "sync");
+}
+
+static al_code rotate_before_forget(void *ctx, al_err *err)
+{
+    rotating *r = ctx;
+    al_code c = on_before_forget(ctx, err);
+    if (c || r->h.n_before > 1)
+        return c;
+    atomic_store(&r->fails, true);
+    c = engine_append_wait(r->e, "logs", batch_of(r->now, "two"), (al_slice){0}, NULL, err);
+    atomic_store(&r->is_done, true);
+    return c;
+}
+
+static void marks_survive_a_new_file_while_others_are_forgotten(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, "life");
+    rotating r = {.now = w.now};
+    engine *e = world_open(&w);
+    must_append(e, "logs", batch_of(w.now, "one"));
+    (void)engine_close(e); /* file 1: no marks, not merged */
+    eng_hooks hooks = hooks_of(&r.h);
+    hooks.before_forget = rotate_before_forget;
+    r.io = *al_io_posix();
+    r.io.ctx = &r;
+    r.io.sync = sync_or_not;
+    w.o.io = &r.io;
+    r.e = e = must_open(&w.o, &hooks);
+    must_index(e, "logs");
+    append_marked(e, NULL, "a"); /* file 2 */
+    must_compact(e, "logs");     /* file 1 can go */
+    while (!atomic_load(&r.is_done))
+        (void)sched_yield();
+    close_hooked(e, &r.h);
+    assert_false(atomic_load(&r.fails));
+    w.o.io = NULL;
+    e = open_hooked(&w, &r.h);
+    assert_true(is_text(&r.h.marks, "a,"));
+    must_index(e, "logs");
+    assert_true(stats_of(e, "logs").records == 2);
+    close_hooked(e, &r.h);
+    assert_int_equal(n_damaged(w.dir.path), 0);
+    world_done(&w, NULL);
+}
+
 static void fields_are_told_while_their_frame_is_in_the_log(void **state)
 {
     (void)state;
@@ -873,6 +938,7 @@ int main(void)
         cmocka_unit_test(beyond_max_bytes_the_oldest_go_but_never_todays),
         cmocka_unit_test(positions_are_given_up_after_an_hour_and_ten_minutes),
         cmocka_unit_test(marks_are_told_again_and_carried_on),
+        cmocka_unit_test(marks_survive_a_new_file_while_others_are_forgotten),
         cmocka_unit_test(fields_are_told_while_their_frame_is_in_the_log),
         cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),
         cmocka_unit_test(when_low_the_oldest_are_dropped_but_never_todays),

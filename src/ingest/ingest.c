@@ -266,8 +266,10 @@ static al_code create(ingest *in, const cat_index *idx, al_err *err)
     if (c)
         return c;
     c = open_index(in, e, idx, err);
-    if (c && catalog_index_drop(in->cat, idx->name, NULL) != AL_OK)
-        return c; /* it stays in the catalogue and is opened at the next start */
+    if (c) { /* if it stays in the catalogue all the same, it is opened at the next start */
+        al_code ignored = catalog_index_drop(in->cat, idx->name, NULL);
+        (void)ignored;
+    }
     return c;
 }
 

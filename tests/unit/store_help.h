@@ -3,6 +3,7 @@
  * records that must be in it. */
 #include "test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -232,6 +233,45 @@ static inline void wait_for_small_log(engine *e, uint64_t max)
         must_compact(e, NULL);
         engine_stats(e, &s);
     } while (s.log_bytes > max);
+}
+
+/* ---- What is on disk */
+
+static inline void count_damage(void *ctx, const store_finding *f)
+{
+    if (f->is_damage)
+        ++*(unsigned *)ctx;
+}
+
+/* Damaged things that verify finds; it says as many. */
+static inline unsigned n_damaged_in(const char *path)
+{
+    unsigned n = 0;
+    store_verified v;
+    al_err err = {0};
+    assert_int_equal(store_verify(path, NULL, count_damage, &n, &v, &err), AL_OK);
+    assert_int_equal(v.n_damaged, n);
+    return n;
+}
+
+/* How many files of a directory have names that end so. */
+static inline unsigned n_files(const char *path, const char *suffix)
+{
+    unsigned n = 0;
+    DIR *d = opendir(path);
+    for (const struct dirent *f; d && (f = readdir(d));)
+        n += al_slice_ends(al_cstr(f->d_name), al_cstr(suffix));
+    if (d)
+        (void)closedir(d);
+    return n;
+}
+
+static inline bool is_text(const al_buf *b, const char *text)
+{
+    bool same = al_slice_eq(al_buf_slice(b), al_cstr(text));
+    if (!same)
+        print_error("'%.*s' is not '%s'\n", (int)b->len, (const char *)b->ptr, text);
+    return same;
 }
 
 /* ---- A store of one test, with a clock that the test sets. */

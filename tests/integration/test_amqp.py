@@ -36,6 +36,16 @@ def test_what_logcollect_sends_is_found_with_its_fields(place, alco):
     assert alco.count(q="boom") == 1
 
 
+def test_what_is_published_once_alco_is_ready_is_found(place, tmp_path):
+    """The queue is bound by then, also at the first start: the broker drops what has no queue."""
+    s = place.sender()
+    for i in range(5):
+        s.channel.queue_delete("logstash")
+        with Alco(tmp_path / ("data%d" % i), "--amqp", place.url) as a:
+            s.send("app", {"message": "at once"})
+            a.wait_for_count(1)
+
+
 def test_many_messages_arrive_once_and_in_order(place, alco):
     send_many(place.sender(), 5000)
     expect_each_once(alco, 5000)

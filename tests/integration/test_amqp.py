@@ -199,6 +199,29 @@ def test_a_deleted_queue_is_declared_again(place, alco):
     expect_each_once(alco, 20)
 
 
+# What the broker does when it drops a consumer and does not tell the channel.
+FORGET_ONE = """
+{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"%s">>, queue, <<"logstash">>)),
+Before = rabbit_amqqueue:consumers(Q),
+[First | _] = Before,
+ok = gen_server2:call(amqqueue:get_pid(Q), {basic_cancel, element(1, First), element(2, First), undefined, <<"test">>}, infinity),
+true = length(rabbit_amqqueue:consumers(Q)) < length(Before).
+"""
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_consumer_that_the_broker_has_lost_sets_up_again(place, alco, n):
+    """No cancel comes: it must find out by itself. Those that are only idle stay as they are then."""
+    alco.call("PATCH", "/api/v1/indexes/logs", {"num_processes": n})
+    place.wait_for_consumers(n)
+    place.server.ctl("eval", FORGET_ONE % place.vhost)
+    wait_until("it to be noticed", lambda: "has lost this consumer; setting up again" in alco.log())
+    place.wait_for_consumers(n)
+    send_many(place.sender(), 100)
+    expect_each_once(alco, 100)
+    place.wait_until_empty()
+
+
 def test_a_full_disk_leaves_messages_with_the_broker(place, alco):
     """Input stops before the disk is full; the broker holds the rest, all of it arrives later."""
     alco.stop()

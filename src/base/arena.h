@@ -2,7 +2,6 @@
 /* arena.h: memory of one request, query or batch: handed out in order, freed or reset as a whole.
  * One thread at a time. */
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/cleanup.h"
 #include "base/slice.h"

@@ -3,11 +3,9 @@
  * make any of them fail, tear or forget (tests/support/fail_io.h, crash_io.h). The POSIX table
  * absorbs EINTR and short counts. All names are relative to a directory descriptor. Files are
  * opened with O_CLOEXEC and mode 0640, directories made with 0750. Any thread. */
-#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/slice.h"

@@ -5,7 +5,6 @@
  * EXCLUSIVE keeps a second process out and needs no shared memory file. */
 #include "catalog/cat_db.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>

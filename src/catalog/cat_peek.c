@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/mem.h"
 #include "catalog/catalog.h"
 
 enum { PATH_BYTES_MAX = 4096 };

@@ -35,5 +35,7 @@ void cli_put_visible_json(al_buf *out, al_slice text);
 /* To stdout: as it is, but visibly if that is a terminal. */
 void cli_print(al_slice text);
 void cli_print_json(al_slice text);
+/* What was printed has arrived: the status as it is. Else says that it has not; CLI_FAILED. */
+int cli_printed(const char *command, int status);
 /* A word for an address: percent-encoded. */
 void cli_put_escaped(al_buf *out, al_slice text);

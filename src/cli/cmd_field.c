@@ -148,5 +148,5 @@ int cmd_field(int argc, char **argv)
                          a.is_set ? "set: expected INDEX and FIELD" : "list: expected the INDEX");
     a.index = argv[optind];
     a.field = a.is_set ? argv[optind + 1] : "";
-    return run(&a);
+    return cli_printed("field", run(&a));
 }

@@ -22,6 +22,7 @@ typedef struct grep {
     grep_printer printer;
     grep_number number;
     al_err number_err;
+    bool is_next;   /* the next row printed is the one behind the last printed */
     al_buf missing; /* of the source */
     al_buf line;    /* the beginning of a hit whose end has not come */
     uint64_t n;     /* of the index being read */
@@ -100,6 +101,10 @@ static bool number_row(grep *g, al_slice hit)
 {
     if (!g->flags.numbers || g->flags.is_json)
         return true;
+    if (g->is_next) { /* of its neighbour, plus one */
+        g->printer.number++;
+        return true;
+    }
     uint64_t id = json_pick_id(hit);
     return grep_number_of(&g->number, id, &g->printer.number, &g->number_err) == AL_OK;
 }
@@ -119,6 +124,7 @@ static bool print_row(void *ctx, al_slice hit, bool is_hit)
     if (!number_row(g, hit))
         return false;
     grep_print_row(&g->printer, hit, is_hit);
+    g->is_next = true;
     return true;
 }
 
@@ -126,6 +132,7 @@ static void print_gap(void *ctx)
 {
     grep *g = ctx;
     grep_print_gap(&g->printer);
+    g->is_next = false;
 }
 
 static al_code find_around(grep *g, al_err *err)
@@ -146,6 +153,7 @@ static al_code find_around(grep *g, al_err *err)
 static al_code find_by_pages(grep *g, bool has_around, al_err *err)
 {
     g->number_err = (al_err){0};
+    g->is_next = false;
     grep_number_init(&g->number, &g->source);
     al_code c = has_around ? find_around(g, err)
                            : grep_pages(&g->source, NUMBERED_ROWS, take_numbered, g, err);

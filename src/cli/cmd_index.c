@@ -269,5 +269,5 @@ int cmd_index(int argc, char **argv)
     int r = parse(argc, argv, &a);
     if (r)
         return r < 0 ? CLI_OK : r;
-    return run(&a);
+    return cli_printed("index", run(&a));
 }

@@ -22,7 +22,13 @@
 #include "inputs/amqp_url.h"
 #include "store/store.h"
 
-enum { REPORT_S = 10, DRAIN_MS = 4000, FLAG_SETTING = 1000, SERVE_DONE = -1 };
+enum {
+    REPORT_S = 10,
+    DRAIN_MS = 4000,
+    BROKERS_WAIT_MS = 5000,
+    FLAG_SETTING = 1000, /* first value of getopt_long for those of the table */
+    SERVE_DONE = -1,     /* a text was printed: exit status 0 */
+};
 
 #define USUAL_CONFIG "/etc/alco/alco.yaml"
 
@@ -36,8 +42,9 @@ static const char help_before[] =
     "Settings; each has a key of the same name in the file:\n";
 static const char help_after[] =
     "\n"
-    "Prints `alco: ready on http://HOST:PORT` when it answers. SIGTERM makes durable what came in\n"
-    "and ends it. Exit status 0, 1 when it cannot run, 2 when a setting is wrong.\n";
+    "Prints `alco: ready on http://HOST:PORT` when it answers and reads from the brokers that are\n"
+    "there. SIGTERM makes durable what came in and ends it.\n"
+    "Exit status 0, 1 when it cannot run, 2 when a setting is wrong.\n";
 
 typedef struct collected { /* what the last line said */
     char name[CAT_INDEX_NAME_MAX + 1];
@@ -340,8 +347,7 @@ static void stop(serve *s, node *n)
         amqp_input_stop(s->amqp);
 }
 
-/* Files first: their indexes are there when consumers start, which wait for no broker. Says that it
- * is ready behind both: from then on every change of an index waits for its consumers. */
+/* Files first: their indexes are there when consumers start. */
 static al_code start_inputs(serve *s, node *n, al_err *err)
 {
     al_code c = AL_OK;
@@ -349,11 +355,24 @@ static al_code start_inputs(serve *s, node *n, al_err *err)
         c = files_start(node_files(n), s->follows, s->n_follows, log_line, NULL, err);
     if (!c && s->amqp)
         c = amqp_input_start(s->amqp, err);
-    if (c)
-        return c;
+    return c;
+}
+
+/* Says so when queues are bound, so that what is published from then on is not lost for want of a
+ * queue. A broker that is away is not waited for, one that says nothing for BROKERS_WAIT_MS. False:
+ * a signal ends it. */
+static bool say_ready(serve *s, node *n, const sigset_t *signals)
+{
+    int64_t end_ns = al_mono_ns() + BROKERS_WAIT_MS * AL_NS_PER_MS;
+    while (s->amqp && !amqp_input_is_settled(s->amqp) && al_mono_ns() < end_ns) {
+        struct timespec slice = {.tv_nsec = 5 * AL_NS_PER_MS};
+        int signal = sigtimedwait(signals, NULL, &slice);
+        if (signal == SIGTERM || signal == SIGINT)
+            return false;
+    }
     (void)printf("alco: ready on http://%s\n", server_address(node_server(n)));
     (void)fflush(stdout);
-    return AL_OK;
+    return true;
 }
 
 static int run(serve *s, const sigset_t *signals)
@@ -368,7 +387,7 @@ static int run(serve *s, const sigset_t *signals)
     c = start_inputs(s, n, &err);
     if (c)
         cli_say("%s", err.msg);
-    else
+    else if (say_ready(s, n, signals))
         wait_for_end(s, n, signals);
     stop(s, n);
     report(s, n);

@@ -6,110 +6,79 @@
  * records; a thousand million would be needed to reach over one second. */
 #include "cli/grep_number.h"
 
-#include "base/checked.h"
 #include "base/clock.h"
-#include "cli/cli.h"
-#include "cli/grep_pages.h"
-#include "cli/json_pick.h"
 #include "record/timestamp.h"
 
-enum { FIRST_ROWS = 100, PAGE_BYTES_MAX = 1 << 30, CURSOR_BYTES_MAX = 4096, TIME_BYTES = 64 };
+enum { TIME_BYTES = 64 };
 
 void grep_number_init(grep_number *n, const grep_source *s)
 {
-    n->all = *s;
-    n->all.query = n->all.since = n->all.until = (al_slice){0};
-    n->all.needs_fields = false;
-    al_buf_init(&n->since, TIME_BYTES);
-    al_buf_init(&n->page, PAGE_BYTES_MAX);
-    al_buf_init(&n->cursor, CURSOR_BYTES_MAX);
-    n->n_ids = n->at = n->n_asked = 0;
+    grep_rows_init(&n->rows, s);
+    n->rows.all.needs_fields = false;
+    n->has_place = false;
     n->n_before = 0;
 }
 
 void grep_number_done(grep_number *n)
 {
-    al_buf_done(&n->since);
-    al_buf_done(&n->page);
-    al_buf_done(&n->cursor);
+    grep_rows_done(&n->rows);
 }
 
-static void take_id(void *ctx, al_slice hit)
-{
-    grep_number *n = ctx;
-    if (n->n_ids < NUMBER_PAGE_ROWS_MAX)
-        n->ids[n->n_ids++] = json_pick_id(hit);
-}
-
-/* The rows from `since`, or behind the page at hand. */
-static al_code take_page(grep_number *n, al_err *err)
-{
-    json_token next;
-    al_buf more;
-    al_buf_init(&more, CURSOR_BYTES_MAX + TIME_BYTES);
-    al_buf_printf(&more, "&order=asc&format=json&limit=%zu&cursor=", n->n_asked);
-    al_buf_slice_put(&more, al_buf_slice(&n->cursor));
-    al_buf_u8(&more, '\0');
-    n->all.since = n->cursor.len ? (al_slice){0} : al_buf_slice(&n->since); /* a cursor knows it */
-    al_code c = al_buf_code(&more)
-                    ? al_fail(err, AL_INVALID, CLI_NOT_ALCO)
-                    : grep_source_page(&n->all, (const char *)more.ptr, &n->page, err);
-    al_buf_done(&more);
-    if (c)
-        return c;
-    n->n_before += n->n_ids;
-    n->n_ids = n->at = 0;
-    json_pick_items(al_buf_slice(&n->page), "hits", take_id, n);
-    al_buf_clear(&n->cursor);
-    if (json_pick(al_buf_slice(&n->page), "next", &next) && next.type == VAL_STRING)
-        cli_put_escaped(&n->cursor, next.raw);
-    return AL_OK;
-}
-
-/* Stands before the rows of the second in front of `id`. */
+/* Goes to the rows of the second in front of `id`. */
 static al_code jump(grep_number *n, uint64_t id, al_err *err)
 {
-    uint64_t count = 0;
+    grep_source *all = &n->rows.all;
     int64_t from_ns = (int64_t)id - AL_NS_PER_S;
-    al_buf_clear(&n->since);
-    al_buf_clear(&n->cursor);
-    n->n_ids = n->at = 0;
-    n->n_asked = FIRST_ROWS;
+    AL_CLEANUP(al_buf_done) al_buf since;
+    al_buf_init(&since, TIME_BYTES);
     n->n_before = 0;
-    if (from_ns <= 0)
-        return take_page(n, err);
-    rec_time_format(&n->since, from_ns);
-    n->all.since = (al_slice){0};
-    n->all.until = al_buf_slice(&n->since);
-    al_code c = grep_source_count(&n->all, &count, err);
-    n->all.until = (al_slice){0};
-    n->n_before = count;
-    return c ? c : take_page(n, err);
+    n->has_place = true;
+    if (from_ns > 0) {
+        rec_time_format(&since, from_ns);
+        all->until = al_buf_slice(&since);
+        al_code c = grep_source_count(all, &n->n_before, err);
+        all->until = (al_slice){0};
+        if (c)
+            return c;
+    }
+    return grep_rows_from(&n->rows, al_buf_slice(&since), err);
+}
+
+static al_code next_page(grep_number *n, al_err *err)
+{
+    n->n_before += n->rows.n;
+    return grep_rows_fetch(&n->rows, err);
+}
+
+static bool is_far(const grep_number *n, uint64_t id)
+{
+    uint64_t last = n->rows.n ? n->rows.rows[n->rows.n - 1].id : 0;
+    return !n->has_place || id - last > 2 * (uint64_t)AL_NS_PER_S;
 }
 
 al_code grep_number_of(grep_number *n, uint64_t id, uint64_t *ret, al_err *err)
 {
+    al_code c = AL_OK;
     bool has_jumped = false;
-    for (;;) {
-        while (n->at < n->n_ids && n->ids[n->at] < id)
-            n->at++;
-        if (n->at < n->n_ids)
+    const grep_row *row = grep_rows_peek(&n->rows);
+    while (!row || row->id < id) {
+        if (row) {
+            n->rows.at++;
+        } else if (!has_jumped && is_far(n, id)) {
+            c = jump(n, id, err);
+            has_jumped = true;
+        } else if (grep_rows_has_more(&n->rows)) {
+            c = next_page(n, err);
+        } else {
             break;
-        uint64_t last = n->n_ids ? n->ids[n->n_ids - 1] : 0;
-        bool is_far = !has_jumped && id - last > 2 * (uint64_t)AL_NS_PER_S;
-        if (!is_far && n->n_ids && n->cursor.len == 0)
-            break; /* no more rows */
-        n->n_asked = AL_MIN(n->n_asked * 2, (size_t)NUMBER_PAGE_ROWS_MAX);
-        al_code c = is_far ? jump(n, id, err) : take_page(n, err);
+        }
         if (c)
             return c;
-        has_jumped = has_jumped || is_far;
-        if (n->n_ids == 0)
-            break;
+        row = grep_rows_peek(&n->rows);
     }
-    if (n->at == n->n_ids || n->ids[n->at] != id)
+    if (!row || row->id != id)
         return al_fail(err, AL_NOT_FOUND, "record %llu went while its number was looked for",
                        (unsigned long long)id);
-    *ret = n->n_before + n->at + 1;
+    *ret = n->n_before + n->rows.at + 1;
     return AL_OK;
 }

@@ -11,6 +11,7 @@
 enum {
     FIRST_ROWS = 500, /* of the page behind a look-up: a page costs as much as 500 rows */
     BACK_ROWS = 1000, /* of a page on the way back */
+    SINCE_ROWS = 100, /* of the first page from a time on */
     PAGE_BYTES_MAX = 1 << 30,
     CURSOR_BYTES_MAX = 4096
 };
@@ -127,6 +128,15 @@ al_code grep_rows_jump(grep_rows *r, uint64_t id, uint64_t before, uint64_t afte
     al_code c = look_up(r, id, AL_MIN(before, (uint64_t)ROWS_LOOK_MAX),
                         AL_MIN(after, (uint64_t)ROWS_LOOK_MAX), &n, err);
     return c || n >= before ? c : go_back(r, n, before, err);
+}
+
+al_code grep_rows_from(grep_rows *r, al_slice since, al_err *err)
+{
+    r->n_asked = SINCE_ROWS;
+    r->all.since = since; /* a cursor knows it */
+    al_code c = take_page(r, (al_slice){0}, err);
+    r->all.since = (al_slice){0};
+    return c;
 }
 
 const grep_row *grep_rows_peek(const grep_rows *r)

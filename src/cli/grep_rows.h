@@ -30,6 +30,8 @@ void grep_rows_done(grep_rows *r);
  * more). Else errors as grep_source_ask; AL_INVALID: not alco's answer. */
 AL_CHECK al_code grep_rows_jump(grep_rows *r, uint64_t id, uint64_t before, uint64_t after,
                                 al_err *err);
+/* Goes to the first row from this time on (empty: the oldest). Errors as grep_source_ask. */
+AL_CHECK al_code grep_rows_from(grep_rows *r, al_slice since, al_err *err);
 /* The row it stands at, of those fetched, or NULL. r->at++ goes on. */
 const grep_row *grep_rows_peek(const grep_rows *r);
 /* Is there more to fetch, as far as known? */

@@ -148,6 +148,7 @@ static al_code open_store(node *n, const node_options *o, al_err *err)
     store_options so = {.path = o->data,
                         .memory_bytes = o->memory_bytes,
                         .min_free_bytes = o->min_free_bytes,
+                        .drops_when_low = o->drops_when_low,
                         .note = say};
     al_code c = open_catalog(n, o->data, err);
     if (!c)

@@ -134,6 +134,14 @@ int cli_wrong_flag(const char *command, char **argv)
     return cli_usage(command, "'-%c': unknown flag, or its value is missing", optopt);
 }
 
+int cli_printed(const char *command, int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    cli_say("%s: write: %m", command);
+    return CLI_FAILED;
+}
+
 void cli_put_escaped(al_buf *out, al_slice text)
 {
     for (size_t i = 0; i < text.len; i++) {

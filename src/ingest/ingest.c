@@ -55,9 +55,9 @@ static al_code hook_marks_dump(void *ctx, al_buf *out)
 static void hook_field_seen(void *ctx, const char *index, al_slice path)
 {
     ingest *in = ctx;
-    al_code c = catalog_field_seen(in->cat, index, path);
-    (void)
-        c; /* dropped or full: as at first sight; without memory it is known again when it comes */
+    /* Dropped or full: as at first sight; without memory it is known again when it comes. */
+    al_code ignored = catalog_field_seen(in->cat, index, path);
+    (void)ignored;
 }
 
 static al_code hook_before_forget(void *ctx, al_err *err)
@@ -266,8 +266,10 @@ static al_code create(ingest *in, const cat_index *idx, al_err *err)
     if (c)
         return c;
     c = open_index(in, e, idx, err);
-    if (c && catalog_index_drop(in->cat, idx->name, NULL) != AL_OK)
-        return c; /* it stays in the catalogue and is opened at the next start */
+    if (c) { /* if it stays in the catalogue all the same, it is opened at the next start */
+        al_code ignored = catalog_index_drop(in->cat, idx->name, NULL);
+        (void)ignored;
+    }
     return c;
 }
 
@@ -383,17 +385,25 @@ void ingest_on_room(ingest *in, void (*fn)(void *ctx), void *ctx)
     in->on_room[in->n_room++].ctx = ctx;
 }
 
-ing_source *ingest_source(ingest *in, const char *name)
+static ing_source *find_source(ingest *in, const char *name)
 {
     size_t n = atomic_load(&in->n_sources);
     for (size_t i = 0; i < n; i++)
         if (strcmp(in->sources[i].name, name) == 0)
             return &in->sources[i];
+    return NULL;
+}
+
+ing_source *ingest_source(ingest *in, const char *name)
+{
+    ing_source *known = find_source(in, name);
+    if (known)
+        return known;
     AL_LOCKED(&in->listen_lock);
-    n = atomic_load(&in->n_sources);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(in->sources[i].name, name) == 0)
-            return &in->sources[i];
+    known = find_source(in, name);
+    if (known)
+        return known;
+    size_t n = atomic_load(&in->n_sources);
     if (n == ING_SOURCES_MAX)
         return &in->sources[n - 1];
     (void)snprintf(in->sources[n].name, sizeof in->sources[n].name, "%s", name);

@@ -187,11 +187,12 @@ static al_code group_change_locked(amqp_group *g, amqp_plan *next, al_err *err)
     return c;
 }
 
+/* Of one index; NULL: of all. */
 static bool is_settled_locked(amqp_input *in, const char *index)
 {
     for (amqp_group *g = in->groups; g; g = g->next) {
         uint64_t version = atomic_load(&g->version);
-        if (strcmp(g->index, index) != 0)
+        if (index && strcmp(g->index, index) != 0)
             continue;
         for (amqp_consumer *c = g->consumers; c; c = c->next)
             if (!c->has_ended &&
@@ -199,6 +200,12 @@ static bool is_settled_locked(amqp_input *in, const char *index)
                 return false;
     }
     return true;
+}
+
+bool amqp_input_is_settled(amqp_input *in)
+{
+    AL_LOCKED(&in->lock);
+    return is_settled_locked(in, NULL);
 }
 
 static void wait_until_settled(amqp_input *in, const char *index)

@@ -6,6 +6,8 @@
  * Life: amqp_input_new -> (engine opened, ingest_attach) -> amqp_input_start -> amqp_input_stop ->
  * ingest_stop, engine_close -> amqp_input_free: batches may be reported, and listeners called,
  * until the engine is closed. */
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -38,6 +40,9 @@ AL_CHECK al_code amqp_input_new(catalog *cat, ingest *ing, ledger *led, const am
  * call (ingest_index_create, ...) waits up to 5 s until consumers follow; with the broker away it
  * does not wait, and they follow when it is back. */
 AL_CHECK al_code amqp_input_start(amqp_input *in, al_err *err);
+/* Has every consumer set up its queue, or failed to at least once, so that nothing is gained by
+ * waiting on? Any thread. */
+bool amqp_input_is_settled(amqp_input *in);
 /* Takes nothing more, makes durable what was taken, acknowledges, disconnects. Returns within
  * about 6 s; what was not acknowledged by then comes again after the next start. */
 void amqp_input_stop(amqp_input *in);

@@ -21,6 +21,8 @@ typedef struct amqp_consumer { /* one thread */
     amqp_group *g;
     amqp_waker waker;
     pthread_t thread;
+    /* its own */
+    unsigned n_given_up; /* sessions in a row, as lost by the broker (amqp_look.h) */
     /* atomic */
     atomic_bool must_stop;
     /* guarded by the input's lock */

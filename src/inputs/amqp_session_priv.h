@@ -1,13 +1,11 @@
 #pragma once
 /* amqp_session_priv.h: one session, shared by amqp_session.c (reading, the loop, the end) and
  * amqp_settle.c (from a full batch to a closed message). Used by the consumer's thread alone. */
+#include "inputs/amqp_look.h"
 #include "inputs/amqp_message.h"
 #include "inputs/amqp_priv.h"
 
-enum {
-    AMQP_WAY_MAX = 4,          /* batches on their way */
-    AMQP_LOOK_EVERY_MS = 2000, /* at the broker, by an idle session */
-};
+enum { AMQP_WAY_MAX = 4 /* batches on their way */ };
 
 typedef struct amqp_refs { /* a growing list */
     ledger_ref *items;
@@ -36,13 +34,11 @@ typedef struct amqp_session {
     bool is_on_trip;
     uint64_t ticket;      /* asked before it began */
     int64_t trip_ns;      /* when it began */
-    int64_t look_ns;      /* when a trip looked last whether the broker still knows this consumer */
-    uint64_t look_tag;    /* last_tag then */
-    unsigned n_missed;    /* looks in a row that missed one, while nothing was delivered */
+    amqp_look look;       /* at the broker, whether it still knows this consumer */
     int64_t busy_ns;      /* a batch was submitted, or something closed */
     int64_t heartbeat_ns; /* when one is due while nothing is read */
     bool is_finishing;    /* deliveries are left to the broker */
-    bool was_cancelled;   /* by the broker: the queue is gone */
+    bool was_cancelled;   /* by the broker: the queue is gone, or the consumer is lost */
 } amqp_session;
 
 static inline amqp_counters *amqp_session_counters(amqp_session *s)

@@ -54,23 +54,6 @@ al_code amqp_settle_trip(amqp_session *s, int64_t now, al_err *err)
     return AL_OK;
 }
 
-/* When a queue is deleted and declared again at once, RabbitMQ (seen with 3.10) may drop a consumer
- * and send no basic.cancel, while its channel still counts it. So whoever gets nothing compares the
- * consumers of the queue with the sessions of the group, which are never more, but for a moment
- * while a session ends: hence twice in a row. */
-static bool is_forgotten(amqp_session *s, uint32_t n_consumers)
-{
-    int64_t now = al_mono_ns();
-    if (now < s->look_ns + AMQP_LOOK_EVERY_MS * AL_NS_PER_MS)
-        return false;
-    bool is_missed = s->last_tag == s->look_tag &&
-                     n_consumers < atomic_load(&amqp_session_counters(s)->connected);
-    s->n_missed = is_missed ? s->n_missed + 1 : 0;
-    s->look_ns = now;
-    s->look_tag = s->last_tag;
-    return s->n_missed >= 2;
-}
-
 al_code amqp_settle_trip_end(amqp_session *s, const amqp_queue_declare_ok_t *ok, al_err *err)
 {
     s->is_on_trip = false;
@@ -84,7 +67,9 @@ al_code amqp_settle_trip_end(amqp_session *s, const amqp_queue_declare_ok_t *ok,
         amqp_wake_index(s->me->g->in, s->me->g->index);
     atomic_store(&amqp_session_counters(s)->backlog, ok->message_count);
     s->n_empty = ok->message_count ? 0 : s->n_empty + 1;
-    if (s->is_finishing || !is_forgotten(s, ok->consumer_count))
+    if (s->is_finishing ||
+        !amqp_look_is_lost(&s->look, &s->me->n_given_up, al_mono_ns(), s->last_tag,
+                           ok->consumer_count, atomic_load(&amqp_session_counters(s)->connected)))
         return AL_OK;
     s->was_cancelled = true;
     return al_fail(err, AL_NOT_FOUND, "the broker has lost this consumer");

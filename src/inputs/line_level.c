@@ -9,19 +9,26 @@
 
 enum { STEPS_MAX = 4, BRACKET_BYTES_MAX = 64 };
 
-static const char *const levels[] = {
-    "INFO", "WARN",     "WARNING", "ERROR", "DEBUG", "NOTICE", "TRACE", "FATAL",
-    "CRIT", "CRITICAL", "ERR",     "EMERG", "ALERT", "SEVERE", "PANIC",
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+
+static const al_slice levels[] = {
+    NAME("INFO"),   NAME("WARN"),  NAME("WARNING"), NAME("ERROR"),  NAME("DEBUG"),
+    NAME("NOTICE"), NAME("TRACE"), NAME("FATAL"),   NAME("CRIT"),   NAME("CRITICAL"),
+    NAME("ERR"),    NAME("EMERG"), NAME("ALERT"),   NAME("SEVERE"), NAME("PANIC"),
 };
 
 static al_slice level_of(al_slice word, bool any_case)
 {
     for (size_t i = 0; i < AL_COUNT(levels); i++) {
-        al_slice name = al_cstr(levels[i]);
-        if (word.len == name.len &&
-            (any_case ? strncasecmp((const char *)word.ptr, levels[i], word.len) == 0
-                      : al_slice_eq(word, name)))
-            return name;
+        if (word.len != levels[i].len)
+            continue;
+        const char *name = (const char *)levels[i].ptr;
+        if (any_case ? strncasecmp((const char *)word.ptr, name, word.len) == 0
+                     : al_slice_eq(word, levels[i]))
+            return levels[i];
     }
     return (al_slice){0};
 }

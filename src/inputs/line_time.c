@@ -2,9 +2,9 @@
  * A time that is read wrongly is worse than none: a shape must match in full, must end at a border,
  * and where its digits alone might be something else (17/06/09) what follows must look like the
  * program that writes it. Nothing here depends on the order of day and month in numbers.
- * Shape: one table; `match` walks a pattern and collects digits, `resolve` puts them together as
- * RFC 3339 and leaves ranges and zones to rec_time_parse. Most patterns fail at their first byte.
- */
+ * Shape: tables; `match` walks a pattern and collects digits, `resolve` puts them together as
+ * RFC 3339 and leaves ranges and zones to rec_time_parse. Most patterns are not tried: the first
+ * bytes of a line have the fixed byte of few of them at its place. */
 #include "inputs/line_time.h"
 
 #include <string.h>
@@ -41,37 +41,47 @@ enum {
  * rest must follow %s spaces  %P digits  %w a word  %l a level in capitals  %c a word with a colon
  * at its end %x a word that ends with .exe  %n a word that ends with a digit. Else the byte itself.
  */
-static const struct shape {
+struct shape {
     const char *pattern;
     unsigned flags;
-} shapes[] = {
-    {"%Y-%m-%dT%H:%M:%S%f%z", BEHIND_WORDS | SYSLOG},
-    {"%Y-%m-%d%T%H:%M:%S%f%z", BEHIND_WORDS},
-    {"%Y-%m-%d  %k:%M:%S", 0},    /* MariaDB before ten o'clock */
-    {"%Y-%m-%d %H:%M:%S:%L", 0},  /* log4j patterns */
-    {"%b %e %H:%M:%S%f", SYSLOG}, /* RFC 3164; journalctl -o short-precise */
-    {"%b %e %Y %H:%M:%S%f", 0},   /* Cisco */
-    {"%b %d, %Y %k:%M:%S %p", 0}, /* java.util.logging */
-    {"%Y/%m/%d %H:%M:%S%f", 0},   /* nginx's errors, Go */
-    {"%Y.%m.%d %H:%M:%S%f", 0},
-    {"%a %b %e %H:%M:%S%f %Y", 0},         /* ctime(3), Apache's errors */
-    {"%a, %d %b %Y %H:%M:%S%z", 0},        /* RFC 1123 */
-    {"%d/%b/%Y:%H:%M:%S%f%z", 0},          /* Apache's request log */
-    {"%d/%b/%Y %H:%M:%S", 0},              /* Django's development server */
-    {"%d-%b-%Y %H:%M:%S%f%z", 0},          /* Tomcat, BIND, PHP */
-    {"%d %b %Y %H:%M:%S%f", BEHIND_WORDS}, /* Redis */
-    {"%m%d %H:%M:%S%F%!%s%P ", GLOG},
-    {"%m-%d %H:%M:%S%F", 0},          /* Android */
-    {"%Y%m%d-%k:%q:%r:%L%!|", WHOLE}, /* HealthApp */
-    {"%Y%m%d %H:%M:%S%f", 0},
-    {"%y%m%d %H%M%S%! %P %l ", 0},    /* HDFS */
-    {"%y%m%d %k:%M:%S%! [", 0},       /* MySQL before 5.7 */
-    {"%y/%m/%d %H:%M:%S%! %l %c", 0}, /* Spark */
-    {"[%m.%d %H:%M:%S%!] %x", WHOLE}, /* Proxifier */
-    {"%w %E%! %Y.%m.%d %w ", WHOLE},  /* BGL, Thunderbird */
-    {"%P %n %w %w %E%! %P ", WHOLE},  /* HPC */
-    {"type=%w msg=audit(%E%F:%P)", WHOLE},
-    {"%d/%b/%Y:%H:%M:%S%f%z%!] \"", IN_BRACKET}, /* access logs */
+    unsigned fixed_at; /* behind pieces of a fixed width */
+    char fixed;        /* the byte there; 0: none */
+};
+
+static const struct shape begin_with_digit[] = {
+    {"%Y-%m-%dT%H:%M:%S%f%z", BEHIND_WORDS | SYSLOG, 4, '-'},
+    {"%Y-%m-%d%T%H:%M:%S%f%z", BEHIND_WORDS, 4, '-'},
+    {"%Y-%m-%d  %k:%M:%S", 0, 4, '-'},   /* MariaDB before ten o'clock */
+    {"%Y-%m-%d %H:%M:%S:%L", 0, 4, '-'}, /* log4j patterns */
+    {"%Y/%m/%d %H:%M:%S%f", 0, 4, '/'},  /* nginx's errors, Go */
+    {"%Y.%m.%d %H:%M:%S%f", 0, 4, '.'},
+    {"%d/%b/%Y:%H:%M:%S%f%z", 0, 2, '/'},          /* Apache's request log */
+    {"%d/%b/%Y %H:%M:%S", 0, 2, '/'},              /* Django's development server */
+    {"%d-%b-%Y %H:%M:%S%f%z", 0, 2, '-'},          /* Tomcat, BIND, PHP */
+    {"%d %b %Y %H:%M:%S%f", BEHIND_WORDS, 2, ' '}, /* Redis */
+    {"%m%d %H:%M:%S%F%!%s%P ", GLOG, 4, ' '},
+    {"%m-%d %H:%M:%S%F", 0, 2, '-'},          /* Android */
+    {"%Y%m%d-%k:%q:%r:%L%!|", WHOLE, 8, '-'}, /* HealthApp */
+    {"%Y%m%d %H:%M:%S%f", 0, 8, ' '},
+    {"%y%m%d %H%M%S%! %P %l ", 0, 6, ' '},               /* HDFS */
+    {"%y%m%d %k:%M:%S%! [", 0, 6, ' '},                  /* MySQL before 5.7 */
+    {"%y/%m/%d %H:%M:%S%! %l %c", 0, 2, '/'},            /* Spark */
+    {"%d/%b/%Y:%H:%M:%S%f%z%!] \"", IN_BRACKET, 2, '/'}, /* access logs */
+};
+
+static const struct shape begin_with_letter[] = {
+    {"%b %e %H:%M:%S%f", SYSLOG, 3, ' '},   /* RFC 3164; journalctl -o short-precise */
+    {"%b %e %Y %H:%M:%S%f", 0, 3, ' '},     /* Cisco */
+    {"%b %d, %Y %k:%M:%S %p", 0, 3, ' '},   /* java.util.logging */
+    {"%a %b %e %H:%M:%S%f %Y", 0, 3, ' '},  /* ctime(3), Apache's errors */
+    {"%a, %d %b %Y %H:%M:%S%z", 0, 3, ','}, /* RFC 1123 */
+};
+
+static const struct shape begin_otherwise[] = {
+    {"[%m.%d %H:%M:%S%!] %x", WHOLE, 3, '.'}, /* Proxifier */
+    {"%w %E%! %Y.%m.%d %w ", WHOLE, 0, 0},    /* BGL, Thunderbird */
+    {"%P %n %w %w %E%! %P ", WHOLE, 0, 0},    /* HPC */
+    {"type=%w msg=audit(%E%F:%P)", WHOLE, 4, '='},
 };
 
 typedef struct parts { /* what a pattern has collected */
@@ -139,9 +149,9 @@ static bool take_spelled(reader *r, const char *words, unsigned n, unsigned *ret
 {
     if (r->s.len - r->at < SPELLED_WORD_BYTES)
         return false;
-    for (unsigned i = 0; i < n; i++) {
-        if (memcmp(r->s.ptr + r->at, words + (size_t)i * SPELLED_WORD_BYTES, SPELLED_WORD_BYTES) !=
-            0)
+    const char *s = (const char *)r->s.ptr + r->at;
+    for (unsigned i = 0; i < n; i++, words += SPELLED_WORD_BYTES) {
+        if (s[0] != words[0] || s[1] != words[1] || s[2] != words[2])
             continue;
         r->at += SPELLED_WORD_BYTES;
         *ret = i + 1;
@@ -388,21 +398,44 @@ static bool take_other(reader *r, char what)
     }
 }
 
+static bool take_piece(reader *r, char what)
+{
+    switch (what) {
+    case 'Y':
+    case 'y':
+    case 'm':
+    case 'b':
+    case 'd':
+    case 'e':
+    case 'a':
+        return take_date_piece(r, what);
+    case 'E':
+    case 'T':
+    case 's':
+    case 'P':
+    case '!':
+    case 'w':
+    case 'l':
+    case 'c':
+    case 'x':
+    case 'n':
+        return take_other(r, what);
+    default:
+        return take_clock_piece(r, what);
+    }
+}
+
 static bool match(const char *pattern, reader *r)
 {
     for (const char *p = pattern; *p; p++) {
-        if (*p != '%') {
-            if (byte_at(r, 0) != (uint8_t)*p)
+        if (*p == '%') {
+            if (!take_piece(r, *++p))
                 return false;
+        } else if (byte_at(r, 0) == (uint8_t)*p) {
             r->at++;
-            continue;
-        }
-        p++;
-        bool is_good = strchr("Yymbdea", *p)       ? take_date_piece(r, *p)
-                       : strchr("HkMqSrfFLzp", *p) ? take_clock_piece(r, *p)
-                                                   : take_other(r, *p);
-        if (!is_good)
+        } else {
             return false;
+        }
     }
     return r->p.end || take_border(r);
 }
@@ -512,20 +545,29 @@ static bool try_shape(const struct shape *shape, al_slice s, size_t at, const re
     return true;
 }
 
-/* Most shapes fail here. */
-static bool may_begin(const char *pattern, uint8_t c)
+typedef struct place {
+    al_slice s;
+    size_t at;
+    unsigned with; /* a shape needs one of these; 0: any will do */
+    unsigned without;
+    const rec_zone *zone;
+    int64_t now_ns;
+} place;
+
+/* Most shapes are passed over here. */
+static bool try_shapes(const struct shape *shapes, size_t n, const place *p, line_time *ret)
 {
-    if (*pattern != '%')
-        return c == (uint8_t)*pattern;
-    switch (pattern[1]) {
-    case 'a':
-    case 'b':
-        return c >= 'A' && c <= 'Z';
-    case 'w':
-        return true;
-    default:
-        return is_digit(c);
+    size_t left = p->s.len - p->at;
+    const uint8_t *head = p->s.ptr + p->at;
+    for (const struct shape *shape = shapes; shape < shapes + n; shape++) {
+        if (shape->fixed_at >= left || (shape->fixed && head[shape->fixed_at] != shape->fixed))
+            continue;
+        if ((p->with && !(shape->flags & p->with)) || shape->flags & p->without)
+            continue;
+        if (try_shape(shape, p->s, p->at, p->zone, p->now_ns, ret))
+            return true;
     }
+    return false;
 }
 
 /* Tries the shapes that have one of `with` and none of `without`; 0 for `with` is any. */
@@ -534,11 +576,13 @@ static bool read_at(al_slice s, size_t at, unsigned with, unsigned without, cons
 {
     if (at >= s.len)
         return false;
-    for (size_t i = 0; i < AL_COUNT(shapes); i++)
-        if (may_begin(shapes[i].pattern, s.ptr[at]) && (!with || shapes[i].flags & with) &&
-            !(shapes[i].flags & without) && try_shape(&shapes[i], s, at, zone, now_ns, ret))
-            return true;
-    return false;
+    const place p = {s, at, with, without, zone, now_ns};
+    uint8_t c = s.ptr[at];
+    if (is_digit(c) && try_shapes(begin_with_digit, AL_COUNT(begin_with_digit), &p, ret))
+        return true;
+    if (c >= 'A' && c <= 'Z' && try_shapes(begin_with_letter, AL_COUNT(begin_with_letter), &p, ret))
+        return true;
+    return try_shapes(begin_otherwise, AL_COUNT(begin_otherwise), &p, ret);
 }
 
 /* The place behind one word and a space; s.len when what stands there is no short word. */

@@ -6,7 +6,6 @@
  * A name may hold dots itself, so at each object every prefix of the path is tried that is a name
  * there. Doubled names inside an object are all visited.
  * Without memory to decode a name or string the walk stops, as when a visitor stops it. */
-#include <assert.h>
 #include <string.h>
 
 #include "record/json.h"

@@ -1,7 +1,6 @@
 /* POSIX TZ rules: "CET-1CEST,M3.5.0,M10.5.0/3", with the extensions of RFC 8536 section 3.3.1
  * (hours from -167 to 167). Not evaluated when a time is read but written out once as changes, two
  * a year, up to the last year that a record can have. */
-#include <string.h>
 
 #include "record/timezone_priv.h"
 

@@ -3,7 +3,6 @@
  * the algorithms of Howard Hinnant's "chrono-compatible low-level date algorithms") and no libc. */
 #include "record/timestamp.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/checked.h"

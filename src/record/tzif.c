@@ -4,7 +4,6 @@
  * after the last change. Abbreviations, daylight flags and the std/wall and ut/local indicators say
  * nothing about offsets and are passed over. Files with leap seconds ("right/") count other seconds
  * than ours and are refused. */
-#include <string.h>
 
 #include "base/buf.h"
 #include "record/timezone_priv.h"

@@ -1,6 +1,5 @@
 /* count, histogram, values: one number, numbers over time, numbers by value. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/checked.h"
 #include "base/clock.h"

@@ -12,13 +12,11 @@
  * A page has the time of one query for all its slices; a stream (limit=0) lasts as long as its
  * client listens, but no slice looks longer than SLICE_S, so that many exports share the workers.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "record/json_out.h"
 #include "server/api.h"
 #include "server/cursor.h"

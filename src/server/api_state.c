@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "server/api.h"
 #include "server/assets.h"
 

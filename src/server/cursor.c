@@ -3,7 +3,6 @@
  * a token reads what a query could read as well. */
 #include "server/cursor.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/crc32c.h"

@@ -2,7 +2,6 @@
  * asks, so that a stranger learns nothing but that it is one. */
 #include "server/head.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "server/api.h"

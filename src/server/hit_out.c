@@ -2,7 +2,6 @@
  * Text and CSV may hold any bytes of the log but for ill-formed UTF-8, which becomes U+FFFD as in
  * JSON: whoever reads them expects text. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "record/json_out.h"
 #include "record/timestamp.h"

@@ -1,34 +1,20 @@
 /* Lines of an upload.
  * Shape: `input` is what is left of the piece; `text` what is decoded and not yet split, in the
- * piece itself or in `window`; `carry` the beginning of a line whose end has not come. */
+ * piece itself or in the unpacker; `carry` the beginning of a line whose end has not come. */
 #include "server/lines.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "base/buf.h"
-#include "base/checked.h"
 #include "base/mem.h"
+#include "base/unpack.h"
 
-enum {
-    WINDOW_BYTES = 128 * 1024,
-    GZIP_BYTES = 40 * 1024,
-    CARRY_BYTES_KEPT = 64 * 1024,
-    ZSTD_WINDOW_LOG_MAX = 23 /* 8 MiB, as RFC 8878 asks for */
-};
-
-typedef enum coding { IDENTITY, GZIP, ZSTD } coding;
+enum { CARRY_BYTES_KEPT = 64 * 1024 };
 
 struct lines {
     const atomic_bool *cancel;
-    coding coding;
-    z_stream gzip;
-    ZSTD_DStream *zstd;
-    uint8_t *window;
-    bool is_inside;  /* of a gzip member or zstd frame */
-    bool has_output; /* the decompressor may have more for the same input */
+    al_packing packing;
+    al_unpacker *unpacker; /* NULL: the body is not packed */
     al_slice input;
     al_slice text;
     al_buf carry;
@@ -36,28 +22,18 @@ struct lines {
     bool was_carried; /* the last line given out stands in carry */
 };
 
-static al_code open_coding(lines *l, al_slice encoding, al_err *err)
+static al_code packing_named(al_slice encoding, al_packing *ret, al_err *err)
 {
     if (encoding.len == 0 || al_slice_eq(encoding, AL_LIT("identity")))
-        return AL_OK;
-    if (al_slice_eq(encoding, AL_LIT("gzip")) || al_slice_eq(encoding, AL_LIT("x-gzip"))) {
-        l->coding = GZIP;
-        if (inflateInit2(&l->gzip, 15 + 16) != Z_OK)
-            return al_fail(err, AL_NOMEM, "gzip");
-    } else if (al_slice_eq(encoding, AL_LIT("zstd"))) {
-        l->zstd = ZSTD_createDStream();
-        if (!l->zstd)
-            return al_fail(err, AL_NOMEM, "zstd");
-        l->coding = ZSTD;
-        size_t r = ZSTD_DCtx_setParameter(l->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
-        if (ZSTD_isError(r))
-            return al_fail(err, AL_NOMEM, "zstd: %s", ZSTD_getErrorName(r));
-    } else {
+        *ret = AL_PACKING_NONE;
+    else if (al_slice_eq(encoding, AL_LIT("gzip")) || al_slice_eq(encoding, AL_LIT("x-gzip")))
+        *ret = AL_PACKING_GZIP;
+    else if (al_slice_eq(encoding, AL_LIT("zstd")))
+        *ret = AL_PACKING_ZSTD;
+    else
         return al_fail(err, AL_INVALID, "Content-Encoding '%.*s': expected identity, gzip or zstd",
                        AL_ARG(encoding));
-    }
-    l->window = al_alloc(WINDOW_BYTES, 1);
-    return l->window ? AL_OK : al_fail(err, AL_NOMEM, "upload");
+    return AL_OK;
 }
 
 al_code lines_new(al_slice encoding, const atomic_bool *cancel, lines **ret, al_err *err)
@@ -67,7 +43,9 @@ al_code lines_new(al_slice encoding, const atomic_bool *cancel, lines **ret, al_
         return al_fail(err, AL_NOMEM, "upload");
     l->cancel = cancel;
     al_buf_init(&l->carry, LINES_LINE_BYTES_MAX);
-    al_code c = open_coding(l, encoding, err);
+    al_code c = packing_named(encoding, &l->packing, err);
+    if (!c && l->packing != AL_PACKING_NONE)
+        c = al_unpacker_new(l->packing, AL_ZSTD_WINDOW_LOG_FOREIGN, &l->unpacker, err);
     if (!c)
         *ret = AL_TAKE(l);
     return c;
@@ -77,10 +55,7 @@ lines *lines_free(lines *l)
 {
     if (!l)
         return NULL;
-    if (l->coding == GZIP)
-        (void)inflateEnd(&l->gzip);
-    (void)ZSTD_freeDStream(l->zstd);
-    free(l->window);
+    (void)al_unpacker_free(l->unpacker);
     al_buf_done(&l->carry);
     free(l);
     return NULL;
@@ -88,8 +63,7 @@ lines *lines_free(lines *l)
 
 size_t lines_held(const lines *l)
 {
-    size_t coding = l->coding == GZIP ? GZIP_BYTES : ZSTD_sizeof_DStream(l->zstd);
-    return l->carry.cap + (l->window ? WINDOW_BYTES : 0) + coding;
+    return l->carry.cap + al_unpacker_held(l->unpacker);
 }
 
 void lines_feed(lines *l, al_slice piece)
@@ -97,66 +71,27 @@ void lines_feed(lines *l, al_slice piece)
     l->input = piece;
 }
 
-/* ---- Decoding: makes `text` from `input`; false: nothing came out. */
-
-static al_code inflate_some(lines *l, al_err *err)
-{
-    z_stream *z = &l->gzip;
-    z->next_in = (Bytef *)(uintptr_t)l->input.ptr; /* zlib only reads it */
-    z->avail_in = (uInt)AL_MIN(l->input.len, (size_t)1 << 30);
-    z->next_out = l->window;
-    z->avail_out = WINDOW_BYTES;
-    uInt before = z->avail_in;
-    int r = inflate(z, Z_NO_FLUSH);
-    size_t used = before - z->avail_in;
-    l->input = al_slice_sub(l->input, used, l->input.len);
-    l->text = (al_slice){l->window, WINDOW_BYTES - z->avail_out};
-    l->is_inside = r != Z_STREAM_END;
-    l->has_output = z->avail_out == 0;
-    if (r == Z_STREAM_END) { /* another member may follow */
-        l->has_output = false;
-        return inflateReset(z) == Z_OK ? AL_OK : al_fail(err, AL_NOMEM, "gzip");
-    }
-    if (r == Z_OK || r == Z_BUF_ERROR)
-        return AL_OK;
-    if (r == Z_MEM_ERROR)
-        return al_fail(err, AL_NOMEM, "gzip");
-    return al_fail(err, AL_INVALID, "body is not gzip: %s", z->msg ? z->msg : "damaged");
-}
-
-static al_code zstd_some(lines *l, al_err *err)
-{
-    ZSTD_inBuffer in = {l->input.ptr, l->input.len, 0};
-    ZSTD_outBuffer out = {l->window, WINDOW_BYTES, 0};
-    size_t r = ZSTD_decompressStream(l->zstd, &out, &in);
-    if (ZSTD_isError(r))
-        return al_fail(err, AL_INVALID, "body is not zstd: %s", ZSTD_getErrorName(r));
-    l->input = al_slice_sub(l->input, in.pos, l->input.len);
-    l->text = (al_slice){l->window, out.pos};
-    /* 0: the frame is at its end, and all of it was given out. Asked once more it would begin
-     * another. */
-    l->is_inside = r != 0;
-    l->has_output = r != 0 && out.pos == WINDOW_BYTES;
-    return AL_OK;
-}
-
+/* Makes `text` from `input`; *ret_has false: nothing came out. */
 static al_code refill(lines *l, bool *ret_has, al_err *err)
 {
     while (l->text.len == 0) {
-        if (l->input.len == 0 && !l->has_output) {
-            *ret_has = false;
+        *ret_has = l->input.len || (l->unpacker && al_unpacker_has_more(l->unpacker));
+        if (!*ret_has)
             return AL_OK;
-        }
-        if (l->coding == IDENTITY) {
+        if (!l->unpacker) {
             l->text = l->input;
             l->input = (al_slice){0};
             continue;
         }
         if (l->cancel && atomic_load(l->cancel))
             return al_fail(err, AL_CANCELLED, "upload");
-        al_code c = l->coding == GZIP ? inflate_some(l, err) : zstd_some(l, err);
+        al_err why;
+        al_code c = al_unpack(l->unpacker, &l->input, &l->text, &why);
+        if (c == AL_CORRUPT)
+            return al_fail(err, AL_INVALID, "body is not %s: %s", al_packing_name(l->packing),
+                           why.msg);
         if (c)
-            return c;
+            return al_fail(err, c, "upload: %s", why.msg);
     }
     *ret_has = true;
     return AL_OK;
@@ -239,9 +174,9 @@ al_code lines_next(lines *l, al_slice *ret, bool *ret_has, bool *ret_is_cut, al_
 al_code lines_last(lines *l, al_slice *ret, bool *ret_has, bool *ret_is_cut, al_err *err)
 {
     forget_carried(l);
-    if (l->is_inside)
+    if (l->unpacker && al_unpacker_is_inside(l->unpacker))
         return al_fail(err, AL_INVALID, "body ends inside its %s data",
-                       l->coding == GZIP ? "gzip" : "zstd");
+                       al_packing_name(l->packing));
     *ret = without_cr(al_buf_slice(&l->carry));
     *ret_is_cut = l->is_cut;
     *ret_has = ret->len > 0;

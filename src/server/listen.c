@@ -3,7 +3,6 @@
 #include "server/listen.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -13,7 +13,6 @@
  * follower's buffer is its request's `out`, under the request's lock; the rest of it belongs to the
  * tail thread. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

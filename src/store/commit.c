@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/mem.h"
 #include "store/limits.h"
 #include "store/store_impl.h"
@@ -32,7 +31,6 @@ typedef struct group {
     row *rows;
     size_t n_rows;
     size_t n_marks;
-    size_t bytes; /* of messages and fields, about */
     memtab **parts;
     size_t n_parts;
     size_t parts_cap;

@@ -4,8 +4,6 @@
  * need the segment. Damaged arrival positions cost no rows: they are given up as old ones are. What
  * is reported while there is no room in the list, or not checked before the store is closed, the
  * next reader reports again. */
-#include <stdlib.h>
-
 #include "base/mem.h"
 #include "store/store_impl.h"
 

@@ -1,8 +1,8 @@
 /* Giving log files back: once every row of a file is in segments, and its marks stand in a
  * checkpoint behind it, it is deleted. Merger's thread, which asks the committer for what changes
  * the log. Invariants: (1) before_forget returns before a file goes: what its replay would have
- * told is durable; (2) the checkpoint is written by the call that forgets: no mark comes between.
- */
+ * told is durable; (2) the call that forgets asks once more which files those are, and writes the
+ * checkpoint: a file may have been begun since, and no mark comes between. */
 #include "base/checked.h"
 #include "store/limits.h"
 #include "store/store_impl.h"
@@ -10,7 +10,6 @@
 typedef struct forget {
     uint64_t floor; /* frames before it are in segments, or gone */
     bool can;
-    bool has_marks;
 } forget;
 
 /* All frames before it are in segments, or gone. */
@@ -38,7 +37,8 @@ static al_code forget_look(store *st, void *arg, al_err *err)
         if (c)
             return c;
     }
-    f->can = wal_can_forget(st->wal, f->floor, &f->has_marks);
+    bool has_marks = false;
+    f->can = wal_can_forget(st->wal, f->floor, &has_marks);
     return AL_OK;
 }
 
@@ -71,7 +71,9 @@ static al_code write_checkpoint(store *st, al_err *err)
 static al_code forget_do(store *st, void *arg, al_err *err)
 {
     const forget *f = arg;
-    al_code c = f->has_marks ? write_checkpoint(st, err) : AL_OK;
+    bool has_marks = false;
+    bool can = wal_can_forget(st->wal, f->floor, &has_marks); /* invariant 2 */
+    al_code c = can && has_marks ? write_checkpoint(st, err) : AL_OK;
     if (!c)
         c = wal_forget(st->wal, f->floor, err);
     tell_log(st);

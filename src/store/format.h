@@ -1,6 +1,5 @@
 #pragma once
 /* format.h: every byte constant of doc/format.md. No code. */
-#include <stdint.h>
 
 enum {
     FMT_VERSION = 1,

@@ -3,11 +3,15 @@
  * and what their senders want remembered. Pure: bytes in, bytes out. */
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/format.h"
 
-typedef enum frame_kind { FRAME_DATA = 1, FRAME_CHECKPOINT = 2 } frame_kind;
+typedef enum frame_kind {
+    FRAME_DATA = FMT_FRAME_DATA,
+    FRAME_CHECKPOINT = FMT_FRAME_CHECKPOINT,
+} frame_kind;
 
-/* ---- Making one. A frame is built in a buffer: frame_begin, parts, frame_marks_begin, marks,
- * frame_end; frame_seal when its place is known. Errors stick in the buffer. */
+/* ---- Making one. A frame is built in a buffer: frame_begin, parts, frame_marks_begin, marks;
+ * frame_seal when its place is known. Errors stick in the buffer. */
 void frame_begin(al_buf *out, frame_kind kind, int64_t arrival_ns, uint32_t n_parts);
 void frame_part(al_buf *out, uint32_t index_id, uint32_t n_rows, al_slice block);
 void frame_marks_begin(al_buf *out, uint32_t n_marks);

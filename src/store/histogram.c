@@ -8,7 +8,6 @@
  * is not among the ten. */
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"

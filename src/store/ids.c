@@ -6,7 +6,6 @@
  * Blocks of merged segments are decoded into a few slots: late records come in clusters. */
 #include "store/ids.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

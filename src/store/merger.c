@@ -6,8 +6,6 @@
  * may list them.
  * When: a tail that is full, idle, asked for (compact), or in the way (memory, log). */
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/checked.h"
 #include "base/clock.h"

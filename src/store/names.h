@@ -1,6 +1,5 @@
 #pragma once
 /* names.h: the only place that knows how files are called (doc/format.md section 2). Pure. */
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { NAME_BYTES = 40 }; /* of any name below, NUL included */
@@ -20,6 +19,7 @@ typedef enum name_kind {
     NAME_BAD, /* anything.bad */
 } name_kind;
 
+#define NAME_OF_STORE    "store" /* in the data directory; the others are in it */
 #define NAME_OF_ROOT     "root"
 #define NAME_OF_LOCK     "lock"
 #define NAME_OF_LOG_DIR  "log"

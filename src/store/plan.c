@@ -10,7 +10,6 @@
 #include "store/plan.h"
 
 #include <assert.h>
-#include <string.h>
 
 enum { COST_FIELD = 1, COST_FIELD_REGEX = 2, COST_TEXT = 16, COST_REGEX = 64 };
 

@@ -16,7 +16,6 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "store/limits.h"
 #include "store/names.h"
 #include "store/store_impl.h"
 

@@ -6,11 +6,7 @@
  * that went away are noticed. */
 #include "store/scan.h"
 
-#include <assert.h>
-#include <stdlib.h>
-
 #include "base/checked.h"
-#include "base/mem.h"
 
 enum { PIECE_ROWS = 2048 };
 

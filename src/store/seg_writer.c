@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "store/codec/packed.h"

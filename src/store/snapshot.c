@@ -100,11 +100,6 @@ uint64_t snapshot_first_frame(const snapshot *s)
     return s->first_frame;
 }
 
-uint64_t snapshot_rows(const snapshot *s)
-{
-    return s->n_rows;
-}
-
 /* ---- Selecting */
 
 static bool overlaps(int64_t min_ns, int64_t max_ns, int64_t from_ns, int64_t to_ns)

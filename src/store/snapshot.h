@@ -36,7 +36,6 @@ void snapshot_damaged(const snapshot *s, int64_t from_ns, int64_t to_ns,
                       void (*fn)(void *ctx, segment *seg), void *ctx);
 /* Rows committed in frames >= this one have known positions; a tail cannot resume before it. */
 uint64_t snapshot_first_frame(const snapshot *s);
-uint64_t snapshot_rows(const snapshot *s);
 
 /* ---- The blocks of a unit, whichever kind it is. */
 typedef struct unit_blocks {

@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/limits.h"
@@ -23,7 +24,6 @@
 #define MEMORY_DEFAULT   (UINT64_C(256) << 20)
 #define MEMORY_MIN       ((uint64_t)STORE_MEMORY_MIN)
 #define MIN_FREE_DEFAULT (UINT64_C(1) << 30)
-#define STORE_DIR        "store"
 
 void store_note(const store *st, const char *index, const char *fmt, ...)
 {
@@ -304,14 +304,17 @@ static const engine_ops store_engine_ops = {
     .stats = op_stats,
 };
 
+static uint64_t memory_of(const store_options *o)
+{
+    return AL_MAX(o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT, MEMORY_MIN);
+}
+
 static store *new_store(const store_options *o, const eng_hooks *hooks)
 {
     store *st = al_zalloc(1, sizeof *st);
     if (!st)
         return NULL;
-    uint64_t memory = o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT;
-    if (memory < MEMORY_MIN)
-        memory = MEMORY_MIN;
+    uint64_t memory = memory_of(o);
     st->base.ops = &store_engine_ops;
     st->io = o->io ? o->io : al_io_posix();
     st->store_dir = st->log_dir = st->lock_fd = -1;
@@ -341,22 +344,21 @@ static al_code take_lock(store *st, const char *path, al_err *err)
 {
     st->lock_fd = openat(st->store_dir, NAME_OF_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (st->lock_fd < 0)
-        return al_fail_errno(err, "lock file in %.100s/" STORE_DIR, path);
+        return al_fail_errno(err, "lock file in %.100s/" NAME_OF_STORE, path);
     if (flock(st->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return AL_OK;
     if (errno == EWOULDBLOCK)
         return al_fail(err, AL_EXISTS, "the data directory %.150s is in use by another process",
                        path);
-    return al_fail_errno(err, "lock %.100s/" STORE_DIR, path);
+    return al_fail_errno(err, "lock %.100s/" NAME_OF_STORE, path);
 }
 
 static al_code open_files(store *st, const store_options *o, al_err *err)
 {
-    uint64_t memory = o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT;
     AL_CLEANUP(al_closep) int data_dir = -1;
     al_code c = al_dir_open(o->path, true, &data_dir, err);
     if (!c)
-        c = st->io->open_dir(st->io, data_dir, STORE_DIR, true, &st->store_dir, err);
+        c = st->io->open_dir(st->io, data_dir, NAME_OF_STORE, true, &st->store_dir, err);
     if (!c)
         c = take_lock(st, o->path, err);
     if (!c)
@@ -367,7 +369,7 @@ static al_code open_files(store *st, const store_options *o, al_err *err)
         c = belongs_check(st, err);
     if (c)
         return c;
-    st->env = seg_env_new(st->io, st->store_dir, st->store_id, (size_t)(memory / 4));
+    st->env = seg_env_new(st->io, st->store_dir, st->store_id, (size_t)(memory_of(o) / 4));
     st->ids = ids_new();
     st->builder = block_builder_new();
     st->view = block_view_new();
@@ -409,7 +411,7 @@ al_code store_index_names(const char *path, al_arena *arena, const char ***ret, 
     size_t n = 0;
     al_code c = al_dir_open(path, false, &data_dir, err);
     if (!c)
-        c = io->open_dir(io, data_dir, STORE_DIR, false, &store_dir, err);
+        c = io->open_dir(io, data_dir, NAME_OF_STORE, false, &store_dir, err);
     if (!c)
         c = root_load(io, store_dir, &r, err);
     const char **names = c ? NULL : al_arena_alloc(arena, r.n, sizeof *names);

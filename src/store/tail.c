@@ -11,7 +11,6 @@
  * place is "behind all of frame `end`", which stays good when the positions of that frame are
  * forgotten; (2) a place is refused when rows behind it may have lost their positions: a tail has
  * no gap, or it says so; (3) rows that cannot be read are passed, and named in the answer. */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/checked.h"

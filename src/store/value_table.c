@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/checked.h"
 #include "base/mem.h"
 
 enum { ARENA_BLOCK_BYTES = 64 * 1024, SLOTS_FIRST = 256 };

@@ -14,7 +14,6 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "store/limits.h"
 #include "store/manifest.h"
 #include "store/names.h"
 #include "store/partition.h"
@@ -55,7 +54,7 @@ static void tell(check *k, bool is_damage, const char *file, const char *fmt, ..
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    (void)snprintf(path, sizeof path, "store/%.100s", file);
+    (void)snprintf(path, sizeof path, NAME_OF_STORE "/%.100s", file);
     k->sum.n_damaged += is_damage;
     if (k->found)
         k->found(k->ctx, &(store_finding){.file = path, .text = text, .is_damage = is_damage});
@@ -434,7 +433,7 @@ al_code store_verify(const char *path, const al_io *io,
     check k = {.io = io ? io : al_io_posix(), .store_dir = -1, .found = found, .ctx = ctx};
     al_code c = al_dir_open(path, false, &data_dir, err);
     if (!c)
-        c = k.io->open_dir(k.io, data_dir, "store", false, &k.store_dir, err);
+        c = k.io->open_dir(k.io, data_dir, NAME_OF_STORE, false, &k.store_dir, err);
     if (c)
         return al_wrap(err, "verify %.100s", path);
     c = lock_shared(k.store_dir, path, &lock_fd, err);

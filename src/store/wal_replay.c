@@ -7,7 +7,6 @@
  * file's header speaks for it: files before that one may have been given back. */
 #include "store/wal.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -373,7 +372,7 @@ static al_code read_file(replay *p, const log_file *file, uint64_t limit, bool m
     return c;
 }
 
-/* Invariant 4: never written to, or its creation was cut off; or invariant 6. */
+/* Invariant 4: never written to, or its creation was cut off; or it is not of this log. */
 static bool is_without_frames(const log_file *f)
 {
     return f->bytes <= FMT_HEADER_BYTES || f->stray;

@@ -1,6 +1,6 @@
 /* Goal: what each kind of question costs. Method: opens a directory that bench_store has filled
  * (index `logs`), asks each question a few times and prints the best and the last, with the rows
- * that were looked at. Usage: bench_search DIR [TIMES]. */
+ * that were looked at. Usage: bench_search DIR [TIMES [QUERY]]; QUERY: only this one of them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 {
     uint64_t times = TIMES;
     if (argc < 2 || (argc > 2 && !al_parse_u64(al_cstr(argv[2]), &times))) {
-        (void)fprintf(stderr, "usage: bench_search DIR [TIMES]\n");
+        (void)fprintf(stderr, "usage: bench_search DIR [TIMES [QUERY]]\n");
         return 2;
     }
     const store_options o = {.path = argv[1], .min_free_bytes = 0};
@@ -132,7 +132,8 @@ int main(int argc, char **argv)
         return 1;
     }
     for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++)
-        measure(e, &questions[i], (unsigned)times);
+        if (argc < 4 || strcmp(argv[3], questions[i].text) == 0)
+            measure(e, &questions[i], (unsigned)times);
     struct rusage u;
     (void)getrusage(RUSAGE_SELF, &u);
     printf("peak RSS %ld MiB\n", u.ru_maxrss / 1024);

@@ -10,9 +10,6 @@
  * hundred), ALCO_RUNS=k records k runs. */
 #include "unit/test.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/checked.h"
 #include "fault/load.h"
 #include "support/crash_io.h"

@@ -10,9 +10,7 @@
  * some). */
 #include "unit/test.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/thread.h"

@@ -1,7 +1,8 @@
 /* Any bytes through what reads requests: targets, forms, cursors, Host and Origin, settings as
- * JSON, and the lines of uploads in every encoding. Properties: nothing is read behind the input; a
- * token that is taken comes back the same; a body in two pieces gives the lines of the body in one;
- * lines hold no line feed and are bounded; a value decoded has no more bytes than its text. */
+ * JSON, and the lines of uploads in every encoding (with base/unpack.h). Properties: nothing is
+ * read behind the input; a token that is taken comes back the same; a body in two pieces gives the
+ * lines of the body in one; lines hold no line feed and are bounded; a value decoded has no more
+ * bytes than its text. */
 #include "fuzz.h"
 
 #include "base/arena.h"

@@ -9,7 +9,6 @@
 
 #include "base/crc32c.h"
 #include "base/io.h"
-#include "base/mem.h"
 #include "store/block.h"
 #include "store/file_header.h"
 #include "store/format.h"

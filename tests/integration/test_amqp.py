@@ -36,6 +36,16 @@ def test_what_logcollect_sends_is_found_with_its_fields(place, alco):
     assert alco.count(q="boom") == 1
 
 
+def test_what_is_published_once_alco_is_ready_is_found(place, tmp_path):
+    """The queue is bound by then, also at the first start: the broker drops what has no queue."""
+    s = place.sender()
+    for i in range(5):
+        s.channel.queue_delete("logstash")
+        with Alco(tmp_path / ("data%d" % i), "--amqp", place.url) as a:
+            s.send("app", {"message": "at once"})
+            a.wait_for_count(1)
+
+
 def test_many_messages_arrive_once_and_in_order(place, alco):
     send_many(place.sender(), 5000)
     expect_each_once(alco, 5000)
@@ -187,6 +197,29 @@ def test_a_deleted_queue_is_declared_again(place, alco):
     assert place.bindings("logstash") == ["logstash.#"]
     send_many(s, 10, 10)
     expect_each_once(alco, 20)
+
+
+# What the broker does when it drops a consumer and does not tell the channel.
+FORGET_ONE = """
+{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"%s">>, queue, <<"logstash">>)),
+Before = rabbit_amqqueue:consumers(Q),
+[First | _] = Before,
+ok = gen_server2:call(amqqueue:get_pid(Q), {basic_cancel, element(1, First), element(2, First), undefined, <<"test">>}, infinity),
+true = length(rabbit_amqqueue:consumers(Q)) < length(Before).
+"""
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_consumer_that_the_broker_has_lost_sets_up_again(place, alco, n):
+    """No cancel comes: it must find out by itself. Those that are only idle stay as they are then."""
+    alco.call("PATCH", "/api/v1/indexes/logs", {"num_processes": n})
+    place.wait_for_consumers(n)
+    place.server.ctl("eval", FORGET_ONE % place.vhost)
+    wait_until("it to be noticed", lambda: "has lost this consumer; setting up again" in alco.log())
+    place.wait_for_consumers(n)
+    send_many(place.sender(), 100)
+    expect_each_once(alco, 100)
+    place.wait_until_empty()
 
 
 def test_a_full_disk_leaves_messages_with_the_broker(place, alco):

@@ -171,6 +171,16 @@ def test_another_queue_in_full_flow_with_several_consumers(place, alco):
     assert place.queue("moved") is None
 
 
+def fill_and_stop(b, n):
+    """Leaves n messages in a queue that nobody reads, at a broker that is away."""
+    s = Sender(b, durable=True)
+    for i in range(n):
+        s.send_raw("logstash.app", s.body("app", {"message": "message %d" % i}), delivery_mode=2)
+    s.close()
+    wait_until("a full queue", lambda: b.queue("logstash") == (n, 0))
+    b.stop()
+
+
 def test_what_an_old_queue_holds_is_read_when_the_broker_is_back(tmp_path):
     """The index is changed while the broker is away, and the old queue is full."""
     with Broker() as b, Alco(tmp_path / "data", "--amqp", b.url) as a:
@@ -180,12 +190,7 @@ def test_what_an_old_queue_holds_is_read_when_the_broker_is_back(tmp_path):
         wait_until("the log to say so", lambda: "trying again" in a.log())
         assert a.stop() == 0
         b.start()
-        s = Sender(b, durable=True)
-        for i in range(3000):
-            s.send_raw("logstash.app", s.body("app", {"message": "message %d" % i}), delivery_mode=2)
-        s.close()
-        wait_until("a full queue", lambda: b.queue("logstash") == (3000, 0))
-        b.stop()
+        fill_and_stop(b, 3000)
         a.start()
         a.call("PATCH", a.index("logs"), {"queue_name": "moved"})
         b.start()
@@ -270,12 +275,7 @@ def test_a_queue_renamed_while_the_broker_is_away_is_read_after_a_kill(tmp_path)
         a.call("PATCH", a.index("logs"), {"durable": True})
         wait_until("a consumer", lambda: b.queue("logstash") == (0, 1))
         a.kill()
-        s = Sender(b, durable=True)
-        for i in range(500):
-            s.send_raw("logstash.app", s.body("app", {"message": "message %d" % i}), delivery_mode=2)
-        s.close()
-        wait_until("a full queue", lambda: b.queue("logstash") == (500, 0))
-        b.stop()
+        fill_and_stop(b, 500)
         a.start()
         a.call("PATCH", a.index("logs"), {"queue_name": "moved", "routing_key": "other.#"})
         a.kill()

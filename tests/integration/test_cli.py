@@ -594,3 +594,11 @@ def test_import_asks_for_the_index_by_its_name_only(server, alco):
         done = alco("import", "--server", server.url, "--index", name, "-", input=b"a line\n")
         assert done.returncode == 1 and b"no index" in done.stderr
     assert server.api("logs", "count")["count"] == 0
+
+
+def test_a_list_that_cannot_be_written_is_a_failure(server):
+    server.send("logs", [{"message": "x", "a": 1}])
+    for args in (["index", "list"], ["index", "list", "--json"], ["field", "list", "logs"], ["tail"]):
+        with open("/dev/full", "wb") as full:
+            p = subprocess.run([ALCO, *args, "--server", server.url], stdout=full, stderr=subprocess.PIPE, check=False)
+        assert p.returncode == 1 and p.stderr, args

@@ -139,6 +139,14 @@ def test_numbers_over_pages_and_late_records(server, tmp_path):
         assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, b"")
 
 
+def test_numbers_from_the_first_second_on(server):
+    """There is no second in front of which records could be counted."""
+    server.send("logs", [{"@timestamp": "1970-01-01T00:00:0%dZ" % i, "message": "row %d" % i} for i in range(5)])
+    ours = subprocess.run([ALCO, "grep", "--server", server.url, "-n", "row", "logs"], capture_output=True,
+                          check=False)
+    assert (ours.stdout, ours.stderr) == (b"".join(b"%d:row %d\n" % (i + 1, i) for i in range(5)), b"")
+
+
 def rows_for_context(name, n, rng):
     """Hits in runs, near to each other, in one stretch only, and so few that grep must jump to them.
     Bursts of one time and pauses of a day: the distance in time tells little of the rows between."""

@@ -49,6 +49,7 @@ def test_lines(server, body, expected):
 @pytest.mark.parametrize("encode, name", [
     (lambda b: b, "identity"), (gzip.compress, "gzip"), (zstd, "zstd"),
     (lambda b: gzip.compress(b[:7000]) + gzip.compress(b[7000:]), "gzip"),  # two members
+    (lambda b: gzip.compress(b) + b"\0" * 512, "gzip"),  # padding
     (lambda b: zstd(b[:7000]) + zstd(b[7000:]), "zstd"),  # two frames
 ])
 def test_encodings(server, encode, name):

@@ -16,7 +16,6 @@
 
 #include "base/checked.h"
 #include "base/clock.h"
-#include "query/ast.h"
 #include "store/store.h"
 #include "support/gen.h"
 #include "support/model_engine.h"

@@ -10,9 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/checked.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"

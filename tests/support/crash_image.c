@@ -11,7 +11,6 @@
  * A name whose file never got its bytes shows what the file durably held: often nothing. */
 #include "support/crash_image.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>

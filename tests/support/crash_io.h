@@ -9,7 +9,6 @@
  *
  * What counts as durable: the content of a file by `sync` of it; the names of a directory by
  * `sync_dir` of it (not by syncing the files). Nothing else. Any thread. */
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"

@@ -4,7 +4,6 @@
  * business. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/checked.h"
 #include "support/gen.h"

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "support/model_priv.h"
@@ -216,7 +215,7 @@ static void tell_room(model *m)
 static void *committer(void *arg)
 {
     model *m = arg;
-    for (work *w; (w = al_queue_take(m->queue, INT64_MAX));) {
+    for (work *w; (w = queue_take(m->queue));) {
         commit(m, w);
         tell_room(m);
         AL_LOCKED(&m->lock);
@@ -243,7 +242,7 @@ static al_code model_append(engine *e, const eng_append *a, al_err *err)
         AL_LOCKED(&m->lock);
         if (a->batch && (!a->index || !model_index_find(m, a->index)))
             c = al_fail(err, AL_NOT_FOUND, "no index '%s'", a->index ? a->index : "");
-        else if (m->refuses || al_queue_put(m->queue, w) != AL_OK)
+        else if (m->refuses || queue_put(m->queue, w) != AL_OK)
             c = AL_AGAIN;
         else
             m->n_taken++;
@@ -349,7 +348,7 @@ static void model_free(model *m)
         b = next;
     }
     free(m->indexes);
-    (void)al_queue_free(m->queue);
+    (void)queue_free(m->queue);
     (void)pthread_cond_destroy(&m->changed);
     (void)pthread_mutex_destroy(&m->lock);
     free(m);
@@ -358,7 +357,7 @@ static void model_free(model *m)
 static void model_close(engine *e)
 {
     model *m = model_of(e);
-    al_queue_close(m->queue);
+    queue_close(m->queue);
     (void)pthread_join(m->committer, NULL);
     model_free(m);
 }
@@ -393,7 +392,7 @@ al_code model_engine_open(const eng_hooks *hooks, engine **ret, al_err *err)
         .stats = model_stats,
     };
     model *m = al_zalloc(1, sizeof *m);
-    al_queue *q = al_queue_new(QUEUE_MAX);
+    queue *q = queue_new(QUEUE_MAX);
     if (!m || !q)
         abort();
     m->engine.ops = &ops;

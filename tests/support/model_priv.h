@@ -3,8 +3,8 @@
  */
 #include <pthread.h>
 
-#include "base/thread.h"
 #include "query/engine.h"
+#include "support/queue.h"
 
 typedef struct model_row {
     record rec; /* with its id */
@@ -33,7 +33,7 @@ typedef struct model_index {
 typedef struct model {
     engine engine; /* first */
     eng_hooks hooks;
-    al_queue *queue;
+    queue *queue;
     pthread_t committer;
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -1,7 +1,5 @@
 /* The model's answers: each question is a loop over all rows of the scope, in the order asked, with
  * the naive matcher. See model_engine.c for the rules. */
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

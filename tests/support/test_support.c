@@ -4,7 +4,6 @@
 #include "unit/test.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "base/io.h"
 #include "support/crash_io.h"
 #include "support/fail_io.h"
+#include "support/queue.h"
 #include "support/rng.h"
 #include "support/tmpdir.h"
 
@@ -139,36 +139,55 @@ static void publish_with(const al_io *io, int dir, const char *content, care how
         assert_int_equal(io->sync_dir(io, dir, NULL), AL_OK);
 }
 
+/* A directory to work in through a table that records, and one to make cuts in. */
+typedef struct rig {
+    tmpdir d;
+    char work[300];
+    char cut[300];
+    int dir; /* of work */
+    crash_io *rec;
+    const al_io *io;
+} rig;
+
+/* `name`: a file that is there, with `content`, before anything is recorded; NULL: none. */
+static void rig_init(rig *r, const char *name, const char *content)
+{
+    *r = (rig){.dir = -1};
+    tmpdir_init(&r->d, "cut");
+    (void)tmpdir_join(&r->d, "work", r->work, sizeof r->work);
+    (void)tmpdir_join(&r->d, "cut", r->cut, sizeof r->cut);
+    assert_int_equal(al_dir_open(r->work, true, &r->dir, NULL), AL_OK);
+    if (name)
+        put(r->work, name, content);
+    assert_int_equal(crash_io_new(r->work, &r->rec, NULL), AL_OK);
+    r->io = crash_io_table(r->rec);
+}
+
+static void rig_done(rig *r)
+{
+    (void)crash_io_free(r->rec);
+    al_closep(&r->dir);
+    tmpdir_done(&r->d);
+}
+
 /* Publishes a second content and cuts everywhere. Returns how many cuts showed neither of the two,
  * or no longer the second one after it had been promised. */
 static unsigned bad_cuts(care how)
 {
-    tmpdir d;
-    char work[300];
-    char cut[300];
-    tmpdir_init(&d, "cut");
-    (void)tmpdir_join(&d, "work", work, sizeof work);
-    (void)tmpdir_join(&d, "cut", cut, sizeof cut);
-    int dir = -1;
-    assert_int_equal(al_dir_open(work, true, &dir, NULL), AL_OK);
-    put(work, "m", "old content");
-
-    crash_io *c = NULL;
-    assert_int_equal(crash_io_new(work, &c, NULL), AL_OK);
-    publish_with(crash_io_table(c), dir, "new content", how);
-    size_t promised = crash_io_calls(c);
+    rig r;
+    rig_init(&r, "m", "old content");
+    publish_with(r.io, r.dir, "new content", how);
+    size_t promised = crash_io_calls(r.rec);
     unsigned bad = 0;
     for (size_t at = 0; at <= promised; at++)
         for (uint64_t seed = 0; seed < SEEDS; seed++) {
-            assert_int_equal(crash_io_cut(c, at, seed, cut, NULL), AL_OK);
-            bool is_old = reads(cut, "m", "old content");
-            bool is_new = reads(cut, "m", "new content");
+            assert_int_equal(crash_io_cut(r.rec, at, seed, r.cut, NULL), AL_OK);
+            bool is_old = reads(r.cut, "m", "old content");
+            bool is_new = reads(r.cut, "m", "new content");
             bad += at == promised ? !is_new : !is_old && !is_new;
-            tmpdir_remove_tree(cut);
+            tmpdir_remove_tree(r.cut);
         }
-    (void)crash_io_free(c);
-    al_closep(&dir);
-    tmpdir_done(&d);
+    rig_done(&r);
     return bad;
 }
 
@@ -183,56 +202,46 @@ static void a_careful_publish_survives_every_cut_and_a_careless_one_is_caught(vo
 static void cuts_know_directories_truncates_and_unlinks(void **state)
 {
     (void)state;
-    tmpdir d;
-    char work[300];
-    char cut[300];
+    rig r;
     char sub[300];
-    tmpdir_init(&d, "cut");
-    (void)tmpdir_join(&d, "work", work, sizeof work);
-    (void)tmpdir_join(&d, "cut", cut, sizeof cut);
-    (void)tmpdir_join(&d, "cut/day", sub, sizeof sub);
-    int root = -1;
     int day = -1;
     int fd = -1;
-    assert_int_equal(al_dir_open(work, true, &root, NULL), AL_OK);
-    crash_io *c = NULL;
-    assert_int_equal(crash_io_new(work, &c, NULL), AL_OK);
-    const al_io *io = crash_io_table(c);
-    assert_int_equal(io->open_dir(io, root, "day", true, &day, NULL), AL_OK);
+    rig_init(&r, NULL, NULL);
+    const al_io *io = r.io;
+    (void)tmpdir_join(&r.d, "cut/day", sub, sizeof sub);
+    assert_int_equal(io->open_dir(io, r.dir, "day", true, &day, NULL), AL_OK);
     assert_int_equal(io->open(io, day, "a", AL_OPEN_CREATE, &fd, NULL), AL_OK);
     assert_int_equal(io->write_at(io, fd, "abcdef", 6, 0, NULL), AL_OK);
     assert_int_equal(io->sync(io, fd, NULL), AL_OK);
     assert_int_equal(io->sync_dir(io, day, NULL), AL_OK);
-    assert_int_equal(io->sync_dir(io, root, NULL), AL_OK);
-    size_t first = crash_io_calls(c);
+    assert_int_equal(io->sync_dir(io, r.dir, NULL), AL_OK);
+    size_t first = crash_io_calls(r.rec);
     assert_int_equal(io->truncate(io, fd, 3, NULL), AL_OK);
     assert_int_equal(io->unlink(io, day, "a", NULL), AL_OK);
     char line[200];
-    crash_io_describe(c, first, line, sizeof line);
+    crash_io_describe(r.rec, first, line, sizeof line);
     assert_string_equal(line, "truncate a 0 bytes at 3");
 
     unsigned whole = 0;
     unsigned shorter = 0;
     unsigned gone = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        assert_int_equal(crash_io_cut(c, first, seed, cut, NULL), AL_OK);
+        assert_int_equal(crash_io_cut(r.rec, first, seed, r.cut, NULL), AL_OK);
         assert_true(reads(sub, "a", "abcdef") || reads(sub, "a", "abc"));
-        tmpdir_remove_tree(cut);
-        assert_int_equal(crash_io_cut(c, crash_io_calls(c), seed, cut, NULL), AL_OK);
+        tmpdir_remove_tree(r.cut);
+        assert_int_equal(crash_io_cut(r.rec, crash_io_calls(r.rec), seed, r.cut, NULL), AL_OK);
         whole += reads(sub, "a", "abcdef");
         shorter += reads(sub, "a", "abc");
         gone += reads(sub, "a", "(absent)");
-        tmpdir_remove_tree(cut);
+        tmpdir_remove_tree(r.cut);
     }
     assert_int_equal(whole + shorter + gone, SEEDS);
     assert_true(whole > 0);
     assert_true(shorter > 0);
     assert_true(gone > 0);
-    (void)crash_io_free(c);
     al_closep(&fd);
     al_closep(&day);
-    al_closep(&root);
-    tmpdir_done(&d);
+    rig_done(&r);
 }
 
 /* A directory that was removed past the table gives its number in the file system to the next one:
@@ -240,39 +249,29 @@ static void cuts_know_directories_truncates_and_unlinks(void **state)
 static void a_later_directory_is_not_taken_for_a_removed_one(void **state)
 {
     (void)state;
-    tmpdir d;
-    char work[300];
-    char cut[300];
+    rig r;
     char sub[300];
-    tmpdir_init(&d, "cut");
-    (void)tmpdir_join(&d, "work", work, sizeof work);
-    (void)tmpdir_join(&d, "cut", cut, sizeof cut);
-    int root = -1;
-    assert_int_equal(al_dir_open(work, true, &root, NULL), AL_OK);
-    crash_io *c = NULL;
-    assert_int_equal(crash_io_new(work, &c, NULL), AL_OK);
-    const al_io *io = crash_io_table(c);
+    rig_init(&r, NULL, NULL);
+    const al_io *io = r.io;
     char name[] = "a";
     for (; name[0] < 'k'; name[0]++) {
         int dir = -1;
         int fd = -1;
-        assert_int_equal(io->open_dir(io, root, name, true, &dir, NULL), AL_OK);
+        assert_int_equal(io->open_dir(io, r.dir, name, true, &dir, NULL), AL_OK);
         assert_int_equal(io->open(io, dir, name, AL_OPEN_CREATE, &fd, NULL), AL_OK);
         assert_int_equal(io->sync_dir(io, dir, NULL), AL_OK);
         io->close(io, fd);
         if (name[0] < 'j') {
             assert_int_equal(io->unlink(io, dir, name, NULL), AL_OK);
-            assert_int_equal(unlinkat(root, name, AT_REMOVEDIR), 0);
+            assert_int_equal(unlinkat(r.dir, name, AT_REMOVEDIR), 0);
         }
         io->close(io, dir);
     }
-    assert_int_equal(io->sync_dir(io, root, NULL), AL_OK);
-    assert_int_equal(crash_io_cut(c, crash_io_calls(c), 1, cut, NULL), AL_OK);
-    (void)tmpdir_join(&d, "cut/j", sub, sizeof sub);
+    assert_int_equal(io->sync_dir(io, r.dir, NULL), AL_OK);
+    assert_int_equal(crash_io_cut(r.rec, crash_io_calls(r.rec), 1, r.cut, NULL), AL_OK);
+    (void)tmpdir_join(&r.d, "cut/j", sub, sizeof sub);
     assert_true(reads(sub, "j", ""));
-    (void)crash_io_free(c);
-    al_closep(&root);
-    tmpdir_done(&d);
+    rig_done(&r);
 }
 
 /* The first bytes of a long log may be durable while the last write is in flight: a cut shows the
@@ -284,20 +283,11 @@ static void synced_bytes_always_survive_and_pending_ones_tear(void **state)
     static const char zeros[WRITE_BYTES];
     char ones[WRITE_BYTES];
     memset(ones, 1, sizeof ones);
-    tmpdir d;
-    char cut[300];
-    char work[300];
-    tmpdir_init(&d, "cut");
-    (void)tmpdir_join(&d, "work", work, sizeof work);
-    (void)tmpdir_join(&d, "cut", cut, sizeof cut);
-    int dir = -1;
+    rig r;
     int fd = -1;
-    assert_int_equal(al_dir_open(work, true, &dir, NULL), AL_OK);
-    put(work, "log", "");
-    crash_io *c = NULL;
-    assert_int_equal(crash_io_new(work, &c, NULL), AL_OK);
-    const al_io *io = crash_io_table(c);
-    assert_int_equal(io->open(io, dir, "log", AL_OPEN_WRITE, &fd, NULL), AL_OK);
+    rig_init(&r, "log", "");
+    const al_io *io = r.io;
+    assert_int_equal(io->open(io, r.dir, "log", AL_OPEN_WRITE, &fd, NULL), AL_OK);
     assert_int_equal(io->write_at(io, fd, ones, sizeof ones, 0, NULL), AL_OK);
     assert_int_equal(io->sync(io, fd, NULL), AL_OK);
     assert_int_equal(io->write_at(io, fd, ones, sizeof ones, WRITE_BYTES, NULL), AL_OK);
@@ -305,21 +295,58 @@ static void synced_bytes_always_survive_and_pending_ones_tear(void **state)
     al_buf b;
     al_buf_init(&b, 1 << 20);
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        assert_int_equal(crash_io_cut(c, crash_io_calls(c), seed, cut, NULL), AL_OK);
-        read_back(cut, "log", &b);
+        assert_int_equal(crash_io_cut(r.rec, crash_io_calls(r.rec), seed, r.cut, NULL), AL_OK);
+        read_back(r.cut, "log", &b);
         assert_true(b.len >= WRITE_BYTES);
         assert_memory_equal(b.ptr, ones, WRITE_BYTES);
         size_t rest = b.len - WRITE_BYTES;
         torn += rest > 0 && memcmp(b.ptr + WRITE_BYTES, ones, rest) != 0 &&
                 memcmp(b.ptr + WRITE_BYTES, zeros, rest) != 0;
-        tmpdir_remove_tree(cut);
+        tmpdir_remove_tree(r.cut);
     }
     assert_true(torn > 0);
     al_buf_done(&b);
-    (void)crash_io_free(c);
     al_closep(&fd);
-    al_closep(&dir);
-    tmpdir_done(&d);
+    rig_done(&r);
+}
+
+enum { ITEMS = 10000, QUEUE_MAX = 8 };
+
+static void *put_many(void *arg)
+{
+    static const char items[ITEMS];
+    for (size_t i = 0; i < ITEMS; i++) {
+        al_code c;
+        while ((c = queue_put(arg, (void *)&items[i])) == AL_AGAIN)
+            (void)sched_yield();
+        assert_int_equal(c, AL_OK);
+    }
+    return (void *)items;
+}
+
+static void a_queue_hands_over_in_order_and_stays_bounded(void **state)
+{
+    (void)state;
+    AL_CLEANUP(queue_freep) queue *q = queue_new(QUEUE_MAX);
+    assert_non_null(q);
+    pthread_t t;
+    void *items = NULL;
+    const char *got[ITEMS];
+    assert_int_equal(al_thread_start(&t, "putter", put_many, q, NULL), AL_OK);
+    for (size_t i = 0; i < ITEMS; i++)
+        got[i] = queue_take(q);
+    (void)pthread_join(t, &items);
+    for (size_t i = 0; i < ITEMS; i++)
+        assert_ptr_equal(got[i], (const char *)items + i);
+    for (size_t i = 0; i < QUEUE_MAX; i++)
+        assert_int_equal(queue_put(q, q), AL_OK);
+    assert_int_equal(queue_put(q, q), AL_AGAIN);
+    assert_ptr_equal(queue_take(q), q);
+    queue_close(q);
+    assert_int_equal(queue_put(q, q), AL_AGAIN);
+    for (size_t i = 1; i < QUEUE_MAX; i++)
+        assert_ptr_equal(queue_take(q), q); /* what was in it before */
+    assert_null(queue_take(q));
 }
 
 static void a_seed_repeats_its_numbers(void **state)
@@ -347,6 +374,7 @@ int main(void)
         cmocka_unit_test(cuts_know_directories_truncates_and_unlinks),
         cmocka_unit_test(a_later_directory_is_not_taken_for_a_removed_one),
         cmocka_unit_test(synced_bytes_always_survive_and_pending_ones_tear),
+        cmocka_unit_test(a_queue_hands_over_in_order_and_stays_bounded),
         cmocka_unit_test(a_seed_repeats_its_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,5 @@
 #pragma once
 /* query_help.h: queries and records from text, for the tests of the query language. */
-#include <stdlib.h>
-#include <string.h>
 
 #include "test.h"
 

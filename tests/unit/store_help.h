@@ -3,6 +3,10 @@
  * records that must be in it. */
 #include "test.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +205,75 @@ static inline rec_batch *batch_of(int64_t time_ns, const char *message)
     return b;
 }
 
+/* Rows that no compression makes small: merged, they leave little in the log. Each time has rows of
+ * its own. */
+static inline rec_batch *large_batch(int64_t time_ns)
+{
+    rng r = rng_of((uint64_t)time_ns);
+    rec_batch *b = rec_batch_new(time_ns);
+    assert_non_null(b);
+    for (int i = 0; i < 200; i++) {
+        record *rec = rec_batch_add(b);
+        uint8_t *text = al_arena_alloc(b->arena, 1000, 1);
+        assert_true(rec && text);
+        for (int k = 0; k < 1000; k++)
+            text[k] = (uint8_t)rng_next(&r);
+        rec->time_ns = time_ns + i;
+        rec->message = (al_slice){text, 1000};
+    }
+    return b;
+}
+
+/* Merges, and waits until the log is small: a thread of the store gives it back. */
+static inline void wait_for_small_log(engine *e, uint64_t max)
+{
+    eng_stats s;
+    do {
+        (void)sched_yield();
+        must_compact(e, NULL);
+        engine_stats(e, &s);
+    } while (s.log_bytes > max);
+}
+
+/* ---- What is on disk */
+
+static inline void count_damage(void *ctx, const store_finding *f)
+{
+    if (f->is_damage)
+        ++*(unsigned *)ctx;
+}
+
+/* Damaged things that verify finds; it says as many. */
+static inline unsigned n_damaged_in(const char *path)
+{
+    unsigned n = 0;
+    store_verified v;
+    al_err err = {0};
+    assert_int_equal(store_verify(path, NULL, count_damage, &n, &v, &err), AL_OK);
+    assert_int_equal(v.n_damaged, n);
+    return n;
+}
+
+/* How many files of a directory have names that end so. */
+static inline unsigned n_files(const char *path, const char *suffix)
+{
+    unsigned n = 0;
+    DIR *d = opendir(path);
+    for (const struct dirent *f; d && (f = readdir(d));)
+        n += al_slice_ends(al_cstr(f->d_name), al_cstr(suffix));
+    if (d)
+        (void)closedir(d);
+    return n;
+}
+
+static inline bool is_text(const al_buf *b, const char *text)
+{
+    bool same = al_slice_eq(al_buf_slice(b), al_cstr(text));
+    if (!same)
+        print_error("'%.*s' is not '%s'\n", (int)b->len, (const char *)b->ptr, text);
+    return same;
+}
+
 /* ---- A store of one test, with a clock that the test sets. */
 typedef struct world {
     tmpdir dir;
@@ -240,4 +313,34 @@ static inline void world_done(world *w, engine *e)
     (void)engine_close(e);
     lines_done(&w->all);
     tmpdir_done(&w->dir);
+}
+
+/* An I/O table on which files of some names cannot be opened. */
+typedef struct refusing_io {
+    al_io io;
+    const char *name; /* a part of theirs */
+    al_open_mode mode;
+    int error;
+    atomic_bool is_on;
+} refusing_io;
+
+static inline al_code refusing_open(const al_io *io, int dir, const char *name, al_open_mode mode,
+                                    int *ret_fd, al_err *err)
+{
+    const refusing_io *r = io->ctx;
+    if (atomic_load(&r->is_on) && mode == r->mode && strstr(name, r->name)) {
+        errno = r->error;
+        return al_fail_errno(err, "open %s", name);
+    }
+    const al_io *posix = al_io_posix();
+    return posix->open(posix, dir, name, mode, ret_fd, err);
+}
+
+/* `r` stays where it is: its table points at it. */
+static inline void refusing_init(refusing_io *r, const char *name, al_open_mode mode, int error)
+{
+    *r = (refusing_io){.io = *al_io_posix(), .name = name, .mode = mode, .error = error};
+    r->io.ctx = r;
+    r->io.open = refusing_open;
+    atomic_init(&r->is_on, true);
 }

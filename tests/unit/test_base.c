@@ -188,30 +188,20 @@ static void publish_replaces_a_file(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
-static void *put_many(void *arg)
-{
-    for (uintptr_t i = 1; i <= 10000; i++)
-        assert_int_equal(al_queue_put_wait(arg, (void *)i),
-                         AL_OK); /* NOLINT(performance-no-int-to-ptr) */
-    return NULL;
-}
-
-static void queue_hands_over_in_order_and_stays_bounded(void **state)
+/* A deadline before time began is over, too; pthread_cond_timedwait alone would refuse it. */
+static void waiting_ends_with_the_deadline(void **state)
 {
     (void)state;
-    AL_CLEANUP(al_queue_freep) al_queue *q = al_queue_new(8);
-    pthread_t t;
-    assert_int_equal(al_thread_start(&t, "putter", put_many, q, NULL), AL_OK);
-    for (uintptr_t i = 1; i <= 10000; i++) {
-        assert_int_equal((uintptr_t)al_queue_take(q, INT64_MAX), i);
-        assert_true(al_queue_count(q) <= 8);
-    }
-    (void)pthread_join(t, NULL);
-    assert_null(al_queue_take(q, al_mono_ns()));
-    assert_null(al_queue_take(q, -1)); /* a deadline before time began is over too */
-    al_queue_close(q);
-    assert_null(al_queue_take(q, INT64_MAX));
-    assert_int_equal(al_queue_put(q, q), AL_AGAIN);
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t changed;
+    al_cond_init(&changed);
+    AL_LOCKED(&lock);
+    int64_t deadline = al_mono_ns() + AL_NS_PER_MS;
+    while (al_cond_wait_until(&changed, &lock, deadline))
+        continue;
+    assert_true(al_mono_ns() >= deadline);
+    assert_false(al_cond_wait_until(&changed, &lock, -1));
+    (void)pthread_cond_destroy(&changed);
 }
 
 int main(void)
@@ -226,7 +216,7 @@ int main(void)
         cmocka_unit_test(a_wrapped_error_reads_from_outside_in),
         cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(publish_replaces_a_file),
-        cmocka_unit_test(queue_hands_over_in_order_and_stays_bounded),
+        cmocka_unit_test(waiting_ends_with_the_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

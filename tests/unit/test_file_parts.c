@@ -10,12 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "inputs/file_set.h"
 #include "inputs/file_tail.h"
 #include "inputs/line_head.h"

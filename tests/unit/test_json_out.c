@@ -7,7 +7,6 @@
 
 #include "record/json.h"
 #include "record/json_out.h"
-#include "record/utf8.h"
 
 static void check_string(al_slice text, const char *want)
 {

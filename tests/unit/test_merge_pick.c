@@ -4,8 +4,6 @@
 #include "store/merge.h"
 #include "store/names.h"
 
-#include <string.h>
-
 enum { SEGS_MAX = 24 };
 
 typedef struct row {

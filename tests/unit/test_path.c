@@ -2,8 +2,6 @@
  * from JSON, every visit written into a line of text and compared. */
 #include "test.h"
 
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/mem.h"
 #include "record/decode.h"

@@ -64,32 +64,6 @@ static uint64_t n_quarantined(engine *e)
     return s.quarantined;
 }
 
-/* Rows that leave nothing in the log once they are merged. */
-static rec_batch *large(int64_t time_ns, uint64_t seed)
-{
-    rng r = rng_of(seed);
-    rec_batch *b = rec_batch_new(time_ns);
-    for (int i = 0; i < 200; i++) {
-        record *rec = rec_batch_add(b);
-        uint8_t *text = al_arena_alloc(b->arena, 1000, 1);
-        for (int k = 0; k < 1000; k++)
-            text[k] = (uint8_t)rng_next(&r);
-        rec->time_ns = time_ns + i;
-        rec->message = (al_slice){text, 1000};
-    }
-    return b;
-}
-
-/* Merges, and waits until the log is given back: a thread of the store does it. */
-static void merge_and_forget(engine *e)
-{
-    eng_stats s;
-    do {
-        must_compact(e, NULL);
-        engine_stats(e, &s);
-    } while (s.log_bytes > 10000);
-}
-
 /* Rows as a tail gives them. */
 typedef struct arrived {
     unsigned n;
@@ -224,8 +198,8 @@ static void segments_alone_are_enough(void **state)
     world_init(&w, "rebuild");
     engine *e = world_open(&w);
     for (unsigned i = 0; i < 3; i++) {
-        append_noted(e, large(w.now + i * AL_NS_PER_DAY, i), &w.all);
-        merge_and_forget(e);
+        append_noted(e, large_batch(w.now + i * AL_NS_PER_DAY), &w.all);
+        wait_for_small_log(e, 10000);
     }
     (void)engine_close(e);
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
@@ -290,10 +264,10 @@ static void begin_large(world *w)
     char path[300];
     world_init(w, "rebuild");
     engine *e = world_open(w);
-    append_noted(e, large(w->now, 1), &w->all);
-    merge_and_forget(e);
-    must_append(e, "logs", large(w->now + AL_NS_PER_DAY, 2));
-    merge_and_forget(e);
+    append_noted(e, large_batch(w->now), &w->all);
+    wait_for_small_log(e, 10000);
+    must_append(e, "logs", large_batch(w->now + AL_NS_PER_DAY));
+    wait_for_small_log(e, 10000);
     (void)engine_close(e);
     assert_int_equal(unlink(path_of(w, "store/1/manifest", path)), 0);
 }
@@ -342,8 +316,8 @@ static void a_damaged_merge_does_not_stand_for_its_inputs(void **state)
     (void)path_of(&w, "store/1", here);
     engine *e = world_open(&w);
     for (unsigned i = 0; i < 2; i++) {
-        append_noted(e, large(w.now + i, 7 + i), &w.all);
-        merge_and_forget(e);
+        append_noted(e, large_batch(w.now + i), &w.all);
+        wait_for_small_log(e, 10000);
         if (i == 0)
             copy_files(here, side.path, ".seg");
     }
@@ -354,7 +328,7 @@ static void a_damaged_merge_does_not_stand_for_its_inputs(void **state)
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", here)), 0);
     lines first;
     lines_init(&first);
-    rec_batch *b = large(w.now, 7);
+    rec_batch *b = large_batch(w.now);
     lines_add_batch(&first, b);
     (void)rec_batch_free(b);
     lines_done(&w.all);
@@ -559,18 +533,6 @@ static void what_changed_places_is_refused_untouched(void **state)
     world_done(&other, NULL);
 }
 
-static al_code open_no_new_segment(const al_io *io, int dir, const char *name, al_open_mode mode,
-                                   int *ret_fd, al_err *err)
-{
-    (void)io;
-    if (mode == AL_OPEN_CREATE && strstr(name, ".seg")) {
-        errno = ENOSPC;
-        return al_fail_errno(err, "create %s", name);
-    }
-    const al_io *posix = al_io_posix();
-    return posix->open(posix, dir, name, mode, ret_fd, err);
-}
-
 static void a_full_disk_says_how_much_room_is_missing(void **state)
 {
     (void)state;
@@ -580,9 +542,9 @@ static void a_full_disk_says_how_much_room_is_missing(void **state)
     al_err err = {0};
     begin(&w);
     assert_int_equal(unlink(path_of(&w, "store/1/manifest", path)), 0);
-    al_io io = *al_io_posix();
-    io.open = open_no_new_segment;
-    w.o.io = &io;
+    refusing_io full;
+    refusing_init(&full, ".seg", AL_OPEN_CREATE, ENOSPC);
+    w.o.io = &full.io;
     assert_int_equal(store_open(&w.o, NULL, &e, &err), AL_IO);
     assert_non_null(strstr(err.msg, "bytes of the log"));
     assert_null(strstr(err.msg, "up to 0 bytes"));

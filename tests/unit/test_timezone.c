@@ -3,7 +3,6 @@
  * are compared with Python's zoneinfo in tests/integration/test_json_diff.py. */
 #include "test.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

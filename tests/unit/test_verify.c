@@ -10,7 +10,6 @@
 
 #include "store/format.h"
 #include "store/manifest.h"
-#include "store/names.h"
 #include "store/seg_writer.h"
 #include "store/verify_ids.h"
 #include "support/rng.h"
@@ -166,39 +165,25 @@ static void copy_segment(const char *dir_path)
 static void a_segment_that_counts_twice_is_damage(void **state)
 {
     (void)state;
-    tmpdir d;
+    world w;
     char path[300];
-    tmpdir_init(&d, "verify");
-    const store_options o = {.path = d.path, .idle_ns = -1};
-    engine *e = must_open(&o, NULL);
-    must_index(e, "logs");
+    world_init(&w, "verify");
+    engine *e = world_open(&w);
     for (int i = 0; i < 25; i++)
-        must_append(e, "logs", batch_of(al_now_ns(), "m"));
+        must_append(e, "logs", batch_of(w.now, "m"));
     must_compact(e, "logs");
     (void)engine_close(e);
     heard h = {0};
     store_verified v;
     al_err err = {0};
-    assert_int_equal(store_verify(d.path, NULL, hear, &h, &v, &err), AL_OK);
+    assert_int_equal(store_verify(w.dir.path, NULL, hear, &h, &v, &err), AL_OK);
     assert_int_equal(v.n_damaged, 0);
-    copy_segment(tmpdir_join(&d, "store/1", path, sizeof path));
-    assert_int_equal(store_verify(d.path, NULL, hear, &h, &v, &err), AL_OK);
+    copy_segment(tmpdir_join(&w.dir, "store/1", path, sizeof path));
+    assert_int_equal(store_verify(w.dir.path, NULL, hear, &h, &v, &err), AL_OK);
     assert_int_equal(h.n_double, 10); /* and a line that says how many there are */
     assert_int_equal(h.n_other, 1);
     assert_int_equal(v.n_damaged, 11);
-    tmpdir_done(&d);
-}
-
-static al_code open_but_not_second(const al_io *io, int dir, const char *name, al_open_mode mode,
-                                   int *ret_fd, al_err *err)
-{
-    (void)io;
-    if (strcmp(name, "0000000000000002.seg") == 0) {
-        errno = EACCES;
-        return al_fail_errno(err, "open %s", name);
-    }
-    const al_io *posix = al_io_posix();
-    return posix->open(posix, dir, name, mode, ret_fd, err);
+    world_done(&w, NULL);
 }
 
 typedef struct named {
@@ -222,33 +207,33 @@ static void note_named(void *ctx, const store_finding *f)
 static void what_cannot_be_read_is_told_and_the_rest_checked(void **state)
 {
     (void)state;
-    tmpdir d;
+    world w;
     char path[300];
-    tmpdir_init(&d, "verify");
-    const store_options o = {.path = d.path, .idle_ns = -1};
-    engine *e = must_open(&o, NULL);
-    must_index(e, "logs");
-    must_append(e, "logs", three_days(al_now_ns(), 1, 10));
+    world_init(&w, "verify");
+    engine *e = world_open(&w);
+    must_append(e, "logs", three_days(w.now, 1, 10));
     must_compact(e, "logs");
     (void)engine_close(e);
-    assert_int_equal(unlink(tmpdir_join(&d, "store/1/0000000000000003.seg", path, sizeof path)), 0);
+    assert_int_equal(unlink(tmpdir_join(&w.dir, "store/1/0000000000000003.seg", path, sizeof path)),
+                     0);
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(
-        mkfifo(tmpdir_join(&d, "store/log/0000000000000077.log", path, sizeof path), 0600), 0);
+        mkfifo(tmpdir_join(&w.dir, "store/log/0000000000000077.log", path, sizeof path), 0600), 0);
     assert_int_equal(
-        mkdir(tmpdir_join(&d, "store/1/0000000000000099.seg", path, sizeof path), 0700), 0);
-    assert_int_equal(mkdir(tmpdir_join(&d, "store/1/manifest.tmp", path, sizeof path), 0700), 0);
-    al_io io = *al_io_posix();
-    io.open = open_but_not_second;
+        mkdir(tmpdir_join(&w.dir, "store/1/0000000000000099.seg", path, sizeof path), 0700), 0);
+    assert_int_equal(mkdir(tmpdir_join(&w.dir, "store/1/manifest.tmp", path, sizeof path), 0700),
+                     0);
+    refusing_io io;
+    refusing_init(&io, "0000000000000002.seg", AL_OPEN_READ, EACCES);
     named n = {0};
     store_verified v;
     al_err err = {0};
-    assert_int_equal(store_verify(d.path, &io, note_named, &n, &v, &err), AL_OK);
+    assert_int_equal(store_verify(w.dir.path, &io.io, note_named, &n, &v, &err), AL_OK);
     assert_true(n.is_refused && n.is_fifo && n.is_log && n.is_dir && n.is_tmp);
     assert_int_equal(v.n_damaged, 3);
     assert_int_equal(v.n_segments, 3);
     assert_true(v.n_rows == 10 && v.n_frames > 0);
-    tmpdir_done(&d);
+    world_done(&w, NULL);
 }
 
 int main(void)

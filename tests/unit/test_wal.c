@@ -9,7 +9,6 @@
 
 #include "base/crc32c.h"
 #include "store/format.h"
-#include "store/limits.h"
 #include "store/manifest.h"
 #include "store/names.h"
 #include "store/wal.h"
@@ -165,43 +164,64 @@ static heard replay_path(const char *path)
     return h;
 }
 
+/* The log of make_log, and copies of it to spoil. */
+typedef struct trial {
+    tmpdir d;
+    char log[300];
+    char copy[300];
+    char file[400]; /* one of the copy's */
+} trial;
+
+static void trial_init(trial *t)
+{
+    tmpdir_init(&t->d, "wal");
+    make_log(tmpdir_join(&t->d, "log", t->log, sizeof t->log));
+    (void)tmpdir_join(&t->d, "copy", t->copy, sizeof t->copy);
+}
+
+/* A new copy; t->file: its file of this number. */
+static void trial_copy(trial *t, uint64_t number)
+{
+    tmpdir_copy_tree(t->log, t->copy);
+    name_of(t->file, &t->d, "copy", number);
+}
+
+static off_t trial_bytes(const trial *t, uint64_t number)
+{
+    char file[400];
+    name_of(file, &t->d, "log", number);
+    return bytes_of(file);
+}
+
 static void frames_come_back_in_order(void **state)
 {
     (void)state;
-    tmpdir d;
-    char path[300];
-    tmpdir_init(&d, "wal");
-    make_log(tmpdir_join(&d, "log", path, sizeof path));
-    heard h = replay_path(path);
+    trial t;
+    trial_init(&t);
+    heard h = replay_path(t.log);
     assert_true(h.n == 6 && h.first == 1 && h.last == 6 && !h.is_gapped);
     assert_int_equal(h.n_damaged + h.n_torn, 0);
-    tmpdir_done(&d);
+    tmpdir_done(&t.d);
 }
 
 static void a_cut_newest_file_is_a_torn_end(void **state)
 {
     (void)state;
-    tmpdir d;
-    char log[300];
-    char copy[300];
-    char file[400];
-    tmpdir_init(&d, "wal");
-    make_log(tmpdir_join(&d, "log", log, sizeof log));
-    forget_end(log);
-    name_of(file, &d, "log", 2);
-    off_t n = bytes_of(file);
+    trial t;
+    trial_init(&t);
+    forget_end(t.log);
+    off_t n = trial_bytes(&t, 2);
     for (off_t cut = 0; cut < n; cut++) {
-        tmpdir_copy_tree(log, tmpdir_join(&d, "copy", copy, sizeof copy));
-        name_of(file, &d, "copy", 2);
-        assert_int_equal(truncate(file, cut), 0);
-        heard h = replay_path(copy);
+        trial_copy(&t, 2);
+        assert_int_equal(truncate(t.file, cut), 0);
+        heard h = replay_path(t.copy);
         assert_true(h.first == 1 && !h.is_gapped && h.n >= 3 && h.n < 6);
         assert_int_equal(h.n_damaged, 0);
         /* Going on: the torn end is not read again, sequences go on behind what is there. */
         int dir = -1;
         al_err err;
         heard again;
-        assert_int_equal(al_dir_open(copy, false, &dir, NULL), AL_OK);
+        assert_int_equal(al_dir_open(t.copy, false, &dir, NULL), AL_OK);
         wal *w = replay(dir, &again);
         assert_int_equal(wal_start(w, 0, &err), AL_OK);
         commit(w);
@@ -211,97 +231,82 @@ static void a_cut_newest_file_is_a_torn_end(void **state)
         assert_int_equal(again.n_damaged + again.n_torn, 0);
         (void)wal_close(w);
         (void)close(dir);
-        tmpdir_remove_tree(copy);
+        tmpdir_remove_tree(t.copy);
     }
-    tmpdir_done(&d);
+    tmpdir_done(&t.d);
 }
 
 static void damage_before_the_end_is_told_and_read_around(void **state)
 {
     (void)state;
-    tmpdir d;
-    char log[300];
-    char copy[300];
-    char file[400];
-    tmpdir_init(&d, "wal");
-    make_log(tmpdir_join(&d, "log", log, sizeof log));
-    forget_end(log);
+    trial t;
+    trial_init(&t);
+    forget_end(t.log);
     for (uint64_t number = 1; number <= 2; number++) {
-        name_of(file, &d, "log", number);
-        off_t n = bytes_of(file);
+        off_t n = trial_bytes(&t, number);
         off_t last = FMT_HEADER_BYTES + (n - FMT_HEADER_BYTES) / 3 * 2; /* of the last frame */
         for (off_t at = 0; at < n; at++) {
-            tmpdir_copy_tree(log, tmpdir_join(&d, "copy", copy, sizeof copy));
-            name_of(file, &d, "copy", number);
-            flip(file, at);
-            heard h = replay_path(copy);
+            trial_copy(&t, number);
+            flip(t.file, at);
+            heard h = replay_path(t.copy);
             bool is_header = at < FMT_HEADER_BYTES;
             bool is_torn = number == 2 && at >= last;
             assert_int_equal(h.n, is_header ? 6 : 5);
             assert_true((h.n_damaged > 0) == !is_torn);
             assert_int_equal(h.n_torn, is_torn);
-            tmpdir_remove_tree(copy);
+            tmpdir_remove_tree(t.copy);
         }
     }
-    tmpdir_done(&d);
+    tmpdir_done(&t.d);
 }
 
 /* Of the newest file everything below what `end` says: cut, flipped, or the file gone. */
 static void what_was_on_disk_is_missed(void **state)
 {
     (void)state;
-    tmpdir d;
-    char log[300];
-    char copy[300];
-    char file[400];
-    tmpdir_init(&d, "wal");
-    make_log(tmpdir_join(&d, "log", log, sizeof log));
-    name_of(file, &d, "log", 2);
-    off_t n = bytes_of(file);
+    trial t;
+    trial_init(&t);
+    off_t n = trial_bytes(&t, 2);
     for (off_t cut = -1; cut < 2 * n; cut++) {
-        tmpdir_copy_tree(log, tmpdir_join(&d, "copy", copy, sizeof copy));
-        name_of(file, &d, "copy", 2);
+        trial_copy(&t, 2);
         if (cut < 0)
-            assert_int_equal(unlink(file), 0);
+            assert_int_equal(unlink(t.file), 0);
         else if (cut < n)
-            assert_int_equal(truncate(file, cut), 0);
+            assert_int_equal(truncate(t.file, cut), 0);
         else
-            flip(file, cut - n);
-        heard h = replay_path(copy);
+            flip(t.file, cut - n);
+        heard h = replay_path(t.copy);
         assert_true(h.n_damaged > 0);
         assert_int_equal(h.n_torn, 0);
         /* What is lost leaves its sequences and its number behind. */
         int dir = -1;
         al_err err;
-        assert_int_equal(al_dir_open(copy, false, &dir, NULL), AL_OK);
+        assert_int_equal(al_dir_open(t.copy, false, &dir, NULL), AL_OK);
         wal *w = replay(dir, &h);
         assert_true(wal_last_seq(w) == 6);
         assert_int_equal(wal_start(w, 0, &err), AL_OK);
         (void)wal_close(w);
         (void)close(dir);
-        name_of(file, &d, "copy", 3);
-        assert_int_equal(bytes_of(file), FMT_HEADER_BYTES);
-        tmpdir_remove_tree(copy);
+        name_of(t.file, &t.d, "copy", 3);
+        assert_int_equal(bytes_of(t.file), FMT_HEADER_BYTES);
+        tmpdir_remove_tree(t.copy);
     }
-    tmpdir_done(&d);
+    tmpdir_done(&t.d);
 }
 
 /* Without files at all, too. */
 static void a_log_that_is_gone_is_missed(void **state)
 {
     (void)state;
-    tmpdir d;
-    char log[300];
-    char file[400];
-    tmpdir_init(&d, "wal");
-    make_log(tmpdir_join(&d, "log", log, sizeof log));
+    trial t;
+    trial_init(&t);
     for (uint64_t number = 1; number <= 2; number++) {
-        name_of(file, &d, "log", number);
-        assert_int_equal(unlink(file), 0);
+        name_of(t.file, &t.d, "log", number);
+        assert_int_equal(unlink(t.file), 0);
     }
-    heard h = replay_path(log);
+    heard h = replay_path(t.log);
     assert_true(h.n == 0 && h.n_damaged == 1);
-    tmpdir_done(&d);
+    tmpdir_done(&t.d);
 }
 
 /* `end` may be behind after a power cut: what it does not know of may be torn, what it knows may
@@ -309,23 +314,18 @@ static void a_log_that_is_gone_is_missed(void **state)
 static void an_older_end_accuses_nothing_wrongly(void **state)
 {
     (void)state;
-    tmpdir d;
-    char log[300];
-    char copy[300];
-    char file[400];
+    trial t;
     char end[400];
     char older[400];
     int dir = -1;
     heard h;
     al_err err;
-    tmpdir_init(&d, "wal");
-    make_log(tmpdir_join(&d, "log", log, sizeof log));
-    (void)snprintf(end, sizeof end, "%s/log/" NAME_OF_LOG_END, d.path);
-    (void)snprintf(older, sizeof older, "%s/older", d.path);
+    trial_init(&t);
+    (void)snprintf(end, sizeof end, "%s/" NAME_OF_LOG_END, t.log);
+    (void)snprintf(older, sizeof older, "%s/older", t.d.path);
     assert_int_equal(rename(end, older), 0);
-    name_of(file, &d, "log", 2);
-    off_t known = bytes_of(file);
-    assert_int_equal(al_dir_open(log, false, &dir, NULL), AL_OK);
+    off_t known = trial_bytes(&t, 2);
+    assert_int_equal(al_dir_open(t.log, false, &dir, NULL), AL_OK);
     for (int later_file = 0; later_file < 2; later_file++) {
         wal *w = replay(dir, &h);
         assert_int_equal(wal_start(w, 0, &err), AL_OK);
@@ -333,49 +333,47 @@ static void an_older_end_accuses_nothing_wrongly(void **state)
         (void)wal_close(w);
     }
     assert_int_equal(rename(older, end), 0);
-    h = replay_path(log);
+    h = replay_path(t.log);
     assert_true(h.n == 8 && h.n_damaged + h.n_torn == 0); /* later headers speak for file 2 */
     for (uint64_t number = 3; number <= 4; number++) {
-        name_of(file, &d, "log", number);
-        assert_int_equal(unlink(file), 0);
+        name_of(t.file, &t.d, "log", number);
+        assert_int_equal(unlink(t.file), 0);
     }
-    name_of(file, &d, "log", 2); /* the newest again; with the beginning of a frame behind it */
-    int fd = open(file, O_RDWR | O_APPEND);
+    name_of(t.file, &t.d, "log", 2); /* the newest again; with the beginning of a frame behind it */
+    int fd = open(t.file, O_RDWR | O_APPEND);
     assert_int_equal(write(fd, "ALFR", 4), 4);
     (void)close(fd);
-    h = replay_path(log);
+    h = replay_path(t.log);
     assert_true(h.n == 6 && h.n_damaged == 0 && h.n_torn == 1);
-    assert_int_equal(truncate(file, known - 1), 0);
-    h = replay_path(log);
+    assert_int_equal(truncate(t.file, known - 1), 0);
+    h = replay_path(t.log);
     assert_true(h.n == 5 && h.n_damaged > 0 && h.n_torn == 0);
     for (off_t at = 0; at < FMT_HEADER_BYTES; at++) {
-        tmpdir_copy_tree(log, tmpdir_join(&d, "copy", copy, sizeof copy));
-        (void)snprintf(end, sizeof end, "%s/" NAME_OF_LOG_END, copy);
+        trial_copy(&t, 2);
+        (void)snprintf(end, sizeof end, "%s/" NAME_OF_LOG_END, t.copy);
         if (at % 2)
             assert_int_equal(truncate(end, at), 0);
         else
             flip(end, at);
-        h = replay_path(copy);
+        h = replay_path(t.copy);
         assert_int_equal(h.n_damaged, 0);
         assert_true(h.n_unknown == 1 && h.n_torn == 1);
-        tmpdir_remove_tree(copy);
+        tmpdir_remove_tree(t.copy);
     }
     (void)close(dir);
-    tmpdir_done(&d);
+    tmpdir_done(&t.d);
 }
 
 static void covered_files_are_given_back(void **state)
 {
     (void)state;
-    tmpdir d;
-    char path[300];
+    trial t;
     int dir = -1;
     heard h;
     al_err err;
     bool has_marks = false;
-    tmpdir_init(&d, "wal");
-    make_log(tmpdir_join(&d, "log", path, sizeof path));
-    assert_int_equal(al_dir_open(path, false, &dir, NULL), AL_OK);
+    trial_init(&t);
+    assert_int_equal(al_dir_open(t.log, false, &dir, NULL), AL_OK);
     wal *w = replay(dir, &h);
     assert_int_equal(wal_start(w, 0, &err), AL_OK);
     assert_false(wal_can_forget(w, 3, &has_marks)); /* frame 3 is still needed */
@@ -393,7 +391,7 @@ static void covered_files_are_given_back(void **state)
     assert_true(wal_last_seq(w) == 7);
     (void)wal_close(w);
     (void)close(dir);
-    tmpdir_done(&d);
+    tmpdir_done(&t.d);
 }
 
 /* ---- Lists */
@@ -490,15 +488,13 @@ static void a_later_version_is_told_from_damage(void **state)
 static void a_stray_file_is_told_and_sets_no_number(void **state)
 {
     (void)state;
-    tmpdir d;
-    char log[400], path[400], from[400], bad[420];
-    tmpdir_init(&d, "wal");
-    (void)snprintf(log, sizeof log, "%s/log", d.path);
-    make_log(log);
-    name_of(from, &d, "log", 2);
+    trial t;
+    char path[400], from[400], bad[420];
+    trial_init(&t);
+    name_of(from, &t.d, "log", 2);
     static const uint64_t strays[] = {4, UINT64_MAX - 1, UINT64_MAX};
     for (size_t i = 0; i < 3; i++) {
-        name_of(path, &d, "log", strays[i]);
+        name_of(path, &t.d, "log", strays[i]);
         if (i == 1)
             assert_int_equal(mkfifo(path, 0600), 0);
         else
@@ -508,25 +504,25 @@ static void a_stray_file_is_told_and_sets_no_number(void **state)
         int dir = -1;
         heard h;
         al_err err = {0};
-        assert_int_equal(al_dir_open(log, false, &dir, &err), AL_OK);
+        assert_int_equal(al_dir_open(t.log, false, &dir, &err), AL_OK);
         wal *w = replay(dir, &h);
         assert_int_equal(h.n_damaged, life ? 0 : 3);
         assert_true(h.last == (life ? 7 : 6) && !h.is_gapped);
         assert_int_equal(wal_start(w, 0, &err), AL_OK);
         commit(w);
-        name_of(path, &d, "log", life ? 6 : 5);
+        name_of(path, &t.d, "log", life ? 6 : 5);
         assert_int_equal(access(path, F_OK), 0);
         if (!life)
             assert_int_equal(wal_forget(w, 7, &err), AL_OK);
         for (size_t i = 0; i < 3; i++) {
-            name_of(path, &d, "log", strays[i]);
+            name_of(path, &t.d, "log", strays[i]);
             (void)snprintf(bad, sizeof bad, "%s.bad", path);
             assert_int_equal(access(bad, F_OK), 0);
         }
         (void)wal_close(w);
         (void)close(dir);
     }
-    tmpdir_done(&d);
+    tmpdir_done(&t.d);
 }
 
 int main(void)

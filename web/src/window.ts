@@ -40,7 +40,7 @@ export interface Page {
   newer: Edge;
 }
 
-export const ROWS_MAX = 5000;
+const ROWS_MAX = 5000;
 const SIZE_MAX = 40_000_000; /* characters in all rows: a message may have a million */
 const ROWS_KEPT = 100; /* however large they are: more than a screen */
 const END: Edge = { kind: 'end' };

@@ -2,7 +2,6 @@
 /* refs.h: which of m values stands at each of n places (doc/format.md section 1, "reference list").
  * Pure: no I/O, no allocation beyond `out`. */
 #include "base/buf.h"
-#include "base/err.h"
 
 /* `values[i]` are numbers in order of first use: 0 first, then each at most one above all before
  * it. */

@@ -223,10 +223,9 @@ static int take_config(serve *s)
     bool is_wrong = take_brokers(s) != AL_OK;
     is_wrong |= take_follows(s) != AL_OK;
     is_wrong |= take_hosts(s) != AL_OK;
-    if (server_check_listen(s->options.listen, &err)) {
-        cli_say("%s", err.msg);
-        is_wrong = true;
-    }
+    const config_value *listen = config_get(c, SET_LISTEN);
+    if (listen && server_check_listen(s->options.listen, &err))
+        is_wrong = config_complain(s->config, SET_LISTEN, listen, "%s", err.msg) != AL_OK;
     return is_wrong ? CLI_USAGE : CLI_OK;
 }
 

@@ -111,8 +111,21 @@ static bool find_word(const char *words, al_slice text, uint64_t *ret)
     return false;
 }
 
+/* 8388608 as "8MiB": the largest unit that leaves nothing over. */
+static const char *bytes_text(uint64_t bytes, char ret[32])
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    size_t u = 0;
+    for (; u < 4 && bytes >= 1024 && bytes % 1024 == 0; u++)
+        bytes /= 1024;
+    (void)snprintf(ret, 32, "%" PRIu64 "%s", bytes, units[u]);
+    return ret;
+}
+
 static bool read_number(config *c, const setting *s, config_place at, al_slice text, uint64_t *ret)
 {
+    char least[32];
+    char most[32];
     bool is_read = s->kind == SETTING_BYTES ? al_parse_bytes(text, ret) : al_parse_u64(text, ret);
     if (is_read && *ret >= s->min && *ret <= s->max)
         return true;
@@ -122,8 +135,8 @@ static bool read_number(config *c, const setting *s, config_place at, al_slice t
     else if (!is_read)
         config_say(c, at, "'%.*s': expected bytes, as 512MiB, 10GB or 1000", AL_ARG(text));
     else
-        config_say(c, at, "'%.*s': expected %" PRIu64 " to %" PRIu64 " bytes", AL_ARG(text), s->min,
-                   s->max);
+        config_say(c, at, "'%.*s': expected %s to %s", AL_ARG(text), bytes_text(s->min, least),
+                   bytes_text(s->max, most));
     return false;
 }
 
@@ -280,14 +293,16 @@ static bool is_single(setting_id id)
 void config_settle(config *c)
 {
     config_rank top[SETTINGS_N] = {0};
-    size_t last[SETTINGS_N] = {0}; /* a flag given twice: the last one counts */
+    size_t last[SETTINGS_N] = {0}; /* of that rank: of a flag given twice the last one counts */
     for (size_t i = 0; i < c->n_entries; i++) {
         const entry *e = &c->entries[i];
         for (size_t id = 0; id < SETTINGS_N; id++)
             if (is_same_group(e->id, (setting_id)id) && e->rank > top[id])
                 top[id] = e->rank;
-        last[e->id] = i;
     }
+    for (size_t i = 0; i < c->n_entries; i++)
+        if (c->entries[i].rank == top[c->entries[i].id])
+            last[c->entries[i].id] = i;
     size_t n = 0;
     for (size_t i = 0; i < c->n_entries; i++) {
         const entry *e = &c->entries[i];

@@ -291,7 +291,6 @@ def test_check_config(alco):
         refused = alco("serve", "--check-config", "--memory", too_little)
         assert refused.returncode == 2 and b"8MiB" in refused.stderr
     assert alco("serve", "--check-config", "--amqp", "http://x").returncode == 2
-    assert b"does not have configuration files yet" in alco("serve", "--config", "x").stderr
 
 
 def test_the_catalog_log_is_small_after_a_while(server):

@@ -1,0 +1,129 @@
+"""The configuration of a running server: file, environment, flags, and what each of them changes."""
+import subprocess
+
+import pytest
+
+from conftest import ALCO, Server
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a configuration and gives its path."""
+    def to_file(text, name="alco.yaml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+    return to_file
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts servers with the flags given; they end with the test."""
+    started = []
+
+    def start(*flags):
+        started.append(Server(tmp_path / f"data{len(started)}", *flags).start())
+        return started[-1]
+    yield start
+    for server in started:
+        server.stop()
+
+
+def check(*flags, **environment):
+    return subprocess.run([ALCO, "serve", "--check-config", *flags], env=environment, text=True,
+                          capture_output=True, check=False)
+
+
+CONTRACT = """
+listen: 127.0.0.1:8000
+data: /var/lib/alco
+page_size: 100
+hosts: [logs.example.com]
+memory: 512MiB
+amqp:
+  - {url: "amqp://guest:guest@127.0.0.1:5672/", management: "http://127.0.0.1:15672"}
+redis: redis://127.0.0.1:6379/0
+sphinx:
+  shards: [["127.0.0.1:9306"], ["127.0.0.1:9316", "127.0.0.1:9326"]]
+  data_dir: /data/sphinx
+  index: {min_word_len: 1}
+  searchd: {dist_threads: 4}
+"""
+
+
+def test_the_example_of_the_documents_is_right(write):
+    done = check("--config", write(CONTRACT))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_printed_file_is_right_as_it_is(write):
+    printed = subprocess.run([ALCO, "serve", "--print-config"], text=True, capture_output=True, check=True)
+    assert "#listen: 127.0.0.1:8000\n" in printed.stdout
+    done = check("--config", write(printed.stdout))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_mistake_is_named_with_its_place(write):
+    path = write("listen: nonsense\n"
+                 "amqp:\n"
+                 "  - amqp://h/\n"
+                 "  - {url: \"amqp://user:secret@h:99999/\"}\n"
+                 "follow: [\"no glob\"]\n"
+                 "pagesize: 5\n")
+    done = check("--config", path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert f"{path}:6:1: pagesize: there is no such setting in the configuration; is page_size meant?" \
+        in done.stderr
+    write(open(path).read().replace("pagesize: 5\n", ""))
+    done = check("--config", path)
+    assert done.returncode == 2
+    assert f"{path}:1:9: listen: " in done.stderr
+    assert f"{path}:4:11: amqp[].url: " in done.stderr and "99999" in done.stderr
+    assert f"{path}:5:10: follow[]: " in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("flags", [("--config", "/no/such/file"), ("--config", "/"), ("--config", "/dev/zero")])
+def test_a_file_that_is_none_is_named(flags):
+    done = check(*flags)
+    assert done.returncode == 2 and flags[1] in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_file_may_be_named_by_the_environment(write):
+    path = write("page_size: 0\n")
+    done = check(ALCO_CONFIG=path)
+    assert done.returncode == 2 and f"{path}:1:12: page_size: '0'" in done.stderr
+    assert check("--config", write("page_size: 7\n", "other.yaml"), ALCO_CONFIG=path).returncode == 0
+    done = check(ALCO_PAGE_SIZE="many")
+    assert done.returncode == 2 and "ALCO_PAGE_SIZE: 'many'" in done.stderr
+
+
+def test_a_flag_is_stronger_than_the_environment_and_that_than_the_file(write, serve, monkeypatch):
+    path = write("page_size: 2\nhosts: [logs.example.com]\n")
+
+    def page(server):
+        server.send("logs", [{"message": str(i)} for i in range(6)])
+        return len(server.api("logs", "search")["hits"])
+
+    assert page(serve("--config", path)) == 2
+    monkeypatch.setenv("ALCO_PAGE_SIZE", "3")
+    assert page(serve("--config", path)) == 3
+    assert page(serve("--config", path, "--page-size", "4")) == 4
+
+
+def test_hosts_are_names_of_the_page(write, serve):
+    server = serve("--config", write("hosts: [Logs.example.com, b.example]\n"))
+
+    def status(host, **headers):
+        return server.request("GET", "/api/v1/indexes", headers={"Host": host, **headers}).status
+
+    assert status("logs.example.com") == status("B.example:443") == 200
+    assert status("other.example.com") == 421
+    assert status("logs.example.com", Origin="https://logs.example.com") == 200
+    assert status("logs.example.com", Origin="https://evil.example") == 403
+
+
+def test_what_this_build_has_not_is_said(write, serve):
+    server = serve("--config", write("redis: redis://127.0.0.1:6379/0\nsphinx: {shards: [[\"127.0.0.1:9306\"]]}\n"))
+    told = "".join(server.lines)
+    assert "redis: this build" in told and "sphinx: this build" in told

@@ -65,6 +65,8 @@ static void say_at(config *c, config_place at, const char *fmt, va_list ap)
     else
         n = snprintf(line, sizeof line, "%.200s: ", at.name);
     (void)vsnprintf(line + n, sizeof line - (size_t)n, fmt, ap);
+    for (char *p = line; *p; p++) /* a name of many lines stays one */
+        *p = (unsigned char)*p < ' ' ? ' ' : *p;
     c->say(c->say_ctx, line);
 }
 

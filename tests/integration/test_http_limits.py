@@ -179,7 +179,7 @@ def test_many_slow_clients(make_server):
     for s in slow:
         assert s.recv(1) == b""
         s.close()
-    assert server.metric("alco_slow_clients_total") == 500
+    wait_for(lambda: server.metric("alco_slow_clients_total") == 500, "all counted: behind the closing")
     wait_for(lambda: server.metric("alco_connections") == 1, "only the one that asks")
 
 

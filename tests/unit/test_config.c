@@ -288,24 +288,37 @@ static void the_default_file_reads_back(void **state)
     al_buf_done(&text);
 }
 
-static void the_document_has_the_table(void **state)
+static char *read_source(const char *name)
 {
-    (void)state;
+    static char text[1 << 18];
     char path[512];
-    (void)snprintf(path, sizeof path, "%s/doc/config.md", getenv("ALCO_SOURCE"));
+    (void)snprintf(path, sizeof path, "%s/%s", getenv("ALCO_SOURCE"), name);
     FILE *f = fopen(path, "r");
     assert_non_null(f);
-    static char document[1 << 18];
-    size_t n = fread(document, 1, sizeof document - 1, f);
-    document[n] = '\0';
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    text[n] = '\0';
     (void)fclose(f);
+    return text;
+}
+
+static void the_documents_have_every_setting(void **state)
+{
+    (void)state;
     al_buf table;
     al_buf_init(&table, 1 << 20);
     config_put_markdown(&table);
     al_buf_u8(&table, '\0');
-    if (!strstr(document, (const char *)table.ptr))
+    if (!strstr(read_source("doc/config.md"), (const char *)table.ptr))
         fail_msg("doc/config.md should have this table:\n%s", (const char *)table.ptr);
     al_buf_done(&table);
+    const char *manual = read_source("doc/alco.1");
+    for (size_t id = 0; id < SETTINGS_N; id++) {
+        char entry[128];
+        (void)snprintf(entry, sizeof entry, ".BI --%s \" %s\"\n%s", settings[id].flag,
+                       settings[id].form, "");
+        if (settings[id].flag[0] && !strstr(manual, entry))
+            fail_msg("doc/alco.1 should have: %s", entry);
+    }
 }
 
 static void every_cut_of_a_file_is_read_or_refused(void **state)
@@ -335,7 +348,7 @@ int main(void)
         cmocka_unit_test(flags_overrule_the_environment_and_that_the_file),
         cmocka_unit_test(mistakes_of_flags_and_environment_name_them),
         cmocka_unit_test(the_default_file_reads_back),
-        cmocka_unit_test(the_document_has_the_table),
+        cmocka_unit_test(the_documents_have_every_setting),
         cmocka_unit_test(every_cut_of_a_file_is_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,8 @@ config *config_free(config *c)
 
 /* ---- Mistakes */
 
-static void say_at(config *c, config_place at, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void say_at(config *c, config_place at,
+                                                         const char *fmt, va_list ap)
 {
     char line[1024];
     int n = 0;
@@ -66,7 +67,8 @@ static void say_at(config *c, config_place at, const char *fmt, va_list ap)
         n = snprintf(line, sizeof line, "%.200s: ", at.name);
     (void)vsnprintf(line + n, sizeof line - (size_t)n, fmt, ap);
     for (char *p = line; *p; p++) /* a name of many lines stays one */
-        *p = (unsigned char)*p < ' ' ? ' ' : *p;
+        if ((unsigned char)*p < ' ')
+            *p = ' ';
     c->say(c->say_ctx, line);
 }
 

@@ -123,7 +123,7 @@ void config_variable(const setting *s, char *ret, size_t size)
 {
     int n = s->flag[0] ? snprintf(ret, size, "ALCO_%s", s->flag) : snprintf(ret, size, "%s", "");
     for (int i = 0; i < n; i++)
-        ret[i] = ret[i] == '-' ? '_' : (char)toupper((unsigned char)ret[i]);
+        ret[i] = (char)(ret[i] == '-' ? '_' : toupper((unsigned char)ret[i]));
 }
 
 static void put_cell(al_buf *out, const char *text)

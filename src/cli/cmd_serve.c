@@ -53,7 +53,10 @@ typedef struct collected { /* what the last line said */
 
 typedef struct serve {
     node_options options;
-    config *config;
+    int argc; /* flags are read again with SIGHUP */
+    char **argv;
+    config *config;          /* of the start */
+    config *newer;           /* of the last SIGHUP; NULL: none yet */
     const char *config_file; /* NULL: the usual places */
     amqp_broker brokers[AMQP_BROKERS_MAX];
     size_t n_brokers;
@@ -102,14 +105,16 @@ static void list_flags(struct option flags[SETTINGS_N + 5])
     flags[n] = (struct option){0};
 }
 
-static int parse_flags(int argc, char **argv, serve *s)
+/* Into `to`. SERVE_DONE: a text was asked for and printed. */
+static int parse_flags(serve *s, config *to)
 {
     struct option flags[SETTINGS_N + 5];
     al_err err = {0};
     int c = 0;
     list_flags(flags);
+    optind = 0; /* from the beginning, each time */
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((c = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+    while ((c = getopt_long(s->argc, s->argv, "", flags, NULL)) != -1) {
         switch (c) {
         case 'c':
             s->config_file = optarg;
@@ -123,13 +128,13 @@ static int parse_flags(int argc, char **argv, serve *s)
             return print_text(config_put_help, help_before, help_after);
         default:
             if (c < FLAG_SETTING)
-                return cli_wrong_flag("serve", argv);
-            if (config_set_flag(s->config, (setting_id)(c - FLAG_SETTING), optarg, &err))
+                return cli_wrong_flag("serve", s->argv);
+            if (config_set_flag(to, (setting_id)(c - FLAG_SETTING), optarg, &err))
                 return CLI_USAGE;
         }
     }
-    if (optind < argc)
-        return cli_usage("serve", "'%s' is not expected here", argv[optind]);
+    if (optind < s->argc)
+        return cli_usage("serve", "'%s' is not expected here", s->argv[optind]);
     return CLI_OK;
 }
 
@@ -191,16 +196,21 @@ static al_code take_follows(serve *s)
     return AL_OK;
 }
 
-static al_code take_hosts(serve *s)
+/* What a running server can change, too. AL_NOMEM. */
+static al_code read_tuning(const config *c, server_tuning *ret)
 {
-    size_t n = config_count(s->config, SET_HOSTS);
+    size_t n = config_count(c, SET_HOSTS);
     const char **hosts = al_alloc(n + 1, sizeof *hosts);
     if (!hosts)
         return AL_NOMEM;
     for (size_t i = 0; i < n; i++)
-        hosts[i] = (const char *)config_at(s->config, SET_HOSTS, i)->text.ptr;
-    s->options.hosts = hosts;
-    s->options.n_hosts = n;
+        hosts[i] = (const char *)config_at(c, SET_HOSTS, i)->text.ptr;
+    *ret = (server_tuning){.hosts = hosts,
+                           .n_hosts = n,
+                           .page_size = (uint32_t)config_number(c, SET_PAGE_SIZE),
+                           .query_ms = (uint32_t)config_number(c, SET_QUERY_TIMEOUT) * 1000,
+                           .queries_waiting = (uint32_t)config_number(c, SET_QUERIES_WAITING),
+                           .request_ms = (uint32_t)config_number(c, SET_REQUEST_TIMEOUT) * 1000};
     return AL_OK;
 }
 
@@ -214,15 +224,10 @@ static int take_config(serve *s)
     s->options.memory_bytes = config_number(c, SET_MEMORY);
     s->options.min_free_bytes = config_number(c, SET_MIN_FREE);
     s->options.drops_when_low = config_number(c, SET_WHEN_LOW) == 1;
-    s->options.page_size = (uint32_t)config_number(c, SET_PAGE_SIZE);
-    s->options.limits =
-        (server_limits){.query_ms = (uint32_t)config_number(c, SET_QUERY_TIMEOUT) * 1000,
-                        .queries_waiting = (uint32_t)config_number(c, SET_QUERIES_WAITING),
-                        .request_ms = (uint32_t)config_number(c, SET_REQUEST_TIMEOUT) * 1000,
-                        .connections_per_address = (uint32_t)config_number(c, SET_CONNECTIONS)};
+    s->options.connections_per_address = (uint32_t)config_number(c, SET_CONNECTIONS);
     bool is_wrong = take_brokers(s) != AL_OK;
     is_wrong |= take_follows(s) != AL_OK;
-    is_wrong |= take_hosts(s) != AL_OK;
+    is_wrong |= read_tuning(c, &s->options.tuning) != AL_OK;
     const config_value *listen = config_get(c, SET_LISTEN);
     if (listen && server_check_listen(s->options.listen, &err))
         is_wrong = config_complain(s->config, SET_LISTEN, listen, "%s", err.msg) != AL_OK;
@@ -308,7 +313,38 @@ static void report(serve *s, node *n)
     }
 }
 
-/* Until a signal ends it. SIGHUP will read the configuration again when there is one. */
+/* ---- SIGHUP */
+
+/* Takes over what can change now, and says of the rest that it cannot. */
+static al_code apply(const config *old, const config *new, server *srv)
+{
+    server_tuning tuning = {0};
+    al_err err = {0};
+    for (int id = 0; id < SETTINGS_N; id++)
+        if (settings[id].when == SETTING_START && config_differs(old, new, (setting_id)id))
+            cli_say("%s: the change takes effect at the next start", settings[id].key);
+    al_code c = read_tuning(new, &tuning);
+    if (!c)
+        c = server_tune(srv, &tuning, &err);
+    free(tuning.hosts);
+    return c;
+}
+
+/* All or nothing: with a mistake anywhere, everything stays as it is. */
+static void reload(serve *s, node *n)
+{
+    AL_CLEANUP(config_freep) config *c = config_new(say_mistake, NULL);
+    if (!c || parse_flags(s, c) != CLI_OK || read_config(c, s->config_file) != CLI_OK ||
+        apply(s->newer ? s->newer : s->config, c, node_server(n)) != AL_OK) {
+        cli_say("settings: nothing is changed");
+        return;
+    }
+    s->newer = config_free(s->newer);
+    s->newer = AL_TAKE(c);
+    cli_say("settings: read again");
+}
+
+/* Until a signal ends it. */
 static void wait_for_end(serve *s, node *n, const sigset_t *signals)
 {
     int64_t due_ns = al_mono_ns() + REPORT_S * AL_NS_PER_S;
@@ -324,6 +360,8 @@ static void wait_for_end(serve *s, node *n, const sigset_t *signals)
         int signal = sigtimedwait(signals, NULL, &left);
         if (signal == SIGTERM || signal == SIGINT)
             return;
+        if (signal == SIGHUP)
+            reload(s, n);
     }
 }
 
@@ -415,17 +453,18 @@ static int serve_until_told(serve *s)
 
 int cmd_serve(int argc, char **argv)
 {
-    serve s = {.config = config_new(say_mistake, NULL)};
+    serve s = {.argc = argc, .argv = argv, .config = config_new(say_mistake, NULL)};
     if (!s.config)
         return CLI_FAILED;
-    int r = parse_flags(argc, argv, &s);
+    int r = parse_flags(&s, s.config);
     if (r == CLI_OK)
         r = read_config(s.config, s.config_file);
     if (r == CLI_OK)
         r = take_config(&s);
     if (r == CLI_OK && !s.only_checks)
         r = serve_until_told(&s);
-    free(s.options.hosts);
+    free(s.options.tuning.hosts);
+    s.newer = config_free(s.newer);
     s.config = config_free(s.config);
     return r == SERVE_DONE ? CLI_OK : r;
 }

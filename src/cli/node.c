@@ -171,10 +171,8 @@ al_code node_open(const node_options *o, al_code (*before_ready)(void *ctx, node
 {
     server_options so = {.listen = o->listen,
                          .version = CLI_VERSION,
-                         .limits = o->limits,
-                         .hosts = o->hosts,
-                         .n_hosts = o->n_hosts,
-                         .page_size = o->page_size,
+                         .connections_per_address = o->connections_per_address,
+                         .tuning = o->tuning,
                          .memory_bytes = o->memory_bytes};
     node *n = al_zalloc(1, sizeof *n);
     if (!n)

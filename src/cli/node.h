@@ -14,10 +14,8 @@ typedef struct node_options {
     uint64_t memory_bytes;   /* 0: the default */
     uint64_t min_free_bytes; /* UINT64_MAX: the default */
     bool drops_when_low;     /* less is free: the oldest is dropped; else input stops */
-    server_limits limits;
-    const char **hosts; /* names under which browsers reach the page; may be NULL */
-    size_t n_hosts;
-    uint32_t page_size; /* 0: the default */
+    uint32_t connections_per_address; /* 0: the default */
+    server_tuning tuning;
 } node_options;
 
 /* Listens, then opens the directory (made when absent) and replays its log; the server answers 503

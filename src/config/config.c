@@ -356,3 +356,16 @@ uint64_t config_number(const config *c, setting_id id)
                                               : al_parse_u64(text, &n);
     return is_read ? n : 0;
 }
+
+bool config_differs(const config *a, const config *b, setting_id id)
+{
+    size_t n = config_count(a, id);
+    bool is_same = config_count(b, id) == n;
+    for (size_t i = 0; is_same && i < n; i++) {
+        const config_value *va = config_at(a, id, i);
+        const config_value *vb = config_at(b, id, i);
+        is_same = al_slice_eq(va->text, vb->text) && al_slice_eq(va->name, vb->name) &&
+                  va->item[0] == vb->item[0] && va->item[1] == vb->item[1];
+    }
+    return !is_same;
+}

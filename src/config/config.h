@@ -45,6 +45,8 @@ const config_value *config_at(const config *c, setting_id id, size_t i);
 /* The value, or what it is otherwise (settings.h). */
 const char *config_text(const config *c, setting_id id);
 uint64_t config_number(const config *c, setting_id id);
+/* Is the setting another one there, or are its values? */
+bool config_differs(const config *a, const config *b, setting_id id);
 /* Says a mistake that only the reader of a value can see, and returns AL_INVALID. */
 al_code config_complain(config *c, setting_id id, const config_value *v, const char *fmt, ...)
     AL_PRINTF(4, 5);

@@ -145,8 +145,8 @@ static void put_code(al_buf *out, const char *before, const char *text)
 
 void config_put_markdown(al_buf *out)
 {
-    al_buf_str(out, "| key | flag | environment | value | default | meaning |\n"
-                    "|---|---|---|---|---|---|\n");
+    al_buf_str(out, "| key | flag | environment | value | default | meaning | change |\n"
+                    "|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < SETTINGS_N; i++) {
         const setting *s = &settings[i];
         char variable[64];
@@ -158,6 +158,6 @@ void config_put_markdown(al_buf *out)
         put_code(out, "", s->form);
         put_code(out, "", s->otherwise);
         put_cell(out, s->sentence);
-        al_buf_str(out, " |\n");
+        al_buf_printf(out, " | %s |\n", s->when == SETTING_LIVE ? "SIGHUP" : "start");
     }
 }

@@ -184,10 +184,10 @@ void answer_early_locked(req *r)
     assert(r->type);
     r->is_answered = true;
     r->is_early = true;
-    r->linger_until_ns = al_mono_ns() + r->srv->limits.request_ms * AL_NS_PER_MS;
+    r->linger_until_ns = al_mono_ns() + tuning_of(&r->srv->tuning)->request_ms * AL_NS_PER_MS;
     if (r->is_gone)
         return;
-    conn_due(req_conn_of(r->conn), r->srv->limits.request_ms);
+    conn_due(req_conn_of(r->conn), tuning_of(&r->srv->tuning)->request_ms);
     al_buf_init(&text, EARLY_BYTES_MAX);
     format_answer(r, &text);
     /* Nothing is before it in the socket's buffer but "100 Continue": it fits, or nothing will. */

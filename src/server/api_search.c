@@ -416,7 +416,7 @@ static bool read_cursor(req *r, page *p)
 static bool read_page(req *r, page *p)
 {
     al_err err = {0};
-    p->limit = r->srv->page_size;
+    p->limit = tuning_of(&r->srv->tuning)->page_size;
     if (!read_format(r, p) || !read_order(r, p) ||
         !req_number(r, "limit", p->format == FORMAT_JSON ? 1 : 0, LIMIT_MAX, &p->limit) ||
         !hit_read_fields(r, &p->style))

@@ -30,7 +30,8 @@ static void run_route(task *t)
     req *r = (req *)((char *)t - offsetof(req, work));
     if (r->pool == r->srv->queries && al_mono_ns() >= r->due_ns) {
         atomic_fetch_add(&r->srv->counts.refused_late, 1);
-        req_problem(r, 503, "no worker was free for %" PRIu32 " s", r->srv->limits.query_ms / 1000);
+        req_problem(r, 503, "no worker was free for %" PRIu32 " s",
+                    tuning_of(&r->srv->tuning)->query_ms / 1000);
     } else if (r->pool == r->srv->queries && held_is_full(&r->srv->answers)) {
         atomic_fetch_add(&r->srv->counts.refused_memory, 1);
         req_problem(r, 503, "too many answers wait for their clients to read them");
@@ -60,15 +61,16 @@ static enum MHD_Result dispatch(req *r)
         AL_LOCKED(&r->lock);
         r->work.run = run_route;
         r->pool = w;
-        r->due_ns = al_mono_ns() + r->srv->limits.query_ms * AL_NS_PER_MS;
-        if (workers_try_put(w, &req_ref(r)->work, r->srv->limits.queries_waiting)) {
+        r->due_ns = al_mono_ns() + tuning_of(&r->srv->tuning)->query_ms * AL_NS_PER_MS;
+        if (workers_try_put(w, &req_ref(r)->work, tuning_of(&r->srv->tuning)->queries_waiting)) {
             r->phase = REQ_WORK;
             return req_suspend_locked(r) ? MHD_YES : MHD_NO;
         }
     }
     (void)req_unref(r); /* the task's */
     atomic_fetch_add(&r->srv->counts.refused_full, 1);
-    req_problem(r, 503, "%" PRIu32 " requests are waiting already", r->srv->limits.queries_waiting);
+    req_problem(r, 503, "%" PRIu32 " requests are waiting already",
+                tuning_of(&r->srv->tuning)->queries_waiting);
     return answer_queue(r);
 }
 
@@ -177,7 +179,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         if (!head_read(r, method))
             return refuse(r);
         /* An upload may go on for as long as its client likes; another body is due. */
-        conn_due(req_conn_of(conn), r->upload ? CONN_NO_BOUND : (int64_t)r->srv->limits.request_ms);
+        conn_due(req_conn_of(conn),
+                 r->upload ? CONN_NO_BOUND : (int64_t)tuning_of(&r->srv->tuning)->request_ms);
         return MHD_YES;
     case REQ_BODY:
         return go_on_with_body(r, data, size);
@@ -204,7 +207,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 {
     server *s = cls;
     req *r = req_new(s, target ? target : "");
-    conn_due(req_conn_of(conn), s->limits.request_ms);
+    conn_due(req_conn_of(conn), tuning_of(&s->tuning)->request_ms);
     if (r)
         r->target_begin = target;
     if (target)
@@ -262,7 +265,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
     const union MHD_ConnectionInfo *i =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     *socket_context = i ? conns_add(s->conns, i->connect_fd) : NULL;
-    conn_due(*socket_context, s->limits.request_ms);
+    conn_due(*socket_context, tuning_of(&s->tuning)->request_ms);
 }
 
 static void on_tick(void *ctx)
@@ -293,7 +296,7 @@ al_code flow_start(server *s, int fd, al_err *err)
         on_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
         (unsigned)SERVER_HTTP_THREADS, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        s, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->limits.connections_per_address,
+        s, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->connections_per_address,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_BYTES,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_END);

@@ -54,7 +54,8 @@ static bool pass_guard(req *r)
         MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     g.peer = i ? i->client_addr : NULL;
     (void)MHD_get_connection_values(r->conn, MHD_HEADER_KIND, scan_header, &scan);
-    switch (guard_check(&g, r->srv->hosts, r->srv->n_hosts)) {
+    const tuning *t = tuning_of(&r->srv->tuning);
+    switch (guard_check(&g, t->hosts, t->n_hosts)) {
     case GUARD_OK:
         break;
     case GUARD_BAD_HOST:

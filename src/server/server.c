@@ -16,15 +16,6 @@
 #include "server/flow.h"
 #include "server/listen.h"
 
-static bool copy_hosts(server *s, const server_options *o)
-{
-    s->hosts = al_zalloc(o->n_hosts + 1, sizeof *s->hosts);
-    for (size_t i = 0; s->hosts && i < o->n_hosts; i++)
-        s->hosts[i] = al_cstr(o->hosts[i]); /* constants of the caller */
-    s->n_hosts = o->n_hosts;
-    return s->hosts;
-}
-
 /* Thousands of followers are meant to be cheap: take what descriptors there are. */
 static void raise_descriptors(void)
 {
@@ -35,18 +26,6 @@ static void raise_descriptors(void)
     }
 }
 
-static server_limits limits_of(const server_limits *asked)
-{
-    server_limits l = *asked;
-    l.query_ms = l.query_ms ? l.query_ms : 30000;
-    l.queries_waiting = l.queries_waiting ? l.queries_waiting : 1024;
-    l.request_ms = l.request_ms ? l.request_ms : 30000;
-    /* All that come through a proxy on this machine have one address. */
-    l.connections_per_address =
-        l.connections_per_address ? l.connections_per_address : SERVER_CONNECTIONS_MAX / 2;
-    return l;
-}
-
 al_code server_start(const server_options *o, server **ret, al_err *err)
 {
     server *s = al_zalloc(1, sizeof *s);
@@ -54,14 +33,15 @@ al_code server_start(const server_options *o, server **ret, al_err *err)
         return al_fail(err, AL_NOMEM, "start the HTTP server");
     (void)pthread_mutex_init(&s->lock, NULL);
     al_cond_init(&s->changed);
-    s->page_size = o->page_size ? o->page_size : 100;
     s->version = o->version;
     s->begun_ns = al_now_ns();
-    s->limits = limits_of(&o->limits);
+    /* All that come through a proxy on this machine have one address. */
+    s->connections_per_address =
+        o->connections_per_address ? o->connections_per_address : SERVER_CONNECTIONS_MAX / 2;
     held_init(&s->answers, &s->uploads, o->memory_bytes);
     raise_descriptors();
     AL_CLEANUP(al_closep) int fd = -1;
-    al_code c = copy_hosts(s, o) ? AL_OK : al_fail(err, AL_NOMEM, "start the HTTP server");
+    al_code c = tuning_set(&s->tuning, &o->tuning, err);
     if (!c)
         c = listen_open(o->listen, &fd, s->address, sizeof s->address, err);
     if (!c && strncmp(o->listen, "unix:", 5) == 0)
@@ -119,6 +99,11 @@ void server_show_inputs(server *s, void (*fn)(void *ctx, const char *index, al_b
     assert(!atomic_load(&s->is_attached));
     s->put_inputs = fn;
     s->inputs_ctx = ctx;
+}
+
+al_code server_tune(server *s, const server_tuning *t, al_err *err)
+{
+    return tuning_set(&s->tuning, t, err);
 }
 
 const char *server_address(const server *s)
@@ -195,7 +180,7 @@ server *server_free(server *s)
         (void)unlink(s->unix_path);
     (void)pthread_cond_destroy(&s->changed);
     (void)pthread_mutex_destroy(&s->lock);
-    free(s->hosts);
+    tuning_done(&s->tuning);
     free(s);
     return NULL;
 }

@@ -10,21 +10,23 @@
 
 typedef struct server server;
 
-typedef struct server_limits {        /* 0: the default */
-    uint32_t query_ms;                /* 30 s, of a query from its arrival, waiting included */
-    uint32_t queries_waiting;         /* 1024; one more gets 503 */
-    uint32_t request_ms;              /* 30 s, of a head; of a body that is no upload */
-    uint32_t connections_per_address; /* 8192 */
-} server_limits;
+/* What may change while it runs. */
+typedef struct server_tuning {
+    const char **hosts; /* names under which browsers reach us, beside addresses; may be NULL */
+    size_t n_hosts;
+    /* 0: the default */
+    uint32_t page_size;       /* 100, limit of a search that names none */
+    uint32_t query_ms;        /* 30 s, of a query from its arrival, waiting included */
+    uint32_t queries_waiting; /* 1024; one more gets 503 */
+    uint32_t request_ms;      /* 30 s, of a head; of a body that is no upload */
+} server_tuning;
 
 typedef struct server_options {
-    const char *listen;       /* "HOST:PORT" (port 0: any free one) or "unix:PATH" */
-    const char *const *hosts; /* names under which browsers reach us, beside addresses */
-    size_t n_hosts;
-    uint32_t page_size; /* limit of a search that names none; 0: 100 */
+    const char *listen; /* "HOST:PORT" (port 0: any free one) or "unix:PATH" */
     const char *version;
-    server_limits limits;
+    uint32_t connections_per_address; /* 0: 8192 */
     uint64_t memory_bytes; /* the whole budget, of which requests get a share; 0: 256 MiB */
+    server_tuning tuning;
 } server_options;
 
 /* AL_INVALID: `listen` cannot be read, or is beyond loopback while no user exists (the message says
@@ -40,6 +42,9 @@ void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx
  * outlives server_drain, and is called on any thread. */
 void server_show_inputs(server *s, void (*fn)(void *ctx, const char *index, al_buf *out),
                         void *ctx);
+/* For requests that begin from now on; copies what it is given. Any time after server_start, one
+ * thread at a time. AL_NOMEM: nothing is changed. */
+AL_CHECK al_code server_tune(server *s, const server_tuning *t, al_err *err);
 /* "127.0.0.1:8000" with the real port; valid until server_free. */
 const char *server_address(const server *s);
 /* Once; more calls and NULL are fine. Takes no more connections, gives uploads `wait_ms` to become

@@ -7,6 +7,7 @@
 #include "server/conns.h"
 #include "server/held.h"
 #include "server/server.h"
+#include "server/tuning.h"
 #include "server/watch.h"
 #include "server/workers.h"
 
@@ -45,11 +46,8 @@ struct server {
     struct MHD_Daemon *daemon;
     char address[128];
     char unix_path[128];
-    al_slice *hosts;
-    size_t n_hosts;
-    uint32_t page_size;
     const char *version;
-    server_limits limits; /* none is 0 */
+    uint32_t connections_per_address;
     workers *queries;
     workers *quick; /* routes that never wait behind queries */
     workers *ingesters;
@@ -80,8 +78,9 @@ struct server {
     size_t n_requests;
     size_t n_uploads;
 
-    held answers;   /* with bodies that are no uploads */
-    held uploads;   /* lines, halves of lines, what undoes compression */
-    held_trim trim; /* the watch's thread only */
+    tuning_now tuning; /* what may change while it runs */
+    held answers;      /* with bodies that are no uploads */
+    held uploads;      /* lines, halves of lines, what undoes compression */
+    held_trim trim;    /* the watch's thread only */
     server_counts counts;
 };

@@ -388,7 +388,8 @@ static void bound_locked(upload *u, bool is_bound)
         return;
     u->is_bound = is_bound;
     /* Those that hold much go first: then there is room for the others. */
-    int64_t ms = (int64_t)u->r->srv->limits.request_ms * (u->held / 2 > FILLING_BYTES_MAX ? 1 : 2);
+    int64_t ms = (int64_t)tuning_of(&u->r->srv->tuning)->request_ms *
+                 (u->held / 2 > FILLING_BYTES_MAX ? 1 : 2);
     if (!u->r->is_gone)
         conn_due(req_conn_of(u->r->conn), is_bound ? ms : CONN_NO_BOUND);
 }

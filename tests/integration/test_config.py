@@ -1,9 +1,10 @@
 """The configuration of a running server: file, environment, flags, and what each of them changes."""
+import signal
 import subprocess
 
 import pytest
 
-from conftest import ALCO, Server
+from conftest import ALCO, Server, wait_for
 
 
 @pytest.fixture
@@ -127,3 +128,49 @@ def test_what_this_build_has_not_is_said(write, serve):
     server = serve("--config", write("redis: redis://127.0.0.1:6379/0\nsphinx: {shards: [[\"127.0.0.1:9306\"]]}\n"))
     told = "".join(server.lines)
     assert "redis: this build" in told and "sphinx: this build" in told
+
+
+def hang_up(server, line):
+    """SIGHUP; until the server says so."""
+    before = len(server.lines)
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: any(line in told for told in server.lines[before:]), line)
+    return "".join(server.lines[before:])
+
+
+def test_sighup_reads_the_file_again(write, serve):
+    path = write("page_size: 2\nhosts: [old.example]\n")
+    server = serve("--config", path)
+    server.send("logs", [{"message": str(i)} for i in range(6)])
+
+    def status(host):
+        return server.request("GET", "/api/v1/indexes", headers={"Host": host}).status
+
+    assert status("old.example") == 200 and status("new.example") == 421
+    write("page_size: 3\nhosts: [new.example]\nmin_free: 2GiB\n")
+    told = hang_up(server, "settings: read again")
+    assert "min_free: the change takes effect at the next start" in told
+    assert status("old.example") == 421 and status("new.example") == 200
+    assert len(server.api("logs", "search")["hits"]) == 3
+    assert "min_free" not in hang_up(server, "settings: read again")  # said once
+
+
+def test_sighup_with_a_mistake_changes_nothing(write, serve):
+    path = write("page_size: 2\n")
+    server = serve("--config", path)
+    server.send("logs", [{"message": str(i)} for i in range(6)])
+    write("page_size: 3\nwhen_low: maybe\n")
+    told = hang_up(server, "settings: nothing is changed")
+    assert f"{path}:2:11: when_low: 'maybe': expected stop|drop" in told
+    assert len(server.api("logs", "search")["hits"]) == 2
+    write("page_size: 4\n")
+    hang_up(server, "settings: read again")
+    assert len(server.api("logs", "search")["hits"]) == 4
+
+
+def test_a_flag_stays_stronger_after_sighup(write, serve):
+    server = serve("--config", write("page_size: 2\n"), "--page-size", "5")
+    server.send("logs", [{"message": str(i)} for i in range(6)])
+    write("page_size: 3\n")
+    hang_up(server, "settings: read again")
+    assert len(server.api("logs", "search")["hits"]) == 5

@@ -270,7 +270,7 @@ def test_a_taken_port_is_named(server, alco, tmp_path):
     assert done.returncode == 1 and str(server.port).encode() in done.stderr
 
 
-def test_sighup_changes_nothing(server):
+def test_sighup_loses_nothing(server):
     import signal
     server.process.send_signal(signal.SIGHUP)
     server.send("logs", [{"message": "still here"}])

@@ -4,9 +4,11 @@
  * are as many as somebody sent SIGHUP. */
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "server/server.h"
 
 typedef struct tuning {
+    al_arena *arena; /* of all of it */
     al_slice *hosts;
     size_t n_hosts;
     uint32_t page_size, query_ms, queries_waiting, request_ms; /* none is 0 */

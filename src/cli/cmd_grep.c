@@ -3,6 +3,7 @@
  * file after file. */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "cli/cli.h"
@@ -26,6 +27,7 @@ typedef struct grep {
     al_buf missing; /* of the source */
     al_buf line;    /* the beginning of a hit whose end has not come */
     uint64_t n;     /* of the index being read */
+    al_err said;    /* the error that was told last */
     bool had_error;
     bool was_found;
 } grep;
@@ -191,6 +193,14 @@ static al_code find(grep *g, al_err *err)
     return find_all(g, err);
 }
 
+/* An error of what all indexes are asked, said of one, is not said of the next. */
+static void say_error(grep *g, const al_err *err)
+{
+    if (strcmp(g->said.msg, err->msg) != 0)
+        cli_say("grep: %s", err->msg);
+    g->said = *err;
+}
+
 static void grep_index(grep *g, al_slice index)
 {
     const grep_flags *f = &g->flags;
@@ -202,7 +212,7 @@ static void grep_index(grep *g, al_slice index)
     al_code c = find(g, &err);
     if (c && c != AL_CANCELLED) {
         if (!(f->is_silent && c == AL_NOT_FOUND))
-            cli_say("grep: %s", err.msg);
+            say_error(g, &err);
         g->had_error = true;
         return;
     }

@@ -12,6 +12,7 @@
 #include "ingest/ing_marks.h"
 #include "ingest/ing_priv.h"
 #include "record/decode.h"
+#include "record/text_field.h"
 
 enum { MARKS_BYTES_MAX = 16 << 20, SCRATCH_BYTES = 4096 };
 
@@ -27,6 +28,7 @@ struct ingest_batch {
     size_t bytes;
     uint64_t notes[ING_NOTES];
     bool has_memory; /* make_known had */
+    bool is_over;    /* make_known met a name for which the index has no room */
     eng_done_fn *done;
     void *ctx;
 };
@@ -82,11 +84,12 @@ static rec_visit make_known(void *ctx, al_slice path, const value *v)
     (void)v;
     if (pathset_has(b->ix->known, path))
         return REC_VISIT_MORE;
-    al_code c =
-        atomic_load(&b->ix->is_full) ? AL_LIMIT : catalog_field_seen(b->in->cat, b->ix->name, path);
+    al_code c = AL_LIMIT;
+    if (!atomic_load(&b->ix->is_full) || catalog_is_field(b->in->cat, b->ix->name, path))
+        c = catalog_field_seen(b->in->cat, b->ix->name, path);
     if (c == AL_LIMIT) {
         atomic_store(&b->ix->is_full, true);
-        count_notes(b, ING_NOTE_NAMES);
+        b->is_over = b->is_over || !text_is_ours(path);
     } else if (c == AL_OK && !ing_index_know(b->ix, path)) {
         c = AL_NOMEM;
     }
@@ -94,13 +97,58 @@ static rec_visit make_known(void *ctx, al_slice path, const value *v)
     return b->has_memory ? REC_VISIT_MORE : REC_VISIT_STOP;
 }
 
-static al_code finish(ingest_batch *b, const record *decoded, size_t bytes)
+static bool drop_excluded(ingest_batch *b, record *r)
+{
+    return ing_exclude(r, b->settings->excluded, b->settings->n_excluded, b->recs->arena);
+}
+
+typedef struct known_check {
+    const ing_index *ix;
+    bool is_unknown;
+} known_check;
+
+static rec_visit check_known(void *ctx, al_slice path, const value *v)
+{
+    known_check *k = ctx;
+    (void)v;
+    k->is_unknown = !pathset_has(k->ix->known, path) && !text_is_ours(path);
+    return k->is_unknown ? REC_VISIT_STOP : REC_VISIT_MORE;
+}
+
+/* Moves the fields that have a name for which the index has no room into more_fields, so that what
+ * senders make up does not become columns of the store without end. Names of our own fields stay:
+ * they are few. `has_more`: see text_move_fields. */
+static bool move_unknown(ingest_batch *b, record *r, bool has_more)
+{
+    bool *is_moved = al_arena_alloc(b->recs->arena, r->n_fields, sizeof *is_moved);
+    if (!is_moved)
+        return false;
+    for (uint32_t i = 0; i < r->n_fields; i++) {
+        known_check k = {.ix = b->ix};
+        const record one = {.fields = &r->fields[i], .n_fields = 1};
+        if (!rec_each_path(&one, b->scratch, check_known, &k))
+            return false;
+        is_moved[i] = k.is_unknown && !(has_more && i == r->n_fields - 1);
+    }
+    count_notes(b, ING_NOTE_NAMES);
+    return text_move_fields(r, is_moved, has_more, b->recs->arena) && drop_excluded(b, r);
+}
+
+/* `notes`: of rec_decode. */
+static al_code finish(ingest_batch *b, const record *decoded, unsigned notes, size_t bytes)
 {
     record r = *decoded;
-    if (!ing_exclude(&r, b->settings->excluded, b->settings->n_excluded, b->recs->arena))
+    const uint8_t *more = NULL; /* the name of the field more_fields that rec_decode made */
+    if (notes & REC_NOTE_FIELDS)
+        more = r.fields[r.n_fields - 1].name.ptr;
+    if (!drop_excluded(b, &r))
         return AL_NOMEM;
     b->has_memory = true;
+    b->is_over = false;
     if (!rec_each_path(&r, b->scratch, make_known, b) || !b->has_memory)
+        return AL_NOMEM;
+    bool has_more = more && r.n_fields && r.fields[r.n_fields - 1].name.ptr == more;
+    if (b->is_over && !move_unknown(b, &r, has_more))
         return AL_NOMEM;
     record *to = rec_batch_add(b->recs);
     if (!to)
@@ -120,7 +168,7 @@ al_code ingest_add(ingest_batch *b, al_slice body)
     if (!copy.ptr || rec_decode(copy, &opt, b->recs->arena, &r, &notes))
         return AL_NOMEM;
     count_notes(b, notes);
-    return finish(b, &r, body.len);
+    return finish(b, &r, notes, body.len);
 }
 
 static bool append_fields(ingest_batch *b, record *r, const field *fields, size_t n)
@@ -159,7 +207,7 @@ al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns, const f
     if (time_ns >= 0)
         notes &= ~(unsigned)REC_NOTE_NO_TIME;
     count_notes(b, notes);
-    return finish(b, &r, line.len);
+    return finish(b, &r, notes, line.len);
 }
 
 void ingest_note_long_line(ingest_batch *b)

@@ -10,7 +10,7 @@ enum { ING_SOURCES_MAX = 16, ING_NOTES = 9 };
 
 enum { /* beside the bits of rec_note */
        ING_NOTE_NAMES =
-           1 << 7, /* a field beyond CAT_FIELDS_MAX names: stored, but not a known field */
+           1 << 7, /* fields beyond CAT_FIELDS_MAX names: kept as text in more_fields */
        ING_NOTE_LONG_LINE = 1 << 8, /* a line longer than its input takes: the rest was dropped */
 };
 

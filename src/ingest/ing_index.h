@@ -22,7 +22,7 @@ typedef struct ing_index {
     pathset *known;
     pathset *parents;           /* "a" and "a.b" of a known "a.b.c" */
     _Atomic unsigned n_parents; /* at most CAT_FIELDS_MAX of them are kept */
-    _Atomic bool is_full;       /* of field names: asking the catalogue is useless */
+    _Atomic bool is_full;       /* of field names: the catalogue takes none any more */
     _Atomic uint64_t records;   /* made durable since the start */
     pthread_mutex_t lock;
     ing_settings *settings; /* guarded by lock */

@@ -19,6 +19,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "record/json.h"
+#include "record/text_field.h"
 #include "record/timestamp.h"
 #include "record/utf8.h"
 
@@ -95,22 +96,15 @@ static void *take_memory(decoder *d, size_t n, size_t size)
 
 /* ---- Text */
 
-/* `s`, or its beginning and a marker that says how long it was. */
+/* text_cut to the ceiling of this decoder. */
 static al_slice limit_text(decoder *d, al_slice s)
 {
-    if (s.len <= d->text_bytes_max)
-        return s;
-    char marker[64];
-    int n = snprintf(marker, sizeof marker, " ...[cut, %zu bytes in all]", s.len);
-    assert(n > 0 && (size_t)n < sizeof marker);
-    size_t keep = utf8_cut(s, d->text_bytes_max - (size_t)n);
-    uint8_t *out = take_memory(d, keep + (size_t)n, 1);
-    if (!out)
-        return (al_slice){0};
-    memcpy(out, s.ptr, keep);
-    memcpy(out + keep, marker, (size_t)n);
-    d->notes |= REC_NOTE_TRUNCATED;
-    return (al_slice){out, keep + (size_t)n};
+    al_slice kept = text_cut(s, d->text_bytes_max, d->arena);
+    if (s.len > d->text_bytes_max) {
+        d->notes |= REC_NOTE_TRUNCATED;
+        d->is_nomem |= !kept.ptr;
+    }
+    return kept;
 }
 
 static al_slice unescape(decoder *d, const json_token *t)
@@ -170,26 +164,6 @@ static value value_of(decoder *d, const json_token *t)
     default:
         return (value){.type = t->type};
     }
-}
-
-static void put_quoted(al_buf *out, al_slice text)
-{
-    size_t at = out->len;
-    uint8_t *to = al_buf_extend(out, JSON_QUOTED_BYTES(text.len));
-    if (to)
-        out->len = at + json_quote(text, to);
-}
-
-/* ,"name":value */
-static void put_member(al_buf *out, const field *f)
-{
-    al_buf_u8(out, out->len ? ',' : '{');
-    put_quoted(out, f->name);
-    al_buf_u8(out, ':');
-    if (f->val.type == VAL_STRING)
-        put_quoted(out, f->val.text);
-    else
-        al_buf_slice_put(out, rec_value_text(&f->val));
 }
 
 /* ---- Entries */
@@ -380,7 +354,7 @@ static void put_gone(decoder *d, al_buf *out)
 {
     for (size_t i = 0; i < d->n; i++)
         if (d->entries[i].is_gone)
-            put_member(out, &d->entries[i].f);
+            text_put_member(out, &d->entries[i].f);
     al_buf_u8(out, '}');
 }
 
@@ -417,38 +391,14 @@ static void settle_maxima(decoder *d, leftovers *left)
             room--;
             continue;
         }
-        put_member(&left->more, &e->f);
+        text_put_member(&left->more, &e->f);
         e->is_gone = true;
     }
     al_buf_u8(&left->more, '}');
     d->notes |= REC_NOTE_FIELDS;
 }
 
-static bool is_taken(const field *fields, size_t n, al_slice name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (al_slice_eq(fields[i].name, name))
-            return true;
-    return false;
-}
-
-/* `name`_x, with one more _x while another field has that name. */
-static al_slice free_name(decoder *d, const field *fields, size_t n, al_slice name)
-{
-    al_slice next = name;
-    do {
-        uint8_t *longer = take_memory(d, next.len + 2, 1);
-        if (!longer)
-            return (al_slice){0};
-        memcpy(longer, next.ptr, next.len);
-        longer[next.len] = '_';
-        longer[next.len + 1] = 'x';
-        next = (al_slice){longer, next.len + 2};
-    } while (is_taken(fields, n, next));
-    return next;
-}
-
-/* Appends a field of ours; a sender's field of that name keeps it. */
+/* Appends a field of ours, if there is text for it. */
 static void add_text_field(decoder *d, record *r, field *fields, al_slice name, const al_buf *text)
 {
     if (text->len == 0)
@@ -456,12 +406,11 @@ static void add_text_field(decoder *d, record *r, field *fields, al_slice name, 
     al_slice kept = limit_text(d, al_buf_slice(text));
     if (kept.ptr == text->ptr)
         kept = al_arena_copy(d->arena, kept);
-    if (!kept.ptr) {
+    name = text_name(fields, r->n_fields, name, d->arena);
+    if (!kept.ptr || !name.ptr) {
         d->is_nomem = true;
         return;
     }
-    if (is_taken(fields, r->n_fields, name))
-        name = free_name(d, fields, r->n_fields, name);
     fields[r->n_fields++] = (field){name, {VAL_STRING, kept}};
 }
 
@@ -497,7 +446,8 @@ static void settle_fields(decoder *d, record *r, const leftovers *left)
     /* All names are known now, so that `ts` does not take the name of a later `ts_x`. */
     for (size_t i = 0; i < n_reserved; i++) {
         field *f = &fields[reserved[i]];
-        f->name = free_name(d, fields, r->n_fields, f->name);
+        f->name = text_name(fields, r->n_fields, f->name, d->arena);
+        d->is_nomem |= !f->name.ptr;
     }
     add_text_field(d, r, fields, AL_LIT("doubled"), &left->doubled);
     add_text_field(d, r, fields, AL_LIT("more_fields"), &left->more);

@@ -184,13 +184,15 @@ typedef struct path_walk {
     rec_path_fn *fn;
     void *ctx;
     bool is_stopped;
-    bool is_nomem; /* then is_stopped too */
+    bool is_nomem;    /* then is_stopped too */
+    bool has_visited; /* a path of the field at hand */
     size_t path_bytes;
     uint8_t path[REC_NAME_BYTES_MAX];
 } path_walk;
 
 static void visit_path(path_walk *w, const value *v)
 {
+    w->has_visited = true;
     w->is_stopped = w->fn(w->ctx, (al_slice){w->path, w->path_bytes}, v) == REC_VISIT_STOP;
 }
 
@@ -280,7 +282,9 @@ static void walk_field(path_walk *w, const field *f)
         return;
     }
     if (type == VAL_OBJECT) {
-        if (walk_members(w, &r, 1) == 0 && !w->is_stopped)
+        w->has_visited = false;
+        (void)walk_members(w, &r, 1);
+        if (!w->has_visited && !w->is_stopped) /* an empty one, or all paths are too long */
             visit_path(w, &f->val);
         return;
     }
@@ -297,6 +301,7 @@ bool rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ct
     w.ctx = ctx;
     w.is_stopped = false;
     w.is_nomem = false;
+    w.has_visited = false;
     w.path_bytes = 0;
     al_arena_reset(scratch);
     for (uint32_t i = 0; i < r->n_fields && !w.is_stopped; i++)

@@ -75,7 +75,8 @@ AL_CHECK size_t rec_values_at(const record *r, al_slice path, al_arena *scratch,
 
 /* One leaf path of the record and what stands there: scalars, empty objects, and whole arrays; an
  * array's elements are not visited singly, objects inside arrays add their paths. A path may come
- * more than once; one longer than REC_NAME_BYTES_MAX is not visited. Resets `scratch` when called.
+ * more than once; one longer than REC_NAME_BYTES_MAX is not visited. A field in which no path can
+ * be visited for that reason is visited itself, so that each field has a path. Resets `scratch`.
  * False when there was no memory to decode a nested name or string: the visits ended there. */
 typedef rec_visit rec_path_fn(void *ctx, al_slice path, const value *v);
 AL_CHECK bool rec_each_path(const record *r, al_arena *scratch, rec_path_fn *fn, void *ctx);

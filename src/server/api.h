@@ -24,6 +24,8 @@ typedef struct api_scope {
 /* Reads {index}, q, from and to. Answers with a problem and returns NULL on a bad value. The scope
  * lives in the request's arena; api_scope_done gives back the query. */
 api_scope *api_scope_read(req *r);
+/* Reads {index} alone: only the names, and what follows from them, are set. */
+api_scope *api_scope_names(req *r);
 void api_scope_done(api_scope *s);
 /* Adds what one step of the engine left out. */
 void api_scope_note(api_scope *s, const eng_answer *answer);
@@ -75,6 +77,7 @@ void api_index_change(req *r);
 void api_index_drop(req *r);
 void api_index_compact(req *r);
 void api_fields(req *r);
+void api_field_get(req *r);
 void api_field_set(req *r);
 void api_health(req *r);
 void api_ready(req *r);

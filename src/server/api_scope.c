@@ -84,7 +84,7 @@ static bool read_query(req *r, api_scope *s)
     return c == AL_OK;
 }
 
-api_scope *api_scope_read(req *r)
+api_scope *api_scope_names(req *r)
 {
     api_scope *s = al_arena_alloc(r->arena, 1, sizeof *s);
     if (!s) {
@@ -93,8 +93,16 @@ api_scope *api_scope_read(req *r)
     }
     memset(s, 0, sizeof *s);
     s->arena = r->arena;
+    return read_names(r, s) ? s : NULL;
+}
+
+api_scope *api_scope_read(req *r)
+{
+    api_scope *s = api_scope_names(r);
+    if (!s)
+        return NULL;
     s->budget = (eng_budget){.deadline_ns = r->due_ns, .cancel = &r->cancel};
-    if (!read_names(r, s) || !req_range(r, &s->eng.from_ns, &s->eng.to_ns) || !read_query(r, s))
+    if (!req_range(r, &s->eng.from_ns, &s->eng.to_ns) || !read_query(r, s))
         return NULL;
     s->eng.indexes = s->names;
     s->eng.n_indexes = s->n;

@@ -413,12 +413,28 @@ static bool read_cursor(req *r, page *p)
     return true;
 }
 
+/* 0 is everything, which only a stream can be. */
+static bool read_limit(req *r, page *p)
+{
+    al_slice text = {0};
+    uint64_t n = 1;
+    bool is_json = p->format == FORMAT_JSON;
+    if (is_json && req_text(r, "limit", &text) && al_parse_u64(text, &n) && n == 0) {
+        req_problem(
+            r, 400,
+            "limit '%.*s': expected a number from 1 to %d; 0, which is all, only with format "
+            "ndjson, csv or text",
+            AL_ARG(text), LIMIT_MAX);
+        return false;
+    }
+    return req_number(r, "limit", is_json ? 1 : 0, LIMIT_MAX, &p->limit);
+}
+
 static bool read_page(req *r, page *p)
 {
     al_err err = {0};
     p->limit = tuning_of(&r->srv->tuning)->page_size;
-    if (!read_format(r, p) || !read_order(r, p) ||
-        !req_number(r, "limit", p->format == FORMAT_JSON ? 1 : 0, LIMIT_MAX, &p->limit) ||
+    if (!read_format(r, p) || !read_order(r, p) || !read_limit(r, p) ||
         !hit_read_fields(r, &p->style))
         return false;
     p->scope = api_scope_read(r);

@@ -48,8 +48,8 @@ static al_code check_addr(const char *address, const struct addrinfo *a, al_err 
     for (; a; a = a->ai_next)
         if (!guard_addr_is_loopback(a->ai_addr))
             return al_fail(err, AL_INVALID,
-                           "listen '%.100s' is beyond this machine while no user exists: listen on "
-                           "127.0.0.1 and put a proxy with a login in front",
+                           "listen '%.100s' is beyond this machine, and there are no users yet: "
+                           "listen on 127.0.0.1 and come through a tunnel such as ssh -L",
                            address);
     return AL_OK;
 }

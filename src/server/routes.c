@@ -20,6 +20,7 @@ const route routes[] = {
     {"PATCH", ONE, api_index_change, BODY_JSON, "", false, false},
     {"DELETE", ONE, api_index_drop, BODY_NONE, "", false, false},
     {"GET", ONE "/fields", api_fields, BODY_NONE, "", false, true},
+    {"GET", ONE "/fields/{field}", api_field_get, BODY_NONE, "", false, true},
     {"PATCH", ONE "/fields/{field}", api_field_set, BODY_JSON, "", false, false},
     {"POST", ONE "/compact", api_index_compact, BODY_NONE, "", false, false},
     {"POST", ONE "/logs", NULL, BODY_LINES, "", false, false},

@@ -146,6 +146,13 @@ def test_grep_since_until_where(filled, alco):
     assert run("--since", "1700000001", "--until", "1700000003", "-c", "") == "2\n"
     assert run("--where", "i=2", "") == "took 1734ms\n"
     assert run("--where", "i=2 OR i=12", "a") == "aaa\n"
+    filled.create("other")
+    for args, words in ((["logs", "other"], [b"column"]), (["logs", "nope", "other"], [b"column", b"nope", b"column"])):
+        bad = alco("grep", "--server", filled.url, "--where", "@a=", "x", *args)
+        assert bad.returncode == 2 and bad.stdout == b""
+        told = bad.stderr.splitlines()
+        assert len(told) == len(words), told  # the same of each index is said once
+        assert all(word in line for word, line in zip(words, told)), told
     bad = alco("grep", "--server", filled.url, "--since", "gestern", "x", "logs")
     assert bad.returncode == 2 and b"gestern" in bad.stderr
 

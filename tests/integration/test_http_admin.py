@@ -108,12 +108,34 @@ def test_settings_on_a_full_disk_are_to_be_tried_again(make_server, small_disk):
     server.stop()
 
 
+def test_fields_of_several_indexes_and_one_field(server):
+    server.create("web")
+    server.send("logs", [{"message": "x", "a": 1, "b": {"c": 2}}])
+    server.send("web", [{"message": "x", "a": 1}])
+    assert server.request("PATCH", "/api/v1/indexes/web/fields/a", '{"filtered":true}').status == 200
+    (mine, inner) = server.ok("/api/v1/indexes/logs/fields")["fields"]
+    (theirs,) = server.ok("/api/v1/indexes/web/fields")["fields"]
+    assert (mine["name"], inner["name"], theirs["name"]) == ("a", "b.c", "a")
+    assert "index" not in mine and not mine["filtered"] and theirs["filtered"]
+    both = [{**mine, "index": "logs"}, {**inner, "index": "logs"}, {**theirs, "index": "web"}]
+    for names in ("logs,web", "web,logs", "web,logs,web"):
+        assert server.ok(f"/api/v1/indexes/{names}/fields")["fields"] == both
+    assert server.ok("/api/v1/indexes/web,web/fields")["fields"] == [theirs]
+    assert server.get("/api/v1/indexes/logs,no/fields").status == 404
+    assert server.ok("/api/v1/indexes/web/fields/a") == theirs
+    assert server.ok("/api/v1/indexes/logs/fields/b.c") == inner
+    for path, word in (("logs/fields/no", "'no'"), ("logs/fields/b", "'b'"), ("no/fields/a", "'no'")):
+        answer = server.get(f"/api/v1/indexes/{path}")
+        assert answer.status == 404 and word in answer.json["detail"], answer
+
+
 def test_a_field_with_any_name(server):
     name = "ä/b c%"
     server.send("logs", [{"message": "x", name: 1}])
     answer = server.request("PATCH", "/api/v1/indexes/logs/fields/%C3%A4%2Fb%20c%25",
                             '{"display":false}')
     assert answer.status == 200 and answer.json["name"] == name and not answer.json["display"]
+    assert server.ok("/api/v1/indexes/logs/fields/%C3%A4%2Fb%20c%25") == answer.json
 
 
 # ---- Who may ask
@@ -150,6 +172,7 @@ def test_a_foreign_page_cannot_write(server):
 def test_beyond_loopback_is_refused_without_users(alco, tmp_path, address):
     done = alco("serve", "--data", tmp_path / "d", "--listen", address)
     assert done.returncode == 2 and b"no user" in done.stderr and b"127.0.0.1" in done.stderr
+    assert b"ssh -L" in done.stderr and b"proxy" not in done.stderr  # what comes through a proxy is refused, too
     assert not (tmp_path / "d").exists()
 
 
@@ -243,7 +266,7 @@ def test_answers_are_as_openapi_describes(server):
                     if p["in"] == "query" and p["required"]}
         for extra in [[], *[[name] for name in queries], queries]:
             params = {**required, **{name: values[name] for name in extra}}
-            answer = server.get(path.replace("{index}", "logs"), **params)
+            answer = server.get(path.replace("{index}", "logs").replace("{field}", "level"), **params)
             assert answer.status == 200, (path, params, answer)
             assert answer.headers["content-type"] == "application/json"
             check(content["application/json"]["schema"], answer.json, doc, path)

@@ -419,7 +419,8 @@ def test_context(filled):
 # ---- What is wrong is named
 
 @pytest.mark.parametrize("what, params, word", [
-    ("search", {"limit": "0"}, "limit"), ("search", {"limit": "10001"}, "10001"),
+    ("search", {"limit": "0"}, "from 1 to 10000; 0, which is all, only with format ndjson, csv or text"),
+    ("search", {"limit": "10001"}, "limit '10001': expected a number from 1 to 10000"),
     ("search", {"limit": "x"}, "'x'"), ("search", {"order": "up"}, "'up'"),
     ("search", {"format": "xml"}, "'xml'"), ("search", {"cursor": "zzz"}, "zzz"),
     ("search", {"from": "yesterday"}, "yesterday"), ("search", {"to": "-5y"}, "-5y"),

@@ -143,22 +143,128 @@ static void a_field_is_known_from_its_acknowledgement_on(void **state)
     assert_true(catalog_is_field(f->cat, "logs", AL_LIT("items.id")));
 }
 
-static void names_beyond_the_maximum_are_stored_and_counted(void **state)
+static void fill_names(fixture *f, int n)
 {
-    fixture *f = *state;
     char name[32];
-    for (int i = 0; i < CAT_FIELDS_MAX; i++) {
+    for (int i = 0; i < n; i++) {
         (void)snprintf(name, sizeof name, "f%d", i);
         assert_int_equal(catalog_field_seen(f->cat, "logs", al_cstr(name)), AL_OK);
     }
+}
+
+static void names_beyond_the_maximum_are_kept_as_text(void **state)
+{
+    fixture *f = *state;
+    fill_names(f, CAT_FIELDS_MAX);
     const cat_field one = {.name = AL_LIT("f1"), .display = true};
     al_err err = {0};
     assert_int_equal(ingest_field_set(f->in, "logs", &one, &err), AL_OK); /* reads them all again */
-    store_one(f, "{\"message\":\"m\",\"one_more\":1,\"f7\":2}");
-    assert_stored(f, "m {\"one_more\":1,\"f7\":2}\n");
+    store_one(f, "{\"message\":\"m\",\"one_more\":1,\"f7\":2,\"f8\":{\"in\":\"x\"},\"f9\":[3],"
+                 "\"new\":\"\\n\",\"f1\":null}");
+    assert_stored(f, "m {\"f7\":2,\"f9\":[3],\"f1\":null,\"more_fields\":\"{\\\"one_more\\\":1,"
+                     "\\\"f8\\\":{\\\"in\\\":\\\"x\\\"},\\\"new\\\":\\\"\\\\n\\\"}\"}\n");
     assert_false(ingest_is_field(f->in, "logs", AL_LIT("one_more")));
+    assert_false(ingest_is_field(f->in, "logs", AL_LIT("f8.in")));
     assert_true(ingest_is_field(f->in, "logs", AL_LIT("f7")));
     assert_counted(f, "{source=\"test\",note=\"too_many_names\"} 1\n");
+    store_one(f, "{\"f7\":1,\"f8\":2}"); /* only known names: as ever */
+    assert_counted(f, "{source=\"test\",note=\"too_many_names\"} 1\n");
+}
+
+static void names_of_ours_stay_when_the_list_is_full(void **state)
+{
+    fixture *f = *state;
+    fill_names(f, CAT_FIELDS_MAX);
+    store_one(f, "{\"time\":1700000001,\"f1\":1,\"f1\":2}");
+    store_one(f, "{\"time\":1700000002,\"more_fields\":1}");
+    store_one(f, "{\"time\":1700000003,\"more_fields\":1,\"a\":2}");
+    store_one(f, "{\"time\":1700000004,\"doubled\":1,\"f1\":1,\"f1\":2}");
+    store_one(f, "{\"time\":1700000005,\"b\":1,\"a\":{\"f1\":[true]},\"c\":\"x\"}");
+    store_one(f, "plain text");
+    assert_stored(
+        f,
+        " {\"f1\":2,\"doubled\":\"{\\\"f1\\\":1}\"}\n"
+        " {\"more_fields\":1}\n"
+        " {\"more_fields\":1,\"more_fields_x\":\"{\\\"a\\\":2}\"}\n"
+        " {\"doubled\":1,\"f1\":2,\"more_fields\":\"{\\\"doubled_x\\\":\\\"{\\\\\\\"f1\\\\\\\":1}"
+        "\\\"}\"}\n"
+        " {\"more_fields\":\"{\\\"b\\\":1,\\\"a\\\":{\\\"f1\\\":[true]},\\\"c\\\":\\\"x\\\"}\"}\n"
+        "plain text {\"parse_error\":\"at byte 1 of 10: expected a value\"}\n");
+    assert_counted(f, "{source=\"test\",note=\"too_many_names\"} 3\n");
+}
+
+/* What rec_decode kept as text already and what goes there now are one text, in the order sent. */
+static void too_many_fields_and_too_many_names_are_one_text(void **state)
+{
+    fixture *f = *state;
+    AL_CLEANUP(al_buf_done) al_buf doc;
+    AL_CLEANUP(al_buf_done) al_buf want;
+    al_buf_init(&doc, SIZE_MAX);
+    al_buf_init(&want, SIZE_MAX);
+    fill_names(f, CAT_FIELDS_MAX);
+    al_buf_str(&doc, "{\"new\":1");
+    al_buf_str(&want, " {");
+    for (int i = 0; i < REC_FIELDS_MAX; i++)
+        al_buf_printf(&doc, ",\"f%d\":%d", i, i);
+    for (int i = 0; i < REC_FIELDS_MAX - 2; i++)
+        al_buf_printf(&want, "\"f%d\":%d,", i, i);
+    al_buf_str(&doc, "}");
+    al_buf_u8(&doc, 0);
+    al_buf_str(&want, "\"more_fields\":\"{\\\"new\\\":1,\\\"f998\\\":998,\\\"f999\\\":999}\"}\n");
+    al_buf_u8(&want, 0);
+    store_one(f, (const char *)doc.ptr);
+    assert_stored(f, (const char *)want.ptr);
+}
+
+static eng_flow note_names(void *ctx, const eng_row *row)
+{
+    pathset *names = ctx;
+    for (uint32_t i = 0; i < row->rec->n_fields; i++)
+        assert_true(pathset_add(names, row->rec->fields[i].name));
+    return ENG_MORE;
+}
+
+/* Names of top-level fields are columns of the store: whatever senders make up, they are no more
+ * than the list, and more_fields. */
+static void the_store_gets_no_more_names_than_the_list_has(void **state)
+{
+    fixture *f = *state;
+    enum { DOCS = 50, NAMES = 400, LONG = REC_NAME_BYTES_MAX };
+    AL_CLEANUP(al_buf_done) al_buf doc;
+    AL_CLEANUP(query_unrefp) query *all = query_all();
+    AL_CLEANUP(pathset_freep) pathset *names = pathset_new();
+    static const char *const indexes[] = {"logs"};
+    al_err err = {0};
+    eng_answer answer;
+    al_buf_init(&doc, SIZE_MAX);
+    for (int i = 0; i < DOCS; i++) {
+        al_buf_clear(&doc);
+        al_buf_str(&doc, "{\"message\":\"m\"");
+        for (int k = 0; k < NAMES;
+             k++) { /* every second is an object with a name that is too long */
+            al_buf_printf(&doc, ",\"n%d-%d\":", i, k);
+            if (k % 2)
+                al_buf_printf(&doc, "{\"%0*d\":1}", LONG, 7);
+            else
+                al_buf_str(&doc, "1");
+        }
+        al_buf_str(&doc, "}");
+        al_buf_u8(&doc, 0);
+        store_one(f, (const char *)doc.ptr);
+    }
+    eng_search s = {.scope = {.indexes = indexes, .n_indexes = 1, .to_ns = INT64_MAX, .q = all}};
+    assert_int_equal(engine_search(f->eng, &s, &(eng_budget){0}, note_names, names, &answer, &err),
+                     AL_OK);
+    size_t n = 0;
+    char name[32];
+    for (int i = 0; i < DOCS; i++)
+        for (int k = 0; k < NAMES; k++) {
+            (void)snprintf(name, sizeof name, "n%d-%d", i, k);
+            n += pathset_has(names, al_cstr(name));
+        }
+    assert_int_equal(n, CAT_FIELDS_MAX);
+    assert_true(pathset_has(names, AL_LIT("more_fields")));
+    assert_counted(f, "{source=\"test\",note=\"too_many_names\"} 25\n");
 }
 
 static void excluded_fields_are_dropped(void **state)
@@ -173,6 +279,17 @@ static void excluded_fields_are_dropped(void **state)
     store_one(f, "{\"message\":\"m\",\"password\":\"p\",\"ctx\":{\"secret\":1,\"user\":2},"
                  "\"items\":[{\"key\":3,\"n\":4}]}");
     assert_stored(f, "m {\"ctx\":{\"user\":2},\"items\":[{\"n\":4}]}\n");
+}
+
+static void an_excluded_more_fields_is_dropped(void **state)
+{
+    fixture *f = *state;
+    al_err err = {0};
+    const cat_field more = {.name = AL_LIT("more_fields"), .display = true, .excluded = true};
+    assert_int_equal(ingest_field_set(f->in, "logs", &more, &err), AL_OK);
+    fill_names(f, CAT_FIELDS_MAX - 1);
+    store_one(f, "{\"message\":\"m\",\"new\":1,\"f7\":2}");
+    assert_stored(f, "m {\"f7\":2}\n");
 }
 
 static void exclusion_follows_paths(void **state)
@@ -251,6 +368,27 @@ static void missing_memory_refuses_whole_records(void **state)
     }
 }
 
+static void missing_memory_moves_no_field_by_half(void **state)
+{
+    fixture *f = *state;
+    unsigned n_stored = 0;
+    fill_names(f, CAT_FIELDS_MAX);
+    for (unsigned long fail_at = 1; n_stored == 0; fail_at++) {
+        ingest_batch *b = batch(f);
+        al_mem_fail_at(fail_at);
+        al_code c = ingest_add(b, AL_LIT("{\"message\":\"m\",\"new\":{\"f1\":1},\"f7\":2}"));
+        al_mem_fail_at(0);
+        assert_true(c == AL_OK || c == AL_NOMEM);
+        n_stored += c == AL_OK;
+        if (c)
+            (void)ingest_batch_free(b);
+        else
+            store(b);
+        assert_true(n_stored || fail_at < 100);
+    }
+    assert_stored(f, "m {\"f7\":2,\"more_fields\":\"{\\\"new\\\":{\\\"f1\\\":1}}\"}\n");
+}
+
 static void show_mark(void *ctx, al_slice memory)
 {
     fixture *f = ctx;
@@ -327,7 +465,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(documents_and_lines_become_records, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_field_is_known_from_its_acknowledgement_on, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(names_beyond_the_maximum_are_stored_and_counted, set_up,
+        cmocka_unit_test_setup_teardown(names_of_ours_stay_when_the_list_is_full, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(too_many_fields_and_too_many_names_are_one_text, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_store_gets_no_more_names_than_the_list_has, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(missing_memory_moves_no_field_by_half, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_excluded_more_fields_is_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_beyond_the_maximum_are_kept_as_text, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(excluded_fields_are_dropped, set_up, tear_down),
         cmocka_unit_test(exclusion_follows_paths),

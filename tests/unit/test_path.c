@@ -124,6 +124,27 @@ static void paths_lead_to_leaves(void **state)
     done(&f);
 }
 
+static void a_field_whose_paths_are_too_long_is_a_path(void **state)
+{
+    (void)state;
+    fixture f;
+    al_buf body;
+    al_buf_init(&body, SIZE_MAX);
+    al_buf_printf(&body, "{\"a\":{\"%0*d\":1},\"b\":{\"c\":2,\"%0*d\":1}}", REC_NAME_BYTES_MAX, 0,
+                  REC_NAME_BYTES_MAX, 0);
+    al_buf_u8(&body, 0);
+    start(&f, (const char *)body.ptr);
+    al_buf want;
+    al_buf_init(&want, SIZE_MAX);
+    al_buf_printf(&want, "a={\"%0*d\":1} b.c=2", REC_NAME_BYTES_MAX, 0);
+    al_buf_u8(&want, 0);
+    assert_true(rec_each_path(&f.r, f.scratch, note_path, &f));
+    assert_seen(&f, (const char *)want.ptr);
+    al_buf_done(&want);
+    al_buf_done(&body);
+    done(&f);
+}
+
 /* Whatever rec_each_path names is found again by rec_values_at. */
 static rec_visit find_again(void *ctx, al_slice path, const value *v)
 {
@@ -230,6 +251,7 @@ int main(void)
         cmocka_unit_test(values_are_found_by_path),
         cmocka_unit_test(a_visitor_may_stop),
         cmocka_unit_test(paths_lead_to_leaves),
+        cmocka_unit_test(a_field_whose_paths_are_too_long_is_a_path),
         cmocka_unit_test(every_path_finds_its_value),
         cmocka_unit_test(the_deepest_values_are_reached),
         cmocka_unit_test(damaged_text_ends_the_walk),

@@ -155,82 +155,9 @@ al_code tree_prepare(query *q, tree_node *leaf, al_err *err)
     return leaf->needle ? AL_OK : no_memory(err);
 }
 
-/* ---- What a tree looks at */
-
-typedef struct name_list {
-    al_slice *names;
-    size_t n;
-    size_t cap;
-    bool has_text;
-} name_list;
-
-static al_code gather(const ast_node *n, name_list *list)
-{
-    if (n->kind == AST_TEXT || n->kind == AST_REGEX)
-        list->has_text = true;
-    for (uint32_t i = 0; i < n->n_kids; i++) {
-        al_code c = gather(n->kids[i], list);
-        if (c)
-            return c;
-    }
-    if (!n->name.ptr)
-        return AL_OK;
-    if (list->n == list->cap) {
-        al_slice *more =
-            al_grow(list->names, &list->cap, list->n, sizeof *more, LIST_FIRST, QUERY_NODES_MAX);
-        if (!more)
-            return AL_NOMEM;
-        list->names = more;
-    }
-    list->names[list->n++] = n->name;
-    return AL_OK;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return al_slice_cmp(*(const al_slice *)a, *(const al_slice *)b);
-}
-
-static void keep_each_once(name_list *list)
-{
-    size_t n = 0;
-    if (list->n)
-        qsort(list->names, list->n, sizeof *list->names, by_bytes);
-    for (size_t i = 0; i < list->n; i++)
-        if (n == 0 || !al_slice_eq(list->names[n - 1], list->names[i]))
-            list->names[n++] = list->names[i];
-    list->n = n;
-}
-
-al_code tree_finish(query *q, const ast_node *root, al_err *err)
-{
-    assert(!q->root);
-    name_list list = {0};
-    al_code c = gather(root, &list);
-    keep_each_once(&list);
-    al_slice *names = c ? NULL : al_arena_alloc(q->arena, list.n, sizeof *names);
-    if (names) {
-        if (list.n)
-            memcpy(names, list.names, list.n * sizeof *names);
-        q->names = names;
-        q->n_names = list.n;
-        q->has_text = list.has_text;
-        q->root = root;
-    }
-    free(list.names);
-    return names ? AL_OK : no_memory(err);
-}
-
 const ast_node *query_root(const query *q)
 {
     return q->root;
-}
-
-size_t query_fields(const query *q, const al_slice **ret_names, bool *ret_text)
-{
-    *ret_names = q->names;
-    *ret_text = q->has_text;
-    return q->n_names;
 }
 
 /* ---- Queries that are not parsed */

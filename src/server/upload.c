@@ -596,34 +596,29 @@ bool upload_begin(req *r, al_slice encoding)
     al_err err = {0};
     eng_stats stats = {0};
     cat_index idx;
-    al_slice name = r->path_args[0];
     engine_stats(r->srv->eng, &stats);
     if (stats.is_low_on_disk) {
         req_problem(r, 503, "the disk is nearly full: nothing is taken until there is room");
         return false;
     }
+    const char *name = api_index_name(r, &idx);
+    if (!name)
+        return false;
     upload *u = al_zalloc(1, sizeof *u);
     if (!u) {
         req_problem(r, 503, "no memory");
         return false;
     }
-    (void)snprintf(u->index, sizeof u->index, "%.*s", AL_ARG(name));
+    (void)snprintf(u->index, sizeof u->index, "%s", name);
     u->r = r;
     u->work.run = run;
     al_buf_init(&u->filling, FILLING_BYTES_MAX);
     al_buf_init(&u->chunk, FILLING_BYTES_MAX);
-    al_code c = AL_OK;
-    if (strlen(u->index) != name.len ||
-        catalog_index_get(r->srv->cat, u->index, r->arena, &idx, &err))
-        c = AL_NOT_FOUND;
-    if (!c)
-        c = lines_new(encoding, &r->cancel, &u->lines, &err);
+    al_code c = lines_new(encoding, &r->cancel, &u->lines, &err);
     if (c) {
         (void)upload_free(u);
         if (c == AL_INVALID)
             req_problem(r, 415, "%s", err.msg);
-        else if (c == AL_NOT_FOUND)
-            req_no_index(r, name);
         else
             req_fail(r, c, &err);
         return false;

@@ -2,17 +2,16 @@
  * Invariants of every tree: (1) the kids of an AND are never ANDs, those of an OR never ORs, and
  * there are at least two; (2) the kid of a NOT is never a NOT; (3) AST_ALL stands only at the root;
  * (4) a text without white space has is_exact_space set, since both readings are the same one.
- * They make the spelling of read_as unique. A query is immutable once tree_finish has run;
+ * They make the spelling of read_as unique. A query is immutable once it has its root;
  * query_and shares the trees of both sides and holds references to them. */
 #include "query/tree.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 
-enum { ARENA_BLOCK_BYTES = 4096, LIST_FIRST = 8 };
+enum { ARENA_BLOCK_BYTES = 4096 };
 
 static al_code no_memory(al_err *err)
 {
@@ -166,8 +165,10 @@ query *query_all(void)
 {
     AL_CLEANUP(query_unrefp) query *q = tree_new();
     tree_node *all = NULL;
-    if (!q || tree_add(q, AST_ALL, &all, NULL) || tree_finish(q, &all->pub, NULL))
+    if (!q || tree_add(q, AST_ALL, &all, NULL))
         return NULL;
+    assert(all);
+    q->root = &all->pub;
     return AL_TAKE(q);
 }
 
@@ -190,11 +191,12 @@ al_code query_and(query *a, query *b, query **ret)
     tree_node *sides[2] = {(tree_node *)a->root, (tree_node *)b->root}; /* only read */
     tree_node *root = NULL;
     al_code c = tree_join(q, AST_AND, sides, 2, &root, NULL);
-    if (!c)
-        c = tree_finish(q, &root->pub, NULL);
-    if (!c)
-        *ret = AL_TAKE(q);
-    return c;
+    if (c)
+        return c;
+    assert(root);
+    q->root = &root->pub;
+    *ret = AL_TAKE(q);
+    return AL_OK;
 }
 
 al_code query_field_equals(al_slice name, const value *v, query **ret)
@@ -218,10 +220,9 @@ al_code query_field_equals(al_slice name, const value *v, query **ret)
     leaf->pub.values = values;
     leaf->pub.n_values = 1;
     leaf->quotes_name = true; /* no parser has seen which names are known */
-    c = tree_finish(q, &leaf->pub, NULL);
-    if (!c)
-        *ret = AL_TAKE(q);
-    return c;
+    q->root = &leaf->pub;
+    *ret = AL_TAKE(q);
+    return AL_OK;
 }
 
 al_code query_field_missing(al_slice name, query **ret)
@@ -241,9 +242,10 @@ al_code query_field_missing(al_slice name, query **ret)
         return AL_NOMEM;
     leaf->quotes_name = true; /* no parser has seen which names are known */
     c = tree_negate(q, leaf, &root, NULL);
-    if (!c)
-        c = tree_finish(q, &root->pub, NULL);
-    if (!c)
-        *ret = AL_TAKE(q);
-    return c;
+    if (c)
+        return c;
+    assert(root);
+    q->root = &root->pub;
+    *ret = AL_TAKE(q);
+    return AL_OK;
 }

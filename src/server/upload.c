@@ -11,7 +11,8 @@
  * further until batches are durable. An upload that finds no room (memory, queue full, disk low) is
  * parked; no thread waits.
  * Invariants, all under the request's lock:
- * (1) is_working: a task is queued, running or parked, and holds a reference to the request.
+ * (1) is_working: a task is queued, running or parked, and holds a reference to the request; or
+ *     the answer was given, after which none begins.
  * (2) Each batch under way holds a reference, and its text, until it is durable: an engine that had
  *     to give it back (disk full) gets it again.
  * (3) The answer is given once, by the worker that finds nothing under way, and the end read or
@@ -99,17 +100,23 @@ static piece *piece_free(piece *p)
     return NULL;
 }
 
-upload *upload_free(upload *u)
+static void drop_pieces(upload *u)
 {
-    if (!u)
-        return NULL;
-    (void)piece_free(u->open);
-    (void)piece_free(u->ready);
+    u->open = piece_free(u->open);
+    u->ready = piece_free(u->ready);
+    AL_LOCKED(&u->r->lock);
     while (u->failed_pieces) {
         piece *p = u->failed_pieces;
         u->failed_pieces = p->next;
         (void)piece_free(p);
     }
+}
+
+upload *upload_free(upload *u)
+{
+    if (!u)
+        return NULL;
+    drop_pieces(u);
     held_set(&u->r->srv->uploads, &u->held, 0);
     (void)lines_free(u->lines);
     al_buf_done(&u->filling);
@@ -424,7 +431,7 @@ static next choose_next(upload *u)
     if (u->err.code) {
         al_buf_clear(&u->filling);
         wake_sender_locked(u);
-        if (!u->n_flying && !u->is_aborted && !u->r->is_answered)
+        if (!u->n_flying && !u->is_aborted)
             return NEXT_ANSWER;
         u->is_working = false;
         return NEXT_REST;
@@ -468,36 +475,21 @@ static void answer(upload *u)
     req_fail(r, err.code == AL_IO ? AL_AGAIN : err.code, &err);
 }
 
-/* Sends a failure's answer although the body goes on. False: it has just ended. */
-static bool answer_early(upload *u)
-{
-    req *r = u->r;
-    AL_LOCKED(&r->lock);
-    if (u->is_end || u->is_aborted)
-        return false;
-    u->is_working = false;
-    answer_early_locked(r);
-    return true;
-}
-
+/* A failure's answer is sent although the body goes on, whose rest nobody need wait for. */
 static void finish(upload *u)
 {
-    if (answer_early(u))
-        req_mark_upload(u->r, false);
-    else
-        req_done(u->r);
-}
-
-static void drop_pieces(upload *u)
-{
-    u->open = piece_free(u->open);
-    u->ready = piece_free(u->ready);
-    AL_LOCKED(&u->r->lock);
-    while (u->failed_pieces) {
-        piece *p = u->failed_pieces;
-        u->failed_pieces = p->next;
-        (void)piece_free(p);
+    req *r = u->r;
+    bool is_early = false;
+    {
+        AL_LOCKED(&r->lock);
+        is_early = !u->is_end && !u->is_aborted;
+        if (is_early)
+            answer_early_locked(r);
     }
+    if (is_early)
+        req_mark_upload(r, false);
+    else
+        req_done(r);
 }
 
 static void take_failed(upload *u)

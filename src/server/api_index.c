@@ -16,7 +16,7 @@ const char *api_index_named(req *r, al_slice name, cat_index *ret)
     al_code c = AL_NOT_FOUND;
     const char *text = (const char *)al_arena_copy(r->arena, name).ptr;
     if (!text)
-        c = al_fail(&err, AL_NOMEM, "no memory");
+        c = AL_NOMEM;
     else if (strlen(text) == name.len)
         c = catalog_index_get(r->srv->cat, text, r->arena, ret, &err);
     if (!c)

@@ -1,6 +1,5 @@
 /* What requests hold, and giving it back. The accounts say when to stop; whoever stops, and how, is
- * in flow.c (queries: 503), api_search.c and tail.c (shorter pieces) and upload.c (uploads: wait).
- */
+ * in flow.c (queries: 503), api_search.c, tail.c (shorter pieces) and upload.c (uploads: wait). */
 #include "server/held.h"
 
 #include <malloc.h>

@@ -315,7 +315,11 @@ static al_code refill(upload *u, piece *p, al_err *err)
     return c;
 }
 
-typedef enum step { STEP_ON, STEP_PARKED } step;
+typedef enum step {
+    STEP_ON,
+    STEP_PARKED, /* the task went on to a list, with its reference; it may already run elsewhere */
+    STEP_OVER,
+} step;
 
 /* Submits `ready`, or parks. */
 static step submit(upload *u)
@@ -357,20 +361,17 @@ static step submit(upload *u)
 /* ---- Reading */
 
 /* Lines of the chunk until it is used up or a batch is ready. */
-static al_code read_lines(upload *u, bool *ret_is_empty, al_err *err)
+static al_code read_lines(upload *u, al_err *err)
 {
-    *ret_is_empty = false;
-    while (!u->ready) {
+    bool has = true;
+    while (!u->ready && has) {
         al_slice line = {0};
-        bool has = false;
         bool is_cut = false;
         al_code c = lines_next(u->lines, &line, &has, &is_cut, err);
         if (!c && has)
             c = add_line(u, line, is_cut, err);
-        if (c || !has) {
-            *ret_is_empty = true;
+        if (c)
             return c;
-        }
     }
     return AL_OK;
 }
@@ -501,8 +502,8 @@ static void take_failed(upload *u)
 }
 
 /* Bytes are to be read while too much is held, and not by this one alone: what is open goes off,
- * then the upload waits. */
-static bool is_crowded(upload *u, bool *ret_is_parked)
+ * then the upload waits. False: it reads. */
+static bool is_crowded(upload *u, step *ret)
 {
     const held *h = &u->r->srv->uploads;
     uint64_t seq = room_seq();
@@ -512,71 +513,76 @@ static bool is_crowded(upload *u, bool *ret_is_parked)
     }
     if (u->open) {
         u->ready = AL_TAKE(u->open);
+        *ret = STEP_ON;
         return true;
     }
     bound(u, true);
-    *ret_is_parked = park_for_room(u, seq);
-    return *ret_is_parked;
+    *ret = STEP_PARKED;
+    return park_for_room(u, seq);
 }
 
-/* One step; false: the task is over (or parked, with *ret_is_parked). */
-static bool go(upload *u, bool *ret_is_parked)
+/* The chunk is used up. */
+static step go_on(upload *u)
 {
     al_err err = {0};
-    bool is_empty = false;
-    if (has_failed(u))
-        drop_pieces(u);
-    if (u->ready) {
-        *ret_is_parked = submit(u) == STEP_PARKED;
-        return !*ret_is_parked;
-    }
-    if (!has_failed(u) && is_crowded(u, ret_is_parked))
-        return !*ret_is_parked;
-    al_code c = has_failed(u) ? AL_OK : read_lines(u, &is_empty, &err);
-    if (!c && u->ready)
-        return true;
-    u->has_unread = false;
-    if (c) {
-        fail(u, c, &err);
-        return true;
-    }
+    al_code c = AL_OK;
     switch (choose_next(u)) {
     case NEXT_CHUNK:
         lines_feed(u->lines, al_buf_slice(&u->chunk));
         u->has_unread = true;
-        *ret_is_parked = true;                       /* behind the others that wait for a worker */
-        workers_put(u->r->srv->ingesters, &u->work); /* another may have it by now */
-        return false;
+        workers_put(u->r->srv->ingesters, &u->work); /* behind the others that wait for a worker */
+        return STEP_PARKED;
     case NEXT_LAST:
         c = read_last(u, &err);
         if (c)
             fail(u, c, &err);
-        return true;
+        return STEP_ON;
     case NEXT_FLUSH:
         u->ready = AL_TAKE(u->open);
-        return true;
+        return STEP_ON;
     case NEXT_AGAIN:
         take_failed(u);
-        return true;
+        return STEP_ON;
     case NEXT_ANSWER:
         answer(u);
         finish(u);
-        return false;
+        break;
     case NEXT_REST:
-        return false;
+        break;
     }
-    return false;
+    return STEP_OVER;
+}
+
+static step go(upload *u)
+{
+    al_err err = {0};
+    step s = STEP_ON;
+    if (has_failed(u)) {
+        drop_pieces(u);
+        u->has_unread = false;
+        return go_on(u);
+    }
+    if (u->ready)
+        return submit(u);
+    if (is_crowded(u, &s))
+        return s;
+    al_code c = read_lines(u, &err);
+    if (c)
+        fail(u, c, &err);
+    if (c || u->ready)
+        return STEP_ON;
+    u->has_unread = false;
+    return go_on(u);
 }
 
 static void run(task *t)
 {
     upload *u = (upload *)((char *)t - offsetof(upload, work));
     server *s = u->r->srv;
-    bool is_parked = false;
-    while (go(u, &is_parked))
-        continue;
-    /* Parked: the reference goes with the task, which may already run elsewhere. */
-    if (!is_parked)
+    step done = STEP_ON;
+    while (done == STEP_ON)
+        done = go(u);
+    if (done == STEP_OVER)
         (void)req_unref(u->r);
     uploads_tell_room(s); /* pieces may have been dropped */
 }

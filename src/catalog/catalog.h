@@ -60,10 +60,10 @@ AL_CHECK al_code catalog_index_create(catalog *cat, const cat_index *idx, al_err
 AL_CHECK al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err);
 /* With its fields. AL_NOT_FOUND, AL_IO. */
 AL_CHECK al_code catalog_index_drop(catalog *cat, const char *name, al_err *err);
-/* A copy in the arena. AL_NOT_FOUND, with a message. */
+/* A copy in the arena. AL_NOT_FOUND, with a message; AL_NOMEM. */
 AL_CHECK al_code catalog_index_get(catalog *cat, const char *name, al_arena *arena, cat_index *ret,
                                    al_err *err);
-/* All, by name, in the arena. */
+/* All, by name, in the arena. AL_NOMEM. */
 AL_CHECK al_code catalog_indexes(catalog *cat, al_arena *arena, cat_index **ret, size_t *ret_n,
                                  al_err *err);
 
@@ -71,7 +71,7 @@ AL_CHECK al_code catalog_indexes(catalog *cat, al_arena *arena, cat_index **ret,
  * others. AL_NOT_FOUND: no such index. AL_NOMEM. */
 AL_CHECK al_code catalog_field_seen(catalog *cat, const char *index, al_slice name);
 bool catalog_is_field(catalog *cat, const char *index, al_slice name);
-/* All, by name, copied into the arena. AL_NOT_FOUND: no such index. */
+/* All, by name, copied into the arena. AL_NOT_FOUND: no such index. AL_NOMEM. */
 AL_CHECK al_code catalog_fields(catalog *cat, const char *index, al_arena *arena, cat_field **ret,
                                 size_t *ret_n, al_err *err);
 /* Sets the flags, and makes the field known if it is not; durable on return. AL_NOT_FOUND: no such

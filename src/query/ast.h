@@ -47,14 +47,8 @@ struct ast_node {
 };
 
 const ast_node *query_root(const query *q);
-/* The field names that the query looks at, each once, sorted; borrowed from q. Bare text also looks
- * at the message and the text fields: *ret_text says so. Returns how many. */
-size_t query_fields(const query *q, const al_slice **ret_names, bool *ret_text);
 /* Does one AST_EQUALS/… leaf hold for a single value of its field (not for its absence)? The truth
  * for per-dictionary evaluation. An array is looked into. TEXT and REGEX leaves are taken too.
  * Matcher scratch is used; same thread rule. *ret_code as in query.h. */
 AL_CHECK bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v,
-                                   al_code *ret_code);
-/* Does the AST_TEXT or AST_REGEX leaf hold for this one text? */
-AL_CHECK bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text,
                                    al_code *ret_code);

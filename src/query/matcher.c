@@ -104,12 +104,6 @@ static bool stands_in(matcher *m, const ast_node *leaf, al_slice text, al_code *
     return find_next(m, leaf, text, 0, true, &at, ret_code);
 }
 
-bool matcher_text_matches(matcher *m, const ast_node *leaf, al_slice text, al_code *ret_code)
-{
-    *ret_code = AL_OK;
-    return stands_in(m, leaf, text, ret_code);
-}
-
 /* May text be looked for in it? An array's elements are values of their own. */
 static bool holds_text(const value *v)
 {

@@ -438,7 +438,8 @@ static al_code parse_all(parser *p)
         if (c)
             return c;
     }
-    return tree_finish(p->q, &root->pub, p->err);
+    p->q->root = &root->pub;
+    return AL_OK;
 }
 
 al_code query_parse(al_slice text, const query_env *env, query **ret, al_err *err)

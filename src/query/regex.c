@@ -124,8 +124,8 @@ static bool count_repeats(regex *re, al_slice pattern)
         before = c;
         if (c != '\\' || ++i == pattern.len)
             continue;
-        c = pattern
-                .ptr[i]; /* a back reference compares texts of any length; \G is where we start */
+        c = pattern.ptr[i];
+        /* A back reference compares texts of any length; \G is where we start. */
         if ((c >= '1' && c <= '9') || c == 'g' || c == 'k' || c == 'G')
             return false;
     }

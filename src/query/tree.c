@@ -2,17 +2,16 @@
  * Invariants of every tree: (1) the kids of an AND are never ANDs, those of an OR never ORs, and
  * there are at least two; (2) the kid of a NOT is never a NOT; (3) AST_ALL stands only at the root;
  * (4) a text without white space has is_exact_space set, since both readings are the same one.
- * They make the spelling of read_as unique. A query is immutable once tree_finish has run;
+ * They make the spelling of read_as unique. A query is immutable once it has its root;
  * query_and shares the trees of both sides and holds references to them. */
 #include "query/tree.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 
-enum { ARENA_BLOCK_BYTES = 4096, LIST_FIRST = 8 };
+enum { ARENA_BLOCK_BYTES = 4096 };
 
 static al_code no_memory(al_err *err)
 {
@@ -155,82 +154,9 @@ al_code tree_prepare(query *q, tree_node *leaf, al_err *err)
     return leaf->needle ? AL_OK : no_memory(err);
 }
 
-/* ---- What a tree looks at */
-
-typedef struct name_list {
-    al_slice *names;
-    size_t n;
-    size_t cap;
-    bool has_text;
-} name_list;
-
-static al_code gather(const ast_node *n, name_list *list)
-{
-    if (n->kind == AST_TEXT || n->kind == AST_REGEX)
-        list->has_text = true;
-    for (uint32_t i = 0; i < n->n_kids; i++) {
-        al_code c = gather(n->kids[i], list);
-        if (c)
-            return c;
-    }
-    if (!n->name.ptr)
-        return AL_OK;
-    if (list->n == list->cap) {
-        al_slice *more =
-            al_grow(list->names, &list->cap, list->n, sizeof *more, LIST_FIRST, QUERY_NODES_MAX);
-        if (!more)
-            return AL_NOMEM;
-        list->names = more;
-    }
-    list->names[list->n++] = n->name;
-    return AL_OK;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return al_slice_cmp(*(const al_slice *)a, *(const al_slice *)b);
-}
-
-static void keep_each_once(name_list *list)
-{
-    size_t n = 0;
-    if (list->n)
-        qsort(list->names, list->n, sizeof *list->names, by_bytes);
-    for (size_t i = 0; i < list->n; i++)
-        if (n == 0 || !al_slice_eq(list->names[n - 1], list->names[i]))
-            list->names[n++] = list->names[i];
-    list->n = n;
-}
-
-al_code tree_finish(query *q, const ast_node *root, al_err *err)
-{
-    assert(!q->root);
-    name_list list = {0};
-    al_code c = gather(root, &list);
-    keep_each_once(&list);
-    al_slice *names = c ? NULL : al_arena_alloc(q->arena, list.n, sizeof *names);
-    if (names) {
-        if (list.n)
-            memcpy(names, list.names, list.n * sizeof *names);
-        q->names = names;
-        q->n_names = list.n;
-        q->has_text = list.has_text;
-        q->root = root;
-    }
-    free(list.names);
-    return names ? AL_OK : no_memory(err);
-}
-
 const ast_node *query_root(const query *q)
 {
     return q->root;
-}
-
-size_t query_fields(const query *q, const al_slice **ret_names, bool *ret_text)
-{
-    *ret_names = q->names;
-    *ret_text = q->has_text;
-    return q->n_names;
 }
 
 /* ---- Queries that are not parsed */
@@ -239,8 +165,10 @@ query *query_all(void)
 {
     AL_CLEANUP(query_unrefp) query *q = tree_new();
     tree_node *all = NULL;
-    if (!q || tree_add(q, AST_ALL, &all, NULL) || tree_finish(q, &all->pub, NULL))
+    if (!q || tree_add(q, AST_ALL, &all, NULL))
         return NULL;
+    assert(all);
+    q->root = &all->pub;
     return AL_TAKE(q);
 }
 
@@ -263,11 +191,12 @@ al_code query_and(query *a, query *b, query **ret)
     tree_node *sides[2] = {(tree_node *)a->root, (tree_node *)b->root}; /* only read */
     tree_node *root = NULL;
     al_code c = tree_join(q, AST_AND, sides, 2, &root, NULL);
-    if (!c)
-        c = tree_finish(q, &root->pub, NULL);
-    if (!c)
-        *ret = AL_TAKE(q);
-    return c;
+    if (c)
+        return c;
+    assert(root);
+    q->root = &root->pub;
+    *ret = AL_TAKE(q);
+    return AL_OK;
 }
 
 al_code query_field_equals(al_slice name, const value *v, query **ret)
@@ -291,10 +220,9 @@ al_code query_field_equals(al_slice name, const value *v, query **ret)
     leaf->pub.values = values;
     leaf->pub.n_values = 1;
     leaf->quotes_name = true; /* no parser has seen which names are known */
-    c = tree_finish(q, &leaf->pub, NULL);
-    if (!c)
-        *ret = AL_TAKE(q);
-    return c;
+    q->root = &leaf->pub;
+    *ret = AL_TAKE(q);
+    return AL_OK;
 }
 
 al_code query_field_missing(al_slice name, query **ret)
@@ -314,9 +242,10 @@ al_code query_field_missing(al_slice name, query **ret)
         return AL_NOMEM;
     leaf->quotes_name = true; /* no parser has seen which names are known */
     c = tree_negate(q, leaf, &root, NULL);
-    if (!c)
-        c = tree_finish(q, &root->pub, NULL);
-    if (!c)
-        *ret = AL_TAKE(q);
-    return c;
+    if (c)
+        return c;
+    assert(root);
+    q->root = &root->pub;
+    *ret = AL_TAKE(q);
+    return AL_OK;
 }

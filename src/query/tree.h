@@ -29,9 +29,6 @@ struct query {
     query *parts[2]; /* of query_and: the tree goes on in theirs */
     tree_code *codes;
     uint32_t n_nodes;
-    const al_slice *names;
-    size_t n_names;
-    bool has_text;
 };
 
 static inline const tree_node *tree_node_of(const ast_node *n)
@@ -39,7 +36,7 @@ static inline const tree_node *tree_node_of(const ast_node *n)
     return (const tree_node *)n;
 }
 
-/* ---- Building: a query without a root yet, filled by one thread. */
+/* ---- Building: a query without a root yet, filled by one thread; setting the root ends it. */
 
 /* NULL without memory. */
 query *tree_new(void);
@@ -54,5 +51,3 @@ AL_CHECK al_code tree_negate(query *q, tree_node *kid, tree_node **ret, al_err *
 AL_CHECK al_code tree_compile(query *q, tree_node *leaf, size_t *ret_at, al_err *err);
 /* Prepares the TEXT or CONTAINS leaf for matching, once its flags are final. */
 AL_CHECK al_code tree_prepare(query *q, tree_node *leaf, al_err *err);
-/* Sets the root and what is known of the whole. */
-AL_CHECK al_code tree_finish(query *q, const ast_node *root, al_err *err);

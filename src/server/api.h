@@ -1,5 +1,5 @@
 #pragma once
-/* api.h: the handlers of the routes, and what they share. Workers only. */
+/* api.h: the handlers of the routes, and what they share. Workers, where nothing else is said. */
 #include "query/engine.h"
 #include "server/req.h"
 
@@ -59,8 +59,10 @@ void hit_put_text(al_buf *out, const hit_style *s, const eng_row *row);
 bool hit_read_fields(req *r, hit_style *ret);
 
 /* ---- api_index.c
- * The index named in the path, as a C string in the arena, and its settings. Answers and returns
- * NULL when there is none. */
+ * The index of this name, as a C string, and its settings, both in the request's arena. Answers 404
+ * (503 without memory) and returns NULL when it cannot be had. Any thread. */
+const char *api_index_named(req *r, al_slice name, cat_index *ret);
+/* The one that the path names. */
 const char *api_index_name(req *r, cat_index *ret);
 
 /* ---- Handlers. */

@@ -10,21 +10,27 @@
 
 enum { TEXT_FIELDS_MAX = 64, RECENT_S = 300, RECENT_TIMEOUT_S = 2 };
 
-const char *api_index_name(req *r, cat_index *ret)
+const char *api_index_named(req *r, al_slice name, cat_index *ret)
 {
     al_err err = {0};
-    const char *name = (const char *)r->path_args[0].ptr;
-    if (strlen(name) == r->path_args[0].len) {
-        al_code c = catalog_index_get(r->srv->cat, name, r->arena, ret, &err);
-        if (!c)
-            return name;
-        if (c != AL_NOT_FOUND) {
-            req_fail(r, c, &err);
-            return NULL;
-        }
-    }
-    req_no_index(r, r->path_args[0]);
+    al_code c = AL_NOT_FOUND;
+    const char *text = (const char *)al_arena_copy(r->arena, name).ptr;
+    if (!text)
+        c = AL_NOMEM;
+    else if (strlen(text) == name.len)
+        c = catalog_index_get(r->srv->cat, text, r->arena, ret, &err);
+    if (!c)
+        return text;
+    if (c == AL_NOT_FOUND)
+        req_no_index(r, name);
+    else
+        req_fail(r, c, &err);
     return NULL;
+}
+
+const char *api_index_name(req *r, cat_index *ret)
+{
+    return api_index_named(r, r->path_args[0], ret);
 }
 
 /* ---- Writing */

@@ -41,25 +41,17 @@ static bool read_names(req *r, api_scope *s)
     al_slice list = r->path_args[0];
     for (size_t at = 0; at <= list.len;) {
         size_t comma = al_slice_find(list, ',', at);
-        al_slice name = al_arena_copy(r->arena, al_slice_sub(list, at, comma));
         cat_index idx;
-        al_err err = {0};
-        at = comma + 1;
-        if (!name.ptr) {
-            req_problem(r, 503, "no memory");
-            return false;
-        }
         if (s->n == ENG_SCOPE_INDEXES_MAX) {
             req_problem(r, 400, "more than %d indexes", ENG_SCOPE_INDEXES_MAX);
             return false;
         }
-        if (strlen((const char *)name.ptr) != name.len ||
-            catalog_index_get(r->srv->cat, (const char *)name.ptr, r->arena, &idx, &err)) {
-            req_no_index(r, name);
+        s->names[s->n] = api_index_named(r, al_slice_sub(list, at, comma), &idx);
+        if (!s->names[s->n])
             return false;
-        }
         add_text_fields(s, &idx);
-        s->names[s->n++] = (const char *)name.ptr;
+        s->n++;
+        at = comma + 1;
     }
     qsort(s->names, s->n, sizeof s->names[0], by_text);
     size_t n = 0;

@@ -1,9 +1,9 @@
 /* GET|POST search: pages and streams.
  *
- * Shape: an answer is made in slices of about SLICE_BYTES, each a search of its own that goes on
- * behind the last row written; between slices no worker is held, so a client that reads slowly
- * costs its buffer and nothing else. The first slice runs before the head of the answer goes out,
- * so that errors get a status. A page that fits one slice (nearly all) is sent whole.
+ * Shape: an answer is made in slices of about held_slice_bytes(), each a search of its own that
+ * goes on behind the last row written; between slices no worker is held, so a client that reads
+ * slowly costs its buffer and nothing else. The first slice runs before the head of the answer goes
+ * out, so that errors get a status. A page that fits one slice (nearly all) is sent whole.
  *
  * Pages: `next` goes on behind the last row in the order asked. `prev` is found by searching
  * against the order from the first row: the farthest of `limit` rows is where the page begins, and

@@ -11,7 +11,8 @@
  *     comes the library takes no answer at all: what has to be said then is sent past it.
  * (4) A suspended connection is watched; when its client is gone it is resumed, whatever a worker
  *     does at the moment, and on_request answers MHD_NO.
- * Locks: a request's lock, then the watch's. srv->lock is never held together with them. */
+ * Locks: a request's lock, then leaves: the watch's, a pool's, the list of parked uploads, of
+ * tails. srv->lock is never held together with them. */
 #include "server/flow.h"
 
 #include <assert.h>

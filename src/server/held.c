@@ -1,5 +1,5 @@
 /* What requests hold, and giving it back. The accounts say when to stop; whoever stops, and how, is
- * in flow.c (queries: 503), answer.c (streams: shorter pieces) and upload.c (uploads: wait). */
+ * in flow.c (queries: 503), api_search.c, tail.c (shorter pieces) and upload.c (uploads: wait). */
 #include "server/held.h"
 
 #include <malloc.h>

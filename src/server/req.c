@@ -269,8 +269,12 @@ void req_fail(req *r, al_code code, const al_err *err)
     assert(code != AL_OK);
     if (code == AL_CANCELLED)
         atomic_fetch_add(&r->srv->counts.cancelled, 1);
-    if (!text[0])
-        text = code == AL_NOT_FOUND ? "not found" : "not now: full, low on disk or stopping";
+    if (!text[0] && code == AL_NOT_FOUND)
+        text = "not found";
+    else if (!text[0] && code == AL_NOMEM)
+        text = "no memory";
+    else if (!text[0])
+        text = "not now: full, low on disk or stopping";
     put_problem(r, status_of(code, err), al_cstr(text));
 }
 

@@ -87,7 +87,8 @@ static eng_flow take_row(void *ctx, const eng_row *row, eng_arrival at)
     return f->is_full ? ENG_STOP : ENG_MORE;
 }
 
-/* The place is forgotten, or an index is gone. False: the tail is over. */
+/* The place is forgotten, or an index is gone. False: the tail is over, also when memory is: its
+ * client comes again with the place it has. */
 static bool start_anew(follower *f)
 {
     al_err err = {0};

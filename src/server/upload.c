@@ -11,7 +11,8 @@
  * further until batches are durable. An upload that finds no room (memory, queue full, disk low) is
  * parked; no thread waits.
  * Invariants, all under the request's lock:
- * (1) is_working: a task is queued, running or parked, and holds a reference to the request.
+ * (1) is_working: a task is queued, running or parked, and holds a reference to the request; or
+ *     the answer was given, after which none begins.
  * (2) Each batch under way holds a reference, and its text, until it is durable: an engine that had
  *     to give it back (disk full) gets it again.
  * (3) The answer is given once, by the worker that finds nothing under way, and the end read or
@@ -99,17 +100,23 @@ static piece *piece_free(piece *p)
     return NULL;
 }
 
-upload *upload_free(upload *u)
+static void drop_pieces(upload *u)
 {
-    if (!u)
-        return NULL;
-    (void)piece_free(u->open);
-    (void)piece_free(u->ready);
+    u->open = piece_free(u->open);
+    u->ready = piece_free(u->ready);
+    AL_LOCKED(&u->r->lock);
     while (u->failed_pieces) {
         piece *p = u->failed_pieces;
         u->failed_pieces = p->next;
         (void)piece_free(p);
     }
+}
+
+upload *upload_free(upload *u)
+{
+    if (!u)
+        return NULL;
+    drop_pieces(u);
     held_set(&u->r->srv->uploads, &u->held, 0);
     (void)lines_free(u->lines);
     al_buf_done(&u->filling);
@@ -308,7 +315,11 @@ static al_code refill(upload *u, piece *p, al_err *err)
     return c;
 }
 
-typedef enum step { STEP_ON, STEP_PARKED } step;
+typedef enum step {
+    STEP_ON,
+    STEP_PARKED, /* the task went on to a list, with its reference; it may already run elsewhere */
+    STEP_OVER,
+} step;
 
 /* Submits `ready`, or parks. */
 static step submit(upload *u)
@@ -350,20 +361,17 @@ static step submit(upload *u)
 /* ---- Reading */
 
 /* Lines of the chunk until it is used up or a batch is ready. */
-static al_code read_lines(upload *u, bool *ret_is_empty, al_err *err)
+static al_code read_lines(upload *u, al_err *err)
 {
-    *ret_is_empty = false;
-    while (!u->ready) {
+    bool has = true;
+    while (!u->ready && has) {
         al_slice line = {0};
-        bool has = false;
         bool is_cut = false;
         al_code c = lines_next(u->lines, &line, &has, &is_cut, err);
         if (!c && has)
             c = add_line(u, line, is_cut, err);
-        if (c || !has) {
-            *ret_is_empty = true;
+        if (c)
             return c;
-        }
     }
     return AL_OK;
 }
@@ -425,7 +433,7 @@ static next choose_next(upload *u)
     if (u->err.code) {
         al_buf_clear(&u->filling);
         wake_sender_locked(u);
-        if (!u->n_flying && !u->is_aborted && !u->r->is_answered)
+        if (!u->n_flying && !u->is_aborted)
             return NEXT_ANSWER;
         u->is_working = false;
         return NEXT_REST;
@@ -469,36 +477,21 @@ static void answer(upload *u)
     req_fail(r, err.code == AL_IO ? AL_AGAIN : err.code, &err);
 }
 
-/* Sends a failure's answer although the body goes on. False: it has just ended. */
-static bool answer_early(upload *u)
-{
-    req *r = u->r;
-    AL_LOCKED(&r->lock);
-    if (u->is_end || u->is_aborted)
-        return false;
-    u->is_working = false;
-    answer_early_locked(r);
-    return true;
-}
-
+/* A failure's answer is sent although the body goes on, whose rest nobody need wait for. */
 static void finish(upload *u)
 {
-    if (answer_early(u))
-        req_mark_upload(u->r, false);
-    else
-        req_done(u->r);
-}
-
-static void drop_pieces(upload *u)
-{
-    u->open = piece_free(u->open);
-    u->ready = piece_free(u->ready);
-    AL_LOCKED(&u->r->lock);
-    while (u->failed_pieces) {
-        piece *p = u->failed_pieces;
-        u->failed_pieces = p->next;
-        (void)piece_free(p);
+    req *r = u->r;
+    bool is_early = false;
+    {
+        AL_LOCKED(&r->lock);
+        is_early = !u->is_end && !u->is_aborted;
+        if (is_early)
+            answer_early_locked(r);
     }
+    if (is_early)
+        req_mark_upload(r, false);
+    else
+        req_done(r);
 }
 
 static void take_failed(upload *u)
@@ -510,8 +503,8 @@ static void take_failed(upload *u)
 }
 
 /* Bytes are to be read while too much is held, and not by this one alone: what is open goes off,
- * then the upload waits. */
-static bool is_crowded(upload *u, bool *ret_is_parked)
+ * then the upload waits. False: it reads. */
+static bool is_crowded(upload *u, step *ret)
 {
     const held *h = &u->r->srv->uploads;
     uint64_t seq = room_seq();
@@ -521,71 +514,76 @@ static bool is_crowded(upload *u, bool *ret_is_parked)
     }
     if (u->open) {
         u->ready = AL_TAKE(u->open);
+        *ret = STEP_ON;
         return true;
     }
     bound(u, true);
-    *ret_is_parked = park_for_room(u, seq);
-    return *ret_is_parked;
+    *ret = STEP_PARKED;
+    return park_for_room(u, seq);
 }
 
-/* One step; false: the task is over (or parked, with *ret_is_parked). */
-static bool go(upload *u, bool *ret_is_parked)
+/* The chunk is used up. */
+static step go_on(upload *u)
 {
     al_err err = {0};
-    bool is_empty = false;
-    if (has_failed(u))
-        drop_pieces(u);
-    if (u->ready) {
-        *ret_is_parked = submit(u) == STEP_PARKED;
-        return !*ret_is_parked;
-    }
-    if (!has_failed(u) && is_crowded(u, ret_is_parked))
-        return !*ret_is_parked;
-    al_code c = has_failed(u) ? AL_OK : read_lines(u, &is_empty, &err);
-    if (!c && u->ready)
-        return true;
-    u->has_unread = false;
-    if (c) {
-        fail(u, c, &err);
-        return true;
-    }
+    al_code c = AL_OK;
     switch (choose_next(u)) {
     case NEXT_CHUNK:
         lines_feed(u->lines, al_buf_slice(&u->chunk));
         u->has_unread = true;
-        *ret_is_parked = true;                       /* behind the others that wait for a worker */
-        workers_put(u->r->srv->ingesters, &u->work); /* another may have it by now */
-        return false;
+        workers_put(u->r->srv->ingesters, &u->work); /* behind the others that wait for a worker */
+        return STEP_PARKED;
     case NEXT_LAST:
         c = read_last(u, &err);
         if (c)
             fail(u, c, &err);
-        return true;
+        return STEP_ON;
     case NEXT_FLUSH:
         u->ready = AL_TAKE(u->open);
-        return true;
+        return STEP_ON;
     case NEXT_AGAIN:
         take_failed(u);
-        return true;
+        return STEP_ON;
     case NEXT_ANSWER:
         answer(u);
         finish(u);
-        return false;
+        break;
     case NEXT_REST:
-        return false;
+        break;
     }
-    return false;
+    return STEP_OVER;
+}
+
+static step go(upload *u)
+{
+    al_err err = {0};
+    step s = STEP_ON;
+    if (has_failed(u)) {
+        drop_pieces(u);
+        u->has_unread = false;
+        return go_on(u);
+    }
+    if (u->ready)
+        return submit(u);
+    if (is_crowded(u, &s))
+        return s;
+    al_code c = read_lines(u, &err);
+    if (c)
+        fail(u, c, &err);
+    if (c || u->ready)
+        return STEP_ON;
+    u->has_unread = false;
+    return go_on(u);
 }
 
 static void run(task *t)
 {
     upload *u = (upload *)((char *)t - offsetof(upload, work));
     server *s = u->r->srv;
-    bool is_parked = false;
-    while (go(u, &is_parked))
-        continue;
-    /* Parked: the reference goes with the task, which may already run elsewhere. */
-    if (!is_parked)
+    step done = STEP_ON;
+    while (done == STEP_ON)
+        done = go(u);
+    if (done == STEP_OVER)
         (void)req_unref(u->r);
     uploads_tell_room(s); /* pieces may have been dropped */
 }
@@ -597,34 +595,29 @@ bool upload_begin(req *r, al_slice encoding)
     al_err err = {0};
     eng_stats stats = {0};
     cat_index idx;
-    al_slice name = r->path_args[0];
     engine_stats(r->srv->eng, &stats);
     if (stats.is_low_on_disk) {
         req_problem(r, 503, "the disk is nearly full: nothing is taken until there is room");
         return false;
     }
+    const char *name = api_index_name(r, &idx);
+    if (!name)
+        return false;
     upload *u = al_zalloc(1, sizeof *u);
     if (!u) {
         req_problem(r, 503, "no memory");
         return false;
     }
-    (void)snprintf(u->index, sizeof u->index, "%.*s", AL_ARG(name));
+    (void)snprintf(u->index, sizeof u->index, "%s", name);
     u->r = r;
     u->work.run = run;
     al_buf_init(&u->filling, FILLING_BYTES_MAX);
     al_buf_init(&u->chunk, FILLING_BYTES_MAX);
-    al_code c = AL_OK;
-    if (strlen(u->index) != name.len ||
-        catalog_index_get(r->srv->cat, u->index, r->arena, &idx, &err))
-        c = AL_NOT_FOUND;
-    if (!c)
-        c = lines_new(encoding, &r->cancel, &u->lines, &err);
+    al_code c = lines_new(encoding, &r->cancel, &u->lines, &err);
     if (c) {
         (void)upload_free(u);
         if (c == AL_INVALID)
             req_problem(r, 415, "%s", err.msg);
-        else if (c == AL_NOT_FOUND)
-            req_no_index(r, name);
         else
             req_fail(r, c, &err);
         return false;

@@ -7,8 +7,8 @@
 
 typedef struct watch watch;
 
-/* On the watch's own thread: `tick` with the ctx of watch_new, and `gone`, which called with what
- * watch_add was given after `keep` has made a reference of it, and must not block. Each added
+/* On the watch's own thread: `tick` with the ctx of watch_new, and `gone`, which is called with
+ * what watch_add was given after `keep` has made a reference of it, and must not block. Each added
  * socket is reported at most once. */
 typedef struct watch_calls {
     void (*tick)(void *ctx); /* about once a second */

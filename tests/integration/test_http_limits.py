@@ -137,7 +137,7 @@ def test_byte_by_byte_is_not_for_ever(make_server, begin):
             while b'"ok"' not in s.recv(4096):
                 pass
         assert drip(s, b"x" * 100_000) < 100_000
-    assert server.metric("alco_slow_clients_total") == 1
+    wait_for(lambda: server.metric("alco_slow_clients_total") == 1, "it is counted, after it is shut")
 
 
 def test_an_upload_may_take_its_time(make_server):
@@ -174,7 +174,7 @@ def test_many_slow_clients(make_server):
     slow = [server.raw() for _ in range(500)]
     for s in slow:
         s.sendall(b"GET /hea")
-    assert server.metric("alco_connections") > 500
+    wait_for(lambda: server.metric("alco_connections") > 500, "all are there")
     assert server.api("logs", "count")["count"] == 0
     for s in slow:
         assert s.recv(1) == b""

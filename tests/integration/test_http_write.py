@@ -192,9 +192,7 @@ def test_a_kill_loses_nothing_acknowledged(server):
                 sent.extend(names)
                 try:
                     server.send("logs", [{"message": n} for n in names])
-                except (OSError, AssertionError):
-                    return
-                except Exception:  # http.client has its own
+                except Exception:  # of sockets, of http.client, of what the answer must be
                     return
                 acknowledged.extend(names)
                 i += 1

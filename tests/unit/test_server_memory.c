@@ -1,0 +1,118 @@
+/* Goal: what a request is told when memory ends: 503, which is tried again, never 404, which is
+ * not. Method: a request without a socket, over a real catalogue; each allocation of its way to an
+ * index fails once. */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "catalog/catalog.h"
+#include "server/api.h"
+#include "support/model_engine.h"
+#include "support/tmpdir.h"
+
+enum { FIELDS = 20, FIELD_BYTES = 250 }; /* more than a block of the request's arena */
+
+typedef struct fixture {
+    tmpdir dir;
+    server srv;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    static char names[FIELDS][FIELD_BYTES];
+    al_slice fields[FIELDS];
+    al_err err = {0};
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    cat_index idx;
+    tmpdir_init(&f->dir, "server-memory");
+    assert_int_equal(catalog_open(f->dir.path, &f->srv.cat, &err), AL_OK);
+    assert_int_equal(model_engine_open(NULL, &f->srv.eng, &err), AL_OK);
+    for (size_t i = 0; i < FIELDS; i++) {
+        memset(names[i], 'a' + (int)i, FIELD_BYTES);
+        fields[i] = (al_slice){(const uint8_t *)names[i], FIELD_BYTES};
+    }
+    assert_int_equal(catalog_index_get(f->srv.cat, "logs", arena, &idx, &err), AL_OK);
+    idx.text_fields = fields;
+    idx.n_text_fields = FIELDS;
+    if (catalog_index_change(f->srv.cat, &idx, &err))
+        fail_msg("%s", err.msg);
+    (void)pthread_mutex_init(&f->srv.lock, NULL);
+    (void)pthread_cond_init(&f->srv.changed, NULL);
+    held_init(&f->srv.answers, &f->srv.uploads, 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    (void)engine_close(f->srv.eng);
+    (void)catalog_close(f->srv.cat);
+    (void)pthread_cond_destroy(&f->srv.changed);
+    (void)pthread_mutex_destroy(&f->srv.lock);
+    tmpdir_done(&f->dir);
+    free(f);
+    return 0;
+}
+
+static bool begins_reading(req *r)
+{
+    api_scope *s = api_scope_read(r);
+    api_scope_done(s);
+    return s;
+}
+
+static bool begins_upload(req *r)
+{
+    return upload_begin(r, (al_slice){0});
+}
+
+/* The status with the n-th allocation failing; 0: it went through. */
+static unsigned status_of(fixture *f, bool (*begins)(req *r), al_slice name, unsigned long fail_at)
+{
+    AL_CLEANUP(req_unrefp) req *r = req_new(&f->srv, "/");
+    assert_non_null(r);
+    r->path_args[0] = al_arena_copy(r->arena, name);
+    al_mem_fail_at(fail_at);
+    bool is_taken = begins(r);
+    al_mem_fail_at(0);
+    assert_true(is_taken == (r->status == 0));
+    return r->status;
+}
+
+static void no_memory_is_not_no_index(void **state)
+{
+    static bool (*const ways[])(req * r) = {begins_reading, begins_upload};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        unsigned long n_failed = 0;
+        unsigned status = 0;
+        while ((status = status_of(*state, ways[i], AL_LIT("logs"), n_failed + 1)) != 0) {
+            assert_int_equal(status, 503);
+            n_failed++;
+        }
+        assert_in_range(n_failed, 2, 1000); /* the settings, and at least one more */
+    }
+}
+
+static void no_index_is_said_so(void **state)
+{
+    static const al_slice names[] = {AL_LIT("web"), AL_LIT("logs\0"), AL_LIT(""),
+                                     AL_LIT("a_name_longer_than_any_index_may_have")};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_int_equal(status_of(*state, begins_reading, names[i], 0), 404);
+        assert_int_equal(status_of(*state, begins_upload, names[i], 0), 404);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_memory_is_not_no_index),
+        cmocka_unit_test(no_index_is_said_so),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

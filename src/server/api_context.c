@@ -168,6 +168,8 @@ static al_code search_side(around *a, bool is_before, al_err *err)
     search.scope.q = a->hit.filter;
     al_code c =
         engine_search(a->r->srv->eng, &search, &a->scope->budget, take_row, s, &answer, err);
+    if (!c && al_buf_code(&s->text) == AL_NOMEM)
+        c = al_fail(err, AL_NOMEM, "no memory for the rows around");
     if (c)
         return c;
     api_scope_note(a->scope, &answer);
@@ -210,6 +212,8 @@ static void run(around *a)
     }
     if (!c)
         c = a->hit.code;
+    if (!c && a->hit.hit.is_cut)
+        c = al_fail(&err, al_buf_code(&a->hit.hit.text), "no room for the row in one answer");
     if (!c)
         c = search_side(a, true, &err);
     if (!c)

@@ -190,9 +190,10 @@ static al_code take_keys(settings *s, json_reader *v, al_slice name, al_err *err
             al_buf_u8(&list, ',');
         al_buf_slice_put(&list, keys[i]);
     }
+    bool is_whole = al_buf_code(&list) == AL_OK;
     s->idx.routing_key = al_arena_copy(s->r->arena, al_buf_slice(&list));
     al_buf_done(&list);
-    return s->idx.routing_key.ptr ? AL_OK : al_fail(err, AL_NOMEM, "read body");
+    return is_whole && s->idx.routing_key.ptr ? AL_OK : al_fail(err, AL_NOMEM, "read body");
 }
 
 static al_code take_setting(void *ctx, al_slice name, json_reader *v, al_err *err)

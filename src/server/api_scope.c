@@ -173,6 +173,7 @@ void api_put_report(req *r, api_scope *s)
     al_buf_printf(&r->out, "\"took_ms\":%" PRIu64 ".%03" PRIu64 ",\"read_as\":", us / 1000,
                   us % 1000);
     json_put_string(&r->out, al_buf_slice(&read_as));
+    al_buf_fail(&r->out, al_buf_code(&read_as));
     al_buf_done(&read_as);
     al_buf_str(&r->out, ",");
     api_put_partial(&r->out, &s->partial);

@@ -474,7 +474,7 @@ static void put_read_as_header(req *r, const api_scope *s)
         else
             al_buf_printf(&text, "%%%02X", c);
     }
-    if (al_buf_code(&text) == AL_OK)
+    if (al_buf_code(&read_as) == AL_OK && al_buf_code(&text) == AL_OK)
         req_header(r, "Alco-Read-As", al_buf_slice(&text));
     al_buf_done(&read_as);
     al_buf_done(&text);

@@ -56,6 +56,7 @@ void cursor_format(const cursor *c, al_buf *out)
     al_buf_str(&b, c->index);
     al_buf_u32(&b, al_crc32c(0, b.ptr, b.len));
     put_base64(out, al_buf_slice(&b));
+    al_buf_fail(out, al_buf_code(&b));
     al_buf_done(&b);
 }
 

@@ -121,9 +121,10 @@ static al_code take_list(req *r, al_slice name, json_reader *v, al_err *err)
             c = al_fail(err, AL_INVALID, "%.*s: '%.*s': expected a name without a comma",
                         AL_ARG(name), AL_ARG(al_slice_sub(items[i], 0, 100)));
     }
+    bool is_whole = al_buf_code(&list) == AL_OK;
     al_slice value = al_arena_copy(r->arena, al_buf_slice(&list));
     al_buf_done(&list);
-    if (!c && !value.ptr)
+    if (!c && (!is_whole || !value.ptr))
         c = al_fail(err, AL_NOMEM, "read body");
     return c ? c : url_params_add(&r->params, name, value, err);
 }

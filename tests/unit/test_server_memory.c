@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "catalog/catalog.h"
 #include "server/api.h"
+#include "server/req_json.h"
 #include "support/model_engine.h"
 #include "support/tmpdir.h"
 
@@ -108,11 +109,40 @@ static void no_index_is_said_so(void **state)
     }
 }
 
+/* A list of parameters is whole, or refused: half of it would be another question. */
+static void no_memory_cuts_no_list(void **state)
+{
+    fixture *f = *state;
+    static const al_slice body = AL_LIT("{\"fields\":[\"first\",\"second\",\"third\"]}");
+    unsigned long n_failed = 0;
+    for (bool is_taken = false; !is_taken; n_failed += !is_taken) {
+        AL_CLEANUP(req_unrefp) req *r = req_new(&f->srv, "/");
+        assert_non_null(r);
+        al_slice fields = {0};
+        url_target t;
+        char allow[64];
+        al_err err;
+        assert_int_equal(
+            url_parse_target(AL_LIT("/api/v1/indexes/logs/search"), r->arena, &t, &err), AL_OK);
+        assert_int_equal(route_find(AL_LIT("POST"), &t, &r->route, r->path_args, allow),
+                         ROUTE_FOUND);
+        al_buf_slice_put(&r->body, body);
+        al_mem_fail_at(n_failed + 1);
+        is_taken = req_read_json_params(r);
+        al_mem_fail_at(0);
+        assert_int_equal(r->status, is_taken ? 0 : 503);
+        assert_true(!is_taken || url_param_get(&r->params, "fields", &fields));
+        assert_true(!is_taken || al_slice_eq(fields, AL_LIT("first,second,third")));
+    }
+    assert_in_range(n_failed, 1, 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_memory_is_not_no_index),
         cmocka_unit_test(no_index_is_said_so),
+        cmocka_unit_test(no_memory_cuts_no_list),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

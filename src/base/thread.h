@@ -22,6 +22,30 @@ static inline void al_unlockp_(pthread_mutex_t **m)
     __attribute__((unused)) AL_CLEANUP(al_unlockp_) pthread_mutex_t *al_held_ = al_lock_(mutex)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
+static inline pthread_rwlock_t *al_rdlock_(pthread_rwlock_t *l)
+{
+    (void)pthread_rwlock_rdlock(l);
+    return l;
+}
+static inline pthread_rwlock_t *al_wrlock_(pthread_rwlock_t *l)
+{
+    (void)pthread_rwlock_wrlock(l);
+    return l;
+}
+static inline void al_rwunlockp_(pthread_rwlock_t **l)
+{
+    (void)pthread_rwlock_unlock(*l);
+}
+/* As AL_LOCKED, for reading or writing what `rwlock` guards. One of both per scope. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): they declare a variable */
+#define AL_READING(rwlock)                                                                         \
+    __attribute__((unused)) AL_CLEANUP(al_rwunlockp_) pthread_rwlock_t *al_rwheld_ =               \
+        al_rdlock_(rwlock)
+#define AL_WRITING(rwlock)                                                                         \
+    __attribute__((unused)) AL_CLEANUP(al_rwunlockp_) pthread_rwlock_t *al_rwheld_ =               \
+        al_wrlock_(rwlock)
+/* NOLINTEND(bugprone-macro-parentheses) */
+
 /* A condition variable on the monotonic clock. */
 void al_cond_init(pthread_cond_t *c);
 /* Waits with `m` held until signalled or until al_mono_ns() >= deadline_ns; false on the deadline.

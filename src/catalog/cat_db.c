@@ -1,6 +1,6 @@
 /* The catalogue's SQLite file.
- * Shape: four tables, all STRICT; names of fields are blobs because they may be any bytes.
- * Version 2 has `notes`; a file of version 1 gets that table when it is opened.
+ * Shape: tables, all STRICT; names of fields are blobs because they may be any bytes. Each version
+ * of the schema added tables: a file of an older one gets those that it lacks when it is opened.
  * Journal mode WAL with synchronous=FULL: a commit is on disk when it returns. locking_mode
  * EXCLUSIVE keeps a second process out and needs no shared memory file. */
 #include "catalog/cat_db.h"
@@ -15,12 +15,10 @@
 #include "base/mem.h"
 #include "catalog/cat_check.h"
 
-enum { SCHEMA_VERSION = 2, APPLICATION_ID = 0x616c636f /* "alco" */ };
+enum { APPLICATION_ID = 0x616c636f /* "alco" */ };
 
-#define NOTES_TABLE                                                                                \
-    "CREATE TABLE notes(name BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
-
-static const char schema[] =
+/* By the version that brought them, from 1 on. */
+static const char *const schema[] = {
     "CREATE TABLE indexes(name TEXT PRIMARY KEY, intervals INTEGER NOT NULL,"
     " max_bytes INTEGER NOT NULL, queue_name BLOB NOT NULL, exchange BLOB NOT NULL,"
     " routing_key BLOB NOT NULL, durable INTEGER NOT NULL, num_processes INTEGER NOT NULL,"
@@ -29,7 +27,16 @@ static const char schema[] =
     " field BLOB NOT NULL, PRIMARY KEY(index_name, position)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE fields(index_name TEXT NOT NULL, name BLOB NOT NULL, filtered INTEGER NOT NULL,"
     " display INTEGER NOT NULL, excluded INTEGER NOT NULL, context INTEGER NOT NULL,"
-    " indexed INTEGER NOT NULL, PRIMARY KEY(index_name, name)) STRICT, WITHOUT ROWID;" NOTES_TABLE;
+    " indexed INTEGER NOT NULL, PRIMARY KEY(index_name, name)) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE notes(name BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE users(name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL,"
+    " made_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE tokens(hash BLOB PRIMARY KEY, user TEXT NOT NULL, name TEXT NOT NULL,"
+    " made_ns INTEGER NOT NULL, UNIQUE(user, name)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE sessions(hash BLOB PRIMARY KEY, user TEXT NOT NULL, made_ns INTEGER NOT NULL,"
+    " end_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+};
+enum { SCHEMA_VERSION = sizeof schema / sizeof schema[0] };
 
 struct cat_db {
     sqlite3 *sql;
@@ -94,14 +101,21 @@ static al_code set_version(cat_db *db, al_err *err)
     return run(db, text, err);
 }
 
+/* Tables of the versions after `version`. Inside a transaction. */
+static al_code add_tables(cat_db *db, int64_t version, al_err *err)
+{
+    al_code c = AL_OK;
+    for (int64_t i = version; !c && i < SCHEMA_VERSION; i++)
+        c = run(db, schema[i], err);
+    return c ? c : set_version(db, err);
+}
+
 /* In one transaction, so that a crash leaves an empty file or a whole one. */
 static al_code make_schema(cat_db *db, const cat_index *first, al_err *err)
 {
     al_code c = run(db, "BEGIN IMMEDIATE", err);
     if (!c)
-        c = run(db, schema, err);
-    if (!c)
-        c = set_version(db, err);
+        c = add_tables(db, 0, err);
     if (!c)
         c = put_whole_index(db, first, err);
     if (!c)
@@ -110,13 +124,10 @@ static al_code make_schema(cat_db *db, const cat_index *first, al_err *err)
     return c;
 }
 
-/* From version 1. In one transaction, too. */
-static al_code upgrade_schema(cat_db *db, al_err *err)
+static al_code upgrade_schema(cat_db *db, int64_t version, al_err *err)
 {
-    al_code c = run(db, "BEGIN IMMEDIATE;" NOTES_TABLE, err);
-    if (!c)
-        c = set_version(db, err);
-    return c ? c : run(db, "COMMIT", err);
+    al_code c = cat_db_begin(db, err);
+    return c ? c : cat_db_end(db, add_tables(db, version, err), err);
 }
 
 static al_code check_schema(cat_db *db, const cat_index *first, al_err *err)
@@ -130,12 +141,12 @@ static al_code check_schema(cat_db *db, const cat_index *first, al_err *err)
         return c;
     if (version == 0 && id == 0)
         return make_schema(db, first, err);
-    if (id != APPLICATION_ID)
+    if (id != APPLICATION_ID || version < 1)
         return al_fail(err, AL_CORRUPT, "catalog.db is not a catalogue of alco");
     if (version > SCHEMA_VERSION)
         return al_fail(err, AL_TOO_NEW, "catalog.db: version %lld, this build reads up to %d",
                        (long long)version, SCHEMA_VERSION);
-    return version < SCHEMA_VERSION ? upgrade_schema(db, err) : AL_OK;
+    return version < SCHEMA_VERSION ? upgrade_schema(db, version, err) : AL_OK;
 }
 
 /* SQLite would make it readable for all; its journal takes the mode of the file. One that is there
@@ -345,7 +356,7 @@ static al_code put_text_field(cat_db *db, const cat_index *idx, size_t i, al_err
     return finish(db, s, "write text field", err);
 }
 
-static al_code end(cat_db *db, al_code c, al_err *err)
+al_code cat_db_end(cat_db *db, al_code c, al_err *err)
 {
     if (!c)
         c = cat_db_commit(db, err);
@@ -368,7 +379,7 @@ static al_code put_whole_index(cat_db *db, const cat_index *idx, al_err *err)
 al_code cat_db_put_index(cat_db *db, const cat_index *idx, al_err *err)
 {
     al_code c = cat_db_begin(db, err);
-    return c ? c : end(db, put_whole_index(db, idx, err), err);
+    return c ? c : cat_db_end(db, put_whole_index(db, idx, err), err);
 }
 
 al_code cat_db_drop_index(cat_db *db, const char *name, al_err *err)
@@ -381,7 +392,7 @@ al_code cat_db_drop_index(cat_db *db, const char *name, al_err *err)
         c = delete_of(db, "DELETE FROM text_fields WHERE index_name=?", name, err);
     if (!c)
         c = delete_of(db, "DELETE FROM fields WHERE index_name=?", name, err);
-    return end(db, c, err);
+    return cat_db_end(db, c, err);
 }
 
 al_code cat_db_read_notes(cat_db *db, cat_db_note_fn *fn, void *ctx, al_err *err)
@@ -438,6 +449,45 @@ al_code cat_db_commit(cat_db *db, al_err *err)
 void cat_db_rollback(cat_db *db)
 {
     (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL); /* may have happened by itself */
+}
+
+int64_t cat_row_number(const cat_row *row, int i)
+{
+    return sqlite3_column_int64((sqlite3_stmt *)(uintptr_t)row, i);
+}
+
+al_slice cat_row_bytes(const cat_row *row, int i)
+{
+    return column((sqlite3_stmt *)(uintptr_t)row, i);
+}
+
+al_code cat_db_select(cat_db *db, const char *sql, cat_db_row_fn *fn, void *ctx, al_err *err)
+{
+    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
+    al_code c = prepare(db, sql, &s, err);
+    int r = SQLITE_DONE;
+    while (!c && (r = sqlite3_step(s)) == SQLITE_ROW)
+        c = fn(ctx, (const cat_row *)s, err);
+    return !c && r != SQLITE_DONE ? fail_sql(db, "read", err) : c;
+}
+
+al_code cat_db_do(cat_db *db, const char *sql, const cat_value *values, size_t n, al_err *err)
+{
+    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
+    al_code c = prepare(db, sql, &s, err);
+    if (c)
+        return c;
+    for (size_t i = 0; i < n; i++) {
+        const cat_value *v = &values[i];
+        if (v->kind == CAT_NUMBER)
+            (void)sqlite3_bind_int64(s, (int)i + 1, v->number);
+        else if (v->kind == CAT_TEXT)
+            (void)sqlite3_bind_text64(s, (int)i + 1, v->bytes.ptr ? (const char *)v->bytes.ptr : "",
+                                      v->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
+        else
+            bind(s, (int)i + 1, v->bytes);
+    }
+    return finish(db, s, "write", err);
 }
 
 al_code cat_db_truncate_log(cat_db *db, al_err *err)

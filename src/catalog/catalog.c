@@ -4,7 +4,7 @@
  * under `lock` and marked dirty; the writer thread collects what is dirty after FLUSH_DELAY_MS and
  * writes it in one transaction. IDLE_MS after the last write the SQLite log is emptied.
  * Locks, in this order: db_lock (the file; held over disk writes), lock (memory; never held over
- * disk), wake_lock (the writer's sleep).
+ * disk; that of users is another), wake_lock (the writer's sleep).
  * Invariant: a field is in the file, or dirty, or its index is being dropped (db_lock held). */
 #include "catalog/catalog.h"
 
@@ -20,6 +20,7 @@
 #include "catalog/cat_check.h"
 #include "catalog/cat_db.h"
 #include "catalog/cat_fields.h"
+#include "catalog/cat_users.h"
 
 enum { FLUSH_DELAY_MS = 200, IDLE_MS = 2000, FLUSH_FIELDS_MAX = 4096 };
 
@@ -33,6 +34,7 @@ struct catalog {
     pthread_mutex_t db_lock;
     cat_db *db;        /* guarded by db_lock */
     bool is_log_dirty; /* guarded by db_lock */
+    cat_users *users;  /* immutable after open; has a lock of its own */
     pthread_rwlock_t lock;
     /* guarded by lock */
     entry **entries; /* by name */
@@ -47,31 +49,8 @@ struct catalog {
     bool has_writer; /* immutable after open */
 };
 
-static void unlockp(pthread_rwlock_t **l)
-{
-    (void)pthread_rwlock_unlock(*l);
-}
-
-static pthread_rwlock_t *lock_for_reading(pthread_rwlock_t *l)
-{
-    (void)pthread_rwlock_rdlock(l);
-    return l;
-}
-
-static pthread_rwlock_t *lock_for_writing(pthread_rwlock_t *l)
-{
-    (void)pthread_rwlock_wrlock(l);
-    return l;
-}
-
-/* NOLINTBEGIN(bugprone-macro-parentheses): they declare a variable */
-#define READING(cat)                                                                               \
-    __attribute__((unused)) AL_CLEANUP(unlockp) pthread_rwlock_t *held_ =                          \
-        lock_for_reading(&(cat)->lock)
-#define WRITING(cat)                                                                               \
-    __attribute__((unused)) AL_CLEANUP(unlockp) pthread_rwlock_t *held_ =                          \
-        lock_for_writing(&(cat)->lock)
-/* NOLINTEND(bugprone-macro-parentheses) */
+#define READING(cat) AL_READING(&(cat)->lock)
+#define WRITING(cat) AL_WRITING(&(cat)->lock)
 
 static entry *entry_free(entry *e)
 {
@@ -320,6 +299,8 @@ al_code catalog_open(const char *dir, catalog **ret, al_err *err)
     if (!c)
         c = cat_db_read(cat->db, take_index, take_field, cat, err);
     if (!c)
+        c = cat_users_open(cat->db, &cat->db_lock, &cat->is_log_dirty, &cat->users, err);
+    if (!c)
         c = al_thread_start(&cat->writer, "catalog", write_behind, cat, err);
     if (c) {
         (void)catalog_close(cat);
@@ -328,6 +309,11 @@ al_code catalog_open(const char *dir, catalog **ret, al_err *err)
     cat->has_writer = true;
     *ret = cat;
     return AL_OK;
+}
+
+cat_users *catalog_users(catalog *cat)
+{
+    return cat->users;
 }
 
 bool catalog_is_new(catalog *cat)
@@ -358,6 +344,7 @@ catalog *catalog_close(catalog *cat)
     for (size_t i = 0; i < cat->n; i++)
         (void)entry_free(cat->entries[i]);
     free(cat->entries);
+    (void)cat_users_close(cat->users);
     (void)cat_db_close(cat->db);
     (void)pthread_cond_destroy(&cat->wake);
     (void)pthread_rwlock_destroy(&cat->lock);

@@ -367,14 +367,15 @@ static void a_file_of_version_1_gets_what_it_lacks(void **state)
     assert_int_equal(catalog_index_defaults("web", f->arena, &idx, &err), AL_OK);
     assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
     f->cat = catalog_close(f->cat);
-    change_file(f, "DROP TABLE notes; PRAGMA user_version=1");
+    change_file(f, "DROP TABLE notes; DROP TABLE users; DROP TABLE tokens; DROP TABLE sessions;"
+                   "PRAGMA user_version=1");
     reopen(f);
     assert_int_equal(catalog_index_get(f->cat, "web", f->arena, &idx, &err), AL_OK);
     assert_int_equal(catalog_note_put(f->cat, AL_LIT("a"), AL_LIT("1"), &err), AL_OK);
     reopen(f);
     assert_string_equal(notes_of(f, text), "a=1;");
     f->cat = catalog_close(f->cat);
-    change_file(f, "PRAGMA user_version=3");
+    change_file(f, "PRAGMA user_version=4");
     assert_int_equal(catalog_open(f->dir, &f->cat, &err), AL_TOO_NEW);
 }
 

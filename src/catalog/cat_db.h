@@ -36,8 +36,8 @@ AL_CHECK al_code cat_db_put_field(cat_db *db, const char *index, const cat_field
 AL_CHECK al_code cat_db_commit(cat_db *db, al_err *err);
 void cat_db_rollback(cat_db *db);
 
-/* ---- One statement, for the parts of the catalogue that bring their own tables (which cat_db makes
- * with the file). */
+/* ---- One statement, for the parts of the catalogue that bring their own tables (which cat_db
+ * makes with the file). */
 typedef struct cat_value {
     enum { CAT_NUMBER, CAT_TEXT, CAT_BLOB } kind;
     int64_t number;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "catalog/catalog.h"
+#include "catalog/cat_users.h"
 
 enum { PATH_BYTES_MAX = 4096 };
 
@@ -114,11 +114,13 @@ static al_code make_copy(const char *dir, copy *c, al_err *err)
     return code;
 }
 
-/* What an owner would say to it. */
-static al_code try_open(const copy *c, al_err *err)
+/* What an owner would say to it. While there are users, one is an admin (cat_users.h). */
+static al_code try_open(const copy *c, bool *ret_has_users, al_err *err)
 {
     catalog *cat = NULL;
     al_code code = catalog_open(c->dir, &cat, err);
+    if (!code)
+        *ret_has_users = cat_users_exist(catalog_users(cat));
     (void)catalog_close(cat);
     if (code == AL_NOMEM || code == AL_OK)
         return code;
@@ -168,19 +170,38 @@ static al_code read_names(sqlite3 *db, al_arena *arena, const char **names, size
     return AL_OK;
 }
 
+static al_code copy_dir(const char *dir, copy *c, al_err *err)
+{
+    if (strlen(dir) + sizeof "/catalog.db-wal" > PATH_BYTES_MAX)
+        return al_fail(err, AL_INVALID, "the name of the directory is too long");
+    return make_copy(dir, c, err);
+}
+
+al_code catalog_peek_admin(const char *dir, bool *ret, al_err *err)
+{
+    AL_CLEANUP(copy_removep) copy at = {0};
+    bool has_users = false;
+    al_code c = copy_dir(dir, &at, err);
+    if (!c)
+        c = try_open(&at, &has_users, err);
+    if (c && c != AL_NOT_FOUND)
+        return c;
+    *ret = has_users;
+    return AL_OK;
+}
+
 al_code catalog_peek(const char *dir, al_arena *arena, const char ***ret, size_t *ret_n,
                      al_err *err)
 {
     AL_CLEANUP(copy_removep) copy at = {0};
     AL_CLEANUP(closep) sqlite3 *db = NULL;
+    bool has_users = false;
     const char **names = al_arena_alloc(arena, CAT_INDEXES_MAX, sizeof *names);
     if (!names)
         return al_fail(err, AL_NOMEM, "read catalog.db");
-    al_code c = strlen(dir) + sizeof "/catalog.db-wal" > PATH_BYTES_MAX
-                    ? al_fail(err, AL_INVALID, "the name of the directory is too long")
-                    : make_copy(dir, &at, err);
+    al_code c = copy_dir(dir, &at, err);
     if (!c)
-        c = try_open(&at, err);
+        c = try_open(&at, &has_users, err);
     if (!c)
         c = open_copy(&at, &db, err);
     if (!c)

@@ -1,6 +1,6 @@
 /* Users, tokens and sessions in memory, and their three tables.
- * Shape: members (one a user) sorted by name; each has a list of its keys (tokens and sessions), and
- * all keys stand in one array sorted by hash, where whoever asks is found. Hashes are of random
+ * Shape: members (one a user) sorted by name; each has a list of its keys (tokens and sessions),
+ * and all keys stand in one array sorted by hash, where whoever asks is found. Hashes are of random
  * secrets, so the time that a search takes tells nothing worth knowing.
  * Writing: db_lock is held throughout; what can fail (checks, memory, the file) comes first, then
  * memory is changed under `lock`, where nothing fails any more. Readers take `lock` alone.
@@ -535,7 +535,9 @@ al_code cat_users_list(cat_users *u, al_arena *arena, cat_user **ret, size_t *re
 {
     AL_READING(&u->lock);
     cat_user *all = al_arena_alloc(arena, u->n + 1, sizeof *all);
-    al_code c = all ? AL_OK : al_fail(err, AL_NOMEM, "list users");
+    if (!all)
+        return al_fail(err, AL_NOMEM, "list users");
+    al_code c = AL_OK;
     for (size_t i = 0; !c && i < u->n; i++)
         c = copy_locked(u->members[i], arena, &all[i], err);
     if (c)
@@ -568,15 +570,17 @@ static al_code check_token(const member *m, cat_token *token, al_err *err)
     return AL_OK;
 }
 
-al_code cat_token_add(cat_users *u, const char *user, cat_token *token,
-                      const cat_secret_hash *hash, al_err *err)
+al_code cat_token_add(cat_users *u, const char *user, cat_token *token, const cat_secret_hash *hash,
+                      al_err *err)
 {
     AL_CLEANUP(al_freep) key *k = al_zalloc(1, sizeof *k);
     if (!k)
         return al_fail(err, AL_NOMEM, "one more token");
     AL_LOCKED(u->db_lock);
     member *m = find_locked(u, user);
-    al_code c = m ? check_token(m, token, err) : no_user(user, err);
+    if (!m)
+        return no_user(user, err);
+    al_code c = check_token(m, token, err);
     if (!c)
         c = reserve_key(u, err);
     cat_value row[] = {blob(hash), text(user), text(token->name), number(token->made_ns)};

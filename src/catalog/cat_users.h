@@ -21,11 +21,11 @@ enum {
     CAT_SESSIONS_PER_USER_MAX = 20,
 };
 
-typedef enum cat_role { /* in the file as text: the values may change */
-    CAT_READER,         /* searches */
-    CAT_WRITER,         /* sends logs, and nothing else */
-    CAT_ADMIN,          /* everything */
-    CAT_ROLES,
+typedef enum cat_role {             /* in the file as text: the values may change */
+                        CAT_READER, /* searches */
+                        CAT_WRITER, /* sends logs, and nothing else */
+                        CAT_ADMIN,  /* everything */
+                        CAT_ROLES,
 } cat_role;
 /* "reader"; never NULL for a role. */
 const char *cat_role_name(cat_role role);

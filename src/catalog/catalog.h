@@ -45,6 +45,9 @@ AL_CHECK al_code catalog_open(const char *dir, catalog **ret, al_err *err);
  * AL_CORRUPT: catalog_open would refuse it. AL_IO: it cannot be copied. AL_NOMEM. */
 AL_CHECK al_code catalog_peek(const char *dir, al_arena *arena, const char ***ret, size_t *ret_n,
                               al_err *err);
+/* Is there an admin among the users of `dir`/catalog.db? Looks as catalog_peek does; false also
+ * when there is no catalogue yet. */
+AL_CHECK al_code catalog_peek_admin(const char *dir, bool *ret, al_err *err);
 /* Was there none, or an empty one, before this open? */
 bool catalog_is_new(catalog *cat);
 /* Writes what is pending. */

@@ -76,7 +76,8 @@ static al_code open_node(client *c, const char *data, bool may_create, al_err *e
     }
     (void)snprintf(c->socket, sizeof c->socket, "%s/http", c->dir);
     (void)snprintf(listen, sizeof listen, "unix:%s", c->socket);
-    node_options o = {.data = data, .listen = listen, .min_free_bytes = UINT64_MAX};
+    node_options o = {
+        .data = data, .listen = listen, .min_free_bytes = UINT64_MAX, .is_private = true};
     return node_open(&o, NULL, NULL, &c->node, err);
 }
 

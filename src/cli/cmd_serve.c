@@ -214,10 +214,32 @@ static al_code read_tuning(const config *c, server_tuning *ret)
     return AL_OK;
 }
 
+/* Beyond this machine only with an admin: without users whoever reaches it would be one. */
+static al_code take_listen(serve *s)
+{
+    al_err err = {0};
+    bool has_admin = false;
+    const config_value *v = config_get(s->config, SET_LISTEN);
+    al_code c = server_check_listen(s->options.listen, &s->options.may_be_beyond, &err);
+    if (c)
+        return config_complain(s->config, SET_LISTEN, v, "%s", err.msg);
+    if (!s->options.may_be_beyond)
+        return AL_OK;
+    c = catalog_peek_admin(s->options.data, &has_admin, &err);
+    if (c)
+        return config_complain(s->config, SET_LISTEN, v, "%s", err.msg);
+    if (!has_admin)
+        return config_complain(s->config, SET_LISTEN, v,
+                               "'%.60s' is beyond this machine, and no user is an admin: `alco "
+                               "user add NAME --role admin --data %s` makes one; or use 127.0.0.1 "
+                               "and a tunnel (ssh -L)",
+                               s->options.listen, s->options.data);
+    return AL_OK;
+}
+
 /* What the table cannot know is checked where it is used: here. */
 static int take_config(serve *s)
 {
-    al_err err = {0};
     const config *c = s->config;
     s->options.data = config_text(c, SET_DATA);
     s->options.listen = config_text(c, SET_LISTEN);
@@ -228,9 +250,8 @@ static int take_config(serve *s)
     bool is_wrong = take_brokers(s) != AL_OK;
     is_wrong |= take_follows(s) != AL_OK;
     is_wrong |= read_tuning(c, &s->options.tuning) != AL_OK;
-    const config_value *listen = config_get(c, SET_LISTEN);
-    if (listen && server_check_listen(s->options.listen, &err))
-        is_wrong = config_complain(s->config, SET_LISTEN, listen, "%s", err.msg) != AL_OK;
+    if (config_get(c, SET_LISTEN)) /* the default needs no look */
+        is_wrong |= take_listen(s) != AL_OK;
     return is_wrong ? CLI_USAGE : CLI_OK;
 }
 

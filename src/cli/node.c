@@ -172,6 +172,8 @@ al_code node_open(const node_options *o, al_code (*before_ready)(void *ctx, node
     server_options so = {.listen = o->listen,
                          .version = CLI_VERSION,
                          .connections_per_address = o->connections_per_address,
+                         .may_be_beyond = o->may_be_beyond,
+                         .is_private = o->is_private,
                          .tuning = o->tuning,
                          .memory_bytes = o->memory_bytes};
     node *n = al_zalloc(1, sizeof *n);

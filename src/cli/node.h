@@ -11,10 +11,12 @@ typedef struct node node;
 typedef struct node_options {
     const char *data;
     const char *listen;
-    uint64_t memory_bytes;   /* 0: the default */
-    uint64_t min_free_bytes; /* UINT64_MAX: the default */
-    bool drops_when_low;     /* less is free: the oldest is dropped; else input stops */
+    uint64_t memory_bytes;            /* 0: the default */
+    uint64_t min_free_bytes;          /* UINT64_MAX: the default */
+    bool drops_when_low;              /* less is free: the oldest is dropped; else input stops */
     uint32_t connections_per_address; /* 0: the default */
+    bool may_be_beyond;               /* server.h, as is_private */
+    bool is_private;
     server_tuning tuning;
 } node_options;
 

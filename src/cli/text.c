@@ -22,7 +22,7 @@ void cli_say(const char *fmt, ...)
     al_buf_init(&safe, VISIBLE_PER_BYTE * sizeof text);
     cli_put_visible(&safe, al_cstr(text)); /* into a file, too: somebody will look at that */
     /* one call, so that lines of threads stay whole */
-    (void)fprintf(stderr, "alco: %.*s\n", AL_ARG(al_buf_slice(&safe)));
+    (void)fprintf(stderr, "alco: %.*s\n", (int)safe.len, (const char *)safe.ptr);
     al_buf_done(&safe);
 }
 

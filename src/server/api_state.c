@@ -118,6 +118,12 @@ static void put_http(al_buf *out, server *s)
     number(out, "alco_connections", "gauge", "Open connections.", conns_count(s->conns));
     number(out, "alco_slow_clients_total", "counter", "Connections closed as too slow.",
            atomic_load(&n->slow_clients));
+    head(out, "alco_logins_total", "counter", "Tries to log in, by how they ended.");
+    al_buf_printf(
+        out,
+        "alco_logins_total{how=\"ok\"} %" PRIu64 "\nalco_logins_total{how=\"wrong\"} %" PRIu64
+        "\nalco_logins_total{how=\"limited\"} %" PRIu64 "\n",
+        atomic_load(&n->logins), atomic_load(&n->logins_wrong), atomic_load(&n->logins_limited));
     number(out, "alco_tail_clients", "gauge", "Clients that follow.", tails_count(s->tails));
 }
 

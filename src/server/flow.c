@@ -57,21 +57,24 @@ static enum MHD_Result dispatch(req *r)
         r->route->run(r);
         return answer_queue(r);
     }
-    workers *w = r->route->is_quick ? r->srv->quick : r->srv->queries;
+    workers *w = r->route->has_password ? r->srv->passwords
+                 : r->route->is_quick   ? r->srv->quick
+                                        : r->srv->queries;
+    uint32_t max = r->route->has_password ? SERVER_PASSWORDS_WAITING_MAX
+                                          : tuning_of(&r->srv->tuning)->queries_waiting;
     {
         AL_LOCKED(&r->lock);
         r->work.run = run_route;
         r->pool = w;
         r->due_ns = al_mono_ns() + tuning_of(&r->srv->tuning)->query_ms * AL_NS_PER_MS;
-        if (workers_try_put(w, &req_ref(r)->work, tuning_of(&r->srv->tuning)->queries_waiting)) {
+        if (workers_try_put(w, &req_ref(r)->work, max)) {
             r->phase = REQ_WORK;
             return req_suspend_locked(r) ? MHD_YES : MHD_NO;
         }
     }
     (void)req_unref(r); /* the task's */
     atomic_fetch_add(&r->srv->counts.refused_full, 1);
-    req_problem(r, 503, "%" PRIu32 " requests are waiting already",
-                tuning_of(&r->srv->tuning)->queries_waiting);
+    req_problem(r, 503, "%" PRIu32 " requests are waiting already", max);
     return answer_queue(r);
 }
 

@@ -10,6 +10,9 @@
 
 typedef struct head_scan {
     guard_request *g;
+    access_request *a;
+    al_slice forwarded_for; /* the last one */
+    bool *is_https;
 } head_scan;
 
 static enum MHD_Result scan_header(void *cls, enum MHD_ValueKind kind, const char *key,
@@ -25,7 +28,9 @@ static enum MHD_Result scan_header(void *cls, enum MHD_ValueKind kind, const cha
                   {"Sec-Fetch-Site", &s->g->fetch_site},
                   {"Sec-Fetch-Mode", &s->g->fetch_mode},
                   {"Content-Length", &s->g->content_length},
-                  {"Transfer-Encoding", &s->g->transfer_encoding}};
+                  {"Transfer-Encoding", &s->g->transfer_encoding},
+                  {"Authorization", &s->a->authorization},
+                  {"X-CSRF-Token", &s->a->csrf}};
     for (size_t i = 0; value && i < sizeof wanted / sizeof wanted[0]; i++) {
         if (strcasecmp(key, wanted[i].name) != 0)
             continue;
@@ -36,6 +41,14 @@ static enum MHD_Result scan_header(void *cls, enum MHD_ValueKind kind, const cha
     s->g->is_blurred = s->g->is_blurred || strpbrk(key, " \t");
     if (strcasecmp(key, "Forwarded") == 0 || strncasecmp(key, "X-Forwarded", 11) == 0)
         s->g->is_forwarded = true;
+    if (value && strcasecmp(key, "Cookie") == 0 && !s->a->cookie.ptr)
+        s->a->cookie = al_cstr(value);
+    if (value && strcasecmp(key, "X-Forwarded-For") == 0)
+        s->forwarded_for = al_cstr(value);
+    /* Only for the cookies that we give: whoever lies about it harms themselves. */
+    if (value && ((strcasecmp(key, "X-Forwarded-Proto") == 0 && strcasecmp(value, "https") == 0) ||
+                  (strcasecmp(key, "Forwarded") == 0 && strcasestr(value, "proto=https"))))
+        *s->is_https = true;
     return MHD_YES;
 }
 
@@ -45,11 +58,12 @@ static al_slice header_of(req *r, const char *name)
     return v ? al_cstr(v) : (al_slice){0};
 }
 
-/* Answers and returns false when the request may not be served. */
-static bool pass_guard(req *r)
+/* Answers and returns false when the request may not be served, whoever asks; else with what
+ * tells who does. */
+static bool pass_guard(req *r, access_request *ret)
 {
     guard_request g = {.is_get = r->is_get};
-    head_scan scan = {&g};
+    head_scan scan = {.g = &g, .a = ret, .is_https = &r->is_https};
     const union MHD_ConnectionInfo *i =
         MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     g.peer = i ? i->client_addr : NULL;
@@ -76,11 +90,46 @@ static bool pass_guard(req *r)
         req_header(r, "Connection", AL_LIT("close"));
         return false;
     }
-    if (!r->route || r->route->is_open || guard_is_loopback(&g))
+    /* An Origin that came this far is ours: a proxy need not say that it is reached by https. */
+    r->is_https = r->is_https || al_slice_starts(g.origin, AL_LIT("https://"));
+    ret->is_get = r->is_get;
+    ret->is_loopback = guard_is_loopback(&g);
+    ret->is_private = r->srv->is_private;
+    access_client(g.peer, scan.forwarded_for, r->client);
+    return true;
+}
+
+/* Answers and returns false when the route is not for whoever asks. The server is attached, or the
+ * route is open. */
+static bool pass_access(req *r, const access_request *a)
+{
+    if (r->route->is_open)
         return true;
-    req_problem(r, 401,
-                "there are no users yet: only requests from this machine, not forwarded "
-                "by a proxy, are served");
+    switch (access_check(r->srv->users, a, r->route, &r->who)) {
+    case ACCESS_OK:
+        return true;
+    case ACCESS_NO_USERS:
+        req_problem(r, 401,
+                    "there are no users yet: only requests from this machine, not forwarded by a "
+                    "proxy, are served; there `alco user add NAME --role admin` makes the first");
+        break;
+    case ACCESS_UNKNOWN:
+        req_problem(r, 401, "expected a token (Authorization: Bearer TOKEN), or a session: log in");
+        break;
+    case ACCESS_BAD_TOKEN:
+        req_problem(r, 401, "the token in Authorization is none of this server's, or was dropped");
+        break;
+    case ACCESS_NO_CSRF:
+        req_problem(r, 403,
+                    "X-CSRF-Token: expected the value of the cookie " ACCESS_CSRF_COOKIE
+                    ", as the request comes with a session's cookie");
+        return false;
+    case ACCESS_ROLE:
+        req_problem(r, 403, "user '%s' is %s: this is for %s", r->who.user.name,
+                    cat_role_name(r->who.user.role), access_who_name(r->route->who));
+        return false;
+    }
+    req_header(r, "WWW-Authenticate", AL_LIT("Bearer realm=\"alco\""));
     return false;
 }
 
@@ -151,12 +200,13 @@ bool head_read(req *r, const char *method)
         req_header(r, "Connection", AL_LIT("close"));
         return false;
     }
+    access_request asks = {0};
     bool has_route = find_route(r, method);
-    if (!pass_guard(r) || !has_route)
+    if (!pass_guard(r, &asks) || !has_route)
         return false;
     if (r->asset)
         return true;
-    if (!read_params(r) || !is_ready(r))
+    if (!is_ready(r) || !pass_access(r, &asks) || !read_params(r))
         return false;
     if (r->route->body != BODY_LINES && header_of(r, "Content-Length").ptr &&
         head_has_long_body(r)) { /* now: nobody need send it */

@@ -1,5 +1,4 @@
-/* The listening socket. While there are no users every request from this machine is an
- * administrator's, so an address that others reach is refused. */
+/* The listening socket, and whether others than this machine's can reach it. */
 #include "server/listen.h"
 
 #include <assert.h>
@@ -43,24 +42,24 @@ static al_code resolve(const char *address, struct addrinfo **ret, al_err *err)
     return AL_OK;
 }
 
-static al_code check_addr(const char *address, const struct addrinfo *a, al_err *err)
+static bool is_beyond(const struct addrinfo *a)
 {
     for (; a; a = a->ai_next)
         if (!guard_addr_is_loopback(a->ai_addr))
-            return al_fail(err, AL_INVALID,
-                           "listen '%.100s' is beyond this machine, and there are no users yet: "
-                           "listen on 127.0.0.1 and come through a tunnel such as ssh -L",
-                           address);
-    return AL_OK;
+            return true;
+    return false;
 }
 
-al_code listen_check(const char *address, al_err *err)
+al_code listen_check(const char *address, bool *ret_is_beyond, al_err *err)
 {
     AL_CLEANUP(free_infop) struct addrinfo *a = NULL;
+    *ret_is_beyond = false;
     if (strncmp(address, "unix:", 5) == 0)
         return AL_OK;
     al_code c = resolve(address, &a, err);
-    return c ? c : check_addr(address, a, err);
+    if (!c)
+        *ret_is_beyond = is_beyond(a);
+    return c;
 }
 
 static al_code open_unix(const char *path, int *ret_fd, al_err *err)
@@ -122,8 +121,6 @@ al_code listen_open(const char *address, int *ret_fd, char *ret_text, size_t tex
         return open_unix(address + 5, ret_fd, err);
     }
     al_code c = resolve(address, &a, err);
-    if (!c)
-        c = check_addr(address, a, err);
     if (!c)
         c = open_tcp(address, a, ret_fd, err);
     if (!c)

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "server/access.h"
 #include "server/routes.h"
 #include "server/server_priv.h"
 #include "server/url.h"
@@ -62,6 +63,9 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     const route *route;
     al_slice path_args[ROUTE_ARGS_MAX];
     al_slice last_event_id; /* header of a tail; empty when absent */
+    asker who;
+    char client[ACCESS_CLIENT_BYTES_MAX]; /* whose tries to log in are counted together */
+    bool is_https;                        /* the client's way to the proxy before us, or ours */
     bool is_get;
     al_buf body;
     struct upload *upload; /* of POST logs */

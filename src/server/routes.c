@@ -9,31 +9,53 @@
 
 #define ONE "/api/v1/indexes/{index}"
 
+#define PARAMS_SEARCH "q from to limit order cursor fields format"
+#define USER          "/api/v1/users/{user}"
+
+/* Who each is for. /metrics: whoever may do anything at all, so that what reads them needs no right
+ * to read logs; they name indexes and count records, and show none. One index: whoever sends to it
+ * has to know how it reads times (alco import does). openapi.json says what this
+ * program is, not what it holds. */
 const route routes[] = {
-    {"GET", "/health", api_health, BODY_NONE, "", true, true},
-    {"GET", "/ready", api_ready, BODY_NONE, "", true, true},
-    {"GET", "/metrics", api_metrics, BODY_NONE, "", false, true},
-    {"GET", "/api/openapi.json", api_openapi, BODY_NONE, "", true, true},
-    {"GET", "/api/v1/indexes", api_indexes, BODY_NONE, "", false, true},
-    {"POST", "/api/v1/indexes", api_index_create, BODY_JSON, "", false, false},
-    {"GET", ONE, api_index_get, BODY_NONE, "", false, true},
-    {"PATCH", ONE, api_index_change, BODY_JSON, "", false, false},
-    {"DELETE", ONE, api_index_drop, BODY_NONE, "", false, false},
-    {"GET", ONE "/fields", api_fields, BODY_NONE, "", false, true},
-    {"GET", ONE "/fields/{field}", api_field_get, BODY_NONE, "", false, true},
-    {"PATCH", ONE "/fields/{field}", api_field_set, BODY_JSON, "", false, false},
-    {"POST", ONE "/compact", api_index_compact, BODY_NONE, "", false, false},
-    {"POST", ONE "/logs", NULL, BODY_LINES, "", false, false},
-    {"GET", ONE "/search", api_search, BODY_NONE, "q from to limit order cursor fields format",
-     false, false},
-    {"POST", ONE "/search", api_search, BODY_PARAMS, "q from to limit order cursor fields format",
-     false, false},
-    {"GET", ONE "/count", api_count, BODY_NONE, "q from to", false, false},
-    {"POST", ONE "/count", api_count, BODY_PARAMS, "q from to", false, false},
-    {"GET", ONE "/histogram", api_histogram, BODY_NONE, "q from to interval by", false, false},
-    {"GET", ONE "/values", api_values, BODY_NONE, "field limit q from to", false, false},
-    {"GET", ONE "/context", api_context, BODY_NONE, "id of before after same fields", false, false},
-    {"GET", ONE "/tail", api_tail, BODY_NONE, "q fields", false, false},
+    {"GET", "/health", api_health, BODY_NONE, "", true, true, FOR_ALL, false},
+    {"GET", "/ready", api_ready, BODY_NONE, "", true, true, FOR_ALL, false},
+    {"GET", "/metrics", api_metrics, BODY_NONE, "", false, true, FOR_USERS, false},
+    {"GET", "/api/openapi.json", api_openapi, BODY_NONE, "", true, true, FOR_ALL, false},
+
+    {"POST", "/api/v1/login", api_login, BODY_JSON, "", false, false, FOR_ALL, true},
+    {"POST", "/api/v1/logout", api_logout, BODY_NONE, "", false, true, FOR_USERS, false},
+    {"GET", "/api/v1/me", api_me, BODY_NONE, "", false, true, FOR_USERS, false},
+    {"GET", "/api/v1/users", api_users, BODY_NONE, "", false, true, FOR_ADMINS, false},
+    {"POST", "/api/v1/users", api_user_add, BODY_JSON, "", false, false, FOR_ADMINS, true},
+    {"GET", USER, api_user_get, BODY_NONE, "", false, true, FOR_ADMINS, false},
+    {"PATCH", USER, api_user_change, BODY_JSON, "", false, false, FOR_ADMINS, true},
+    {"DELETE", USER, api_user_drop, BODY_NONE, "", false, true, FOR_ADMINS, false},
+    {"POST", USER "/tokens", api_token_add, BODY_JSON, "", false, true, FOR_ADMINS, false},
+    {"DELETE", USER "/tokens/{token}", api_token_drop, BODY_NONE, "", false, true, FOR_ADMINS,
+     false},
+
+    {"GET", "/api/v1/indexes", api_indexes, BODY_NONE, "", false, true, FOR_READERS, false},
+    {"POST", "/api/v1/indexes", api_index_create, BODY_JSON, "", false, false, FOR_ADMINS, false},
+    {"GET", ONE, api_index_get, BODY_NONE, "", false, true, FOR_USERS, false},
+    {"PATCH", ONE, api_index_change, BODY_JSON, "", false, false, FOR_ADMINS, false},
+    {"DELETE", ONE, api_index_drop, BODY_NONE, "", false, false, FOR_ADMINS, false},
+    {"GET", ONE "/fields", api_fields, BODY_NONE, "", false, true, FOR_READERS, false},
+    {"GET", ONE "/fields/{field}", api_field_get, BODY_NONE, "", false, true, FOR_READERS, false},
+    {"PATCH", ONE "/fields/{field}", api_field_set, BODY_JSON, "", false, false, FOR_ADMINS, false},
+    {"POST", ONE "/compact", api_index_compact, BODY_NONE, "", false, false, FOR_ADMINS, false},
+    {"POST", ONE "/logs", NULL, BODY_LINES, "", false, false, FOR_WRITERS, false},
+    {"GET", ONE "/search", api_search, BODY_NONE, PARAMS_SEARCH, false, false, FOR_READERS, false},
+    {"POST", ONE "/search", api_search, BODY_PARAMS, PARAMS_SEARCH, false, false, FOR_READERS,
+     false},
+    {"GET", ONE "/count", api_count, BODY_NONE, "q from to", false, false, FOR_READERS, false},
+    {"POST", ONE "/count", api_count, BODY_PARAMS, "q from to", false, false, FOR_READERS, false},
+    {"GET", ONE "/histogram", api_histogram, BODY_NONE, "q from to interval by", false, false,
+     FOR_READERS, false},
+    {"GET", ONE "/values", api_values, BODY_NONE, "field limit q from to", false, false,
+     FOR_READERS, false},
+    {"GET", ONE "/context", api_context, BODY_NONE, "id of before after same fields", false, false,
+     FOR_READERS, false},
+    {"GET", ONE "/tail", api_tail, BODY_NONE, "q fields", false, false, FOR_READERS, false},
 };
 const size_t n_routes = AL_COUNT(routes);
 

@@ -17,14 +17,24 @@ typedef enum route_body {
     BODY_LINES,  /* an upload */
 } route_body;
 
+typedef enum route_who { /* what is forgotten in the table is for admins */
+                         FOR_ADMINS,
+                         FOR_READERS, /* of logs; and admins, as for writers */
+                         FOR_WRITERS, /* who send logs, and can do nothing else */
+                         FOR_USERS,   /* of any role */
+                         FOR_ALL,
+} route_who;
+
 typedef struct route {   /* NOLINT(clang-analyzer-optin.performance.Padding): reads as a line */
     const char *method;  /* GET also answers HEAD */
     const char *path;    /* "/api/v1/indexes/{index}/search" */
     void (*run)(req *r); /* on a worker (open ones on the HTTP thread); answers */
     route_body body;
     const char *params; /* "q from to", names of the query string */
-    bool is_open;       /* needs no one's permission and no engine: /health, /ready, the page */
+    bool is_open;       /* needs no engine, and runs on the HTTP thread: /health, /ready */
     bool is_quick;      /* looks at counters and settings only: never waits behind queries */
+    route_who who;
+    bool has_password; /* may hash one: has threads of its own, few at a time */
 } route;
 
 extern const route routes[];

@@ -15,6 +15,7 @@
 #include "server/api.h"
 #include "server/flow.h"
 #include "server/listen.h"
+#include "server/secret.h"
 
 /* Thousands of followers are meant to be cheap: take what descriptors there are. */
 static void raise_descriptors(void)
@@ -26,6 +27,37 @@ static void raise_descriptors(void)
     }
 }
 
+/* The pools, and what they work with. */
+static al_code make_parts(server *s, al_err *err)
+{
+    al_code c = workers_new(SERVER_QUERY_THREADS, "query", &s->queries, err);
+    if (!c)
+        c = workers_new(SERVER_QUICK_THREADS, "quick", &s->quick, err);
+    if (!c)
+        c = workers_new(SERVER_INGEST_THREADS, "ingest", &s->ingesters, err);
+    if (!c)
+        c = workers_new(SERVER_PASSWORD_THREADS, "password", &s->passwords, err);
+    if (!c)
+        c = throttle_new(&s->logins, err);
+    if (!c)
+        c = conns_new(&s->conns, err);
+    if (!c)
+        c = watch_new(&flow_watch_calls, s, &s->watch, err);
+    return c;
+}
+
+static al_code open_socket(server *s, const server_options *o, int *ret_fd, al_err *err)
+{
+    al_code c = listen_check(o->listen, &s->is_beyond, err);
+    if (!c && s->is_beyond && !o->may_be_beyond)
+        c = al_fail(err, AL_INVALID, "listen '%.100s' is beyond this machine", o->listen);
+    if (!c)
+        c = listen_open(o->listen, ret_fd, s->address, sizeof s->address, err);
+    if (!c && strncmp(o->listen, "unix:", 5) == 0)
+        (void)snprintf(s->unix_path, sizeof s->unix_path, "%s", o->listen + 5);
+    return c;
+}
+
 al_code server_start(const server_options *o, server **ret, al_err *err)
 {
     server *s = al_zalloc(1, sizeof *s);
@@ -34,6 +66,7 @@ al_code server_start(const server_options *o, server **ret, al_err *err)
     (void)pthread_mutex_init(&s->lock, NULL);
     al_cond_init(&s->changed);
     s->version = o->version;
+    s->is_private = o->is_private;
     s->begun_ns = al_now_ns();
     /* All that come through a proxy on this machine have one address. */
     s->connections_per_address =
@@ -43,19 +76,11 @@ al_code server_start(const server_options *o, server **ret, al_err *err)
     AL_CLEANUP(al_closep) int fd = -1;
     al_code c = tuning_set(&s->tuning, &o->tuning, err);
     if (!c)
-        c = listen_open(o->listen, &fd, s->address, sizeof s->address, err);
-    if (!c && strncmp(o->listen, "unix:", 5) == 0)
-        (void)snprintf(s->unix_path, sizeof s->unix_path, "%s", o->listen + 5);
+        c = secret_start(err);
     if (!c)
-        c = workers_new(SERVER_QUERY_THREADS, "query", &s->queries, err);
+        c = open_socket(s, o, &fd, err);
     if (!c)
-        c = workers_new(SERVER_QUICK_THREADS, "quick", &s->quick, err);
-    if (!c)
-        c = workers_new(SERVER_INGEST_THREADS, "ingest", &s->ingesters, err);
-    if (!c)
-        c = conns_new(&s->conns, err);
-    if (!c)
-        c = watch_new(&flow_watch_calls, s, &s->watch, err);
+        c = make_parts(s, err);
     if (!c)
         c = flow_start(s, fd, err);
     if (c) {
@@ -67,15 +92,16 @@ al_code server_start(const server_options *o, server **ret, al_err *err)
     return AL_OK;
 }
 
-al_code server_check_listen(const char *listen, al_err *err)
+al_code server_check_listen(const char *listen, bool *ret_is_beyond, al_err *err)
 {
-    return listen_check(listen, err);
+    return listen_check(listen, ret_is_beyond, err);
 }
 
 al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng, al_err *err)
 {
     assert(!atomic_load(&s->is_attached));
     s->cat = cat;
+    s->users = catalog_users(cat);
     s->in = in;
     s->eng = eng;
     al_code c = tails_new(s, &s->tails, err);
@@ -174,6 +200,8 @@ server *server_free(server *s)
     (void)workers_free(s->queries);
     (void)workers_free(s->quick);
     (void)workers_free(s->ingesters);
+    (void)workers_free(s->passwords);
+    (void)throttle_free(s->logins);
     (void)watch_free(s->watch);
     (void)conns_free(s->conns);
     if (s->unix_path[0])

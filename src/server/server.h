@@ -26,14 +26,20 @@ typedef struct server_options {
     const char *version;
     uint32_t connections_per_address; /* 0: 8192 */
     uint64_t memory_bytes; /* the whole budget, of which requests get a share; 0: 256 MiB */
+    /* Others can reach `listen`: the caller knows that there is an admin. Else only loopback and
+     * local sockets are taken. */
+    bool may_be_beyond;
+    /* Nobody but the owner of the data directory reaches `listen`: all requests are an admin's. */
+    bool is_private;
     server_tuning tuning;
 } server_options;
 
-/* AL_INVALID: `listen` cannot be read, or is beyond loopback while no user exists (the message says
- * what to do). AL_IO: the system refuses the address. */
+/* AL_INVALID: `listen` cannot be read, or is beyond loopback and may not be. AL_IO: the system
+ * refuses the address. */
 AL_CHECK al_code server_start(const server_options *o, server **ret, al_err *err);
-/* Can server_start use this address? The same AL_INVALID, without listening. */
-AL_CHECK al_code server_check_listen(const char *listen, al_err *err);
+/* Can server_start use this address, and does it reach beyond this machine? The same AL_INVALID
+ * when it cannot be read, without listening. */
+AL_CHECK al_code server_check_listen(const char *listen, bool *ret_is_beyond, al_err *err);
 /* What it answers with; all outlive server_drain. Once. */
 AL_CHECK al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng, al_err *err);
 /* Adds lines to /metrics, before server_attach; `fn` outlives server_drain. At most 8. */

@@ -7,6 +7,7 @@
 #include "server/conns.h"
 #include "server/held.h"
 #include "server/server.h"
+#include "server/throttle.h"
 #include "server/tuning.h"
 #include "server/watch.h"
 #include "server/workers.h"
@@ -19,6 +20,8 @@ enum {
     SERVER_QUERY_THREADS = 4,
     SERVER_QUICK_THREADS = 1, /* metrics and settings */
     SERVER_INGEST_THREADS = 2,
+    SERVER_PASSWORD_THREADS = 1, /* each takes SECRET_PASSWORD_MEMORY */
+    SERVER_PASSWORDS_WAITING_MAX = 64,
     SERVER_CONNECTIONS_MAX = 16384,
     SERVER_CONNECTION_BYTES = 160 * 1024, /* a head of 64 KiB, parsed; touched only as used */
     SERVER_IDLE_S = 75,
@@ -38,6 +41,9 @@ typedef struct server_counts {
     _Atomic uint64_t refused_late;   /* waited for all the time they had */
     _Atomic uint64_t refused_memory; /* too much was held */
     _Atomic uint64_t slow_clients;   /* connections shut */
+    _Atomic uint64_t logins;
+    _Atomic uint64_t logins_wrong;
+    _Atomic uint64_t logins_limited;
 } server_counts;
 extern const double server_duration_s[SERVER_DURATIONS];
 
@@ -51,12 +57,17 @@ struct server {
     workers *queries;
     workers *quick; /* routes that never wait behind queries */
     workers *ingesters;
+    workers *passwords; /* routes that hash one */
+    throttle *logins;
+    bool is_private; /* only the owner of the data directory reaches it */
+    bool is_beyond;  /* listens to more than this machine */
     watch *watch;
     conns *conns;
     int64_t begun_ns; /* wall clock */
 
     /* written once by server_attach, before is_attached */
     catalog *cat;
+    cat_users *users; /* of cat */
     ingest *in;
     engine *eng;
     tails *tails;

@@ -184,7 +184,8 @@ static bool serve(follower *f, bool has_news)
     f->is_behind = f->is_behind || has_news;
     if ((!f->is_behind && !is_due) || !is_reading(f))
         return false;
-    if (!ask(f)) {
+    /* A token dropped, a session that ended: it follows no further. */
+    if (!access_still(f->in->srv->users, &f->r->who, f->r->route) || !ask(f)) {
         end_stream(f);
         return false;
     }

@@ -1,12 +1,13 @@
 /* Any bytes through what reads requests: targets, forms, cursors, Host and Origin, settings as
- * JSON, and the lines of uploads in every encoding (with base/unpack.h). Properties: nothing is
- * read behind the input; a token that is taken comes back the same; a body in two pieces gives the
- * lines of the body in one; lines hold no line feed and are bounded; a value decoded has no more
- * bytes than its text. */
+ * JSON, what askers show, and the lines of uploads in every encoding (with base/unpack.h).
+ * Properties: nothing is read behind the input; a token that is taken comes back the same; a body
+ * in two pieces gives the lines of the body in one; lines hold no line feed and are bounded; a
+ * value decoded has no more bytes than its text. */
 #include "fuzz.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "server/access.h"
 #include "server/cursor.h"
 #include "server/guard.h"
 #include "server/lines.h"
@@ -56,6 +57,21 @@ static void check_guard(al_slice text)
         al_slice port;
         CHECK(guard_split_host(r.host, &name, &port));
     }
+}
+
+static void check_access(al_slice text)
+{
+    char client[ACCESS_CLIENT_BYTES_MAX];
+    al_slice found = {0};
+    size_t at = 0;
+    if (access_bearer(text, &found))
+        CHECK(found.len < text.len);
+    for (size_t before = 0; access_next_cookie(text, "a", &at, &found); before = at) {
+        CHECK(at > before);
+        CHECK(found.ptr >= text.ptr && found.ptr + found.len <= text.ptr + text.len);
+    }
+    access_client(NULL, text, client);
+    CHECK(memchr(client, '\0', sizeof client));
 }
 
 /* The lines, each with a newline, of the body in pieces of at most `piece` bytes. */
@@ -166,6 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         break;
     case 2:
         check_guard(text);
+        check_access(text);
         break;
     case 6:
         check_settings(text, arena);

@@ -274,5 +274,14 @@ def tailing(server, index, **kwargs):
         tail.close()
 
 
+@pytest.fixture(scope="session")
+def shifted_clock(tmp_path_factory):
+    """The environment of a server that lives `days` days from now (before: negative)."""
+    library = tmp_path_factory.mktemp("clock") / "clock_shift.so"
+    source = os.path.join(os.path.dirname(__file__), "clock_shift.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    return lambda days: {"LD_PRELOAD": str(library), "CLOCK_SHIFT_S": str(days * 86400)}
+
+
 if __name__ == "__main__":
     sys.exit("run with pytest")

@@ -259,7 +259,7 @@ def test_answers_are_as_openapi_describes(server):
     for path, methods in doc["paths"].items():
         get = methods.get("get")
         content = get and get["responses"]["200"].get("content", {})
-        if not get or "application/json" not in content:
+        if not get or "application/json" not in content or "{user}" in path:  # those: test_auth.py
             continue
         queries = [p["name"] for p in get["parameters"] if p["in"] == "query"]
         required = {p["name"]: values[p["name"]] for p in get["parameters"]
@@ -274,8 +274,10 @@ def test_answers_are_as_openapi_describes(server):
     assert seen > 30
     for path, methods in doc["paths"].items():  # a described method is one that is answered
         for method in methods:
-            url = path.replace("{index}", "nothere").replace("{field}", "f")
-            if method != "get" or "{index}" in path:
+            url = path.replace("{index}", "nothere").replace("{field}", "f").replace("{user}", "no")
+            if path == "/api/v1/logout":  # of nobody: there is nothing to end
+                assert server.request("POST", path).status == 204
+            elif method != "get" or "{index}" in path:
                 status = server.request(method.upper(), url).status
                 assert status in (400, 404), (method, path, status)
 

@@ -1,23 +1,9 @@
 """What a server gives up as days go by and disks fill. The days go by through clock_shift.c."""
 import json
-import os
-import subprocess
-
-import pytest
 
 from conftest import Server, wait_for
 
-DAY_S = 86400
 MORE_THAN_ANY_DISK = "100000TiB"
-
-
-@pytest.fixture(scope="session")
-def shifted_clock(tmp_path_factory):
-    """The environment of a server that lives `days` days from now (before: negative)."""
-    library = tmp_path_factory.mktemp("clock") / "clock_shift.so"
-    source = os.path.join(os.path.dirname(__file__), "clock_shift.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
-    return lambda days: {"LD_PRELOAD": str(library), "CLOCK_SHIFT_S": str(days * DAY_S)}
 
 
 def send(server, *messages):

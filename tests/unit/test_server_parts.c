@@ -655,6 +655,19 @@ static size_t words(const char *text)
     return n;
 }
 
+/* "x-for": who may use it. */
+static void check_whose(const route *r, al_slice operation)
+{
+    static const char *const names[] = {[FOR_ADMINS] = "admins",
+                                        [FOR_READERS] = "readers",
+                                        [FOR_WRITERS] = "writers",
+                                        [FOR_USERS] = "users",
+                                        [FOR_ALL] = "all"};
+    al_slice whose = {0};
+    if (!member(operation, AL_LIT("x-for"), &whose) || !al_slice_eq(whose, al_cstr(names[r->who])))
+        fail_msg("%s %s: x-for is not %s", r->method, r->path, names[r->who]);
+}
+
 static void every_route_and_parameter_is_described(void **state)
 {
     (void)state;
@@ -672,6 +685,7 @@ static void every_route_and_parameter_is_described(void **state)
             fail_msg("%s %s is not described", routes[i].method, routes[i].path);
         if (check_params(&routes[i], operation) != words(routes[i].params))
             fail_msg("%s %s: a parameter is not described", routes[i].method, routes[i].path);
+        check_whose(&routes[i], operation);
         n_methods++;
     }
     size_t described = 0;

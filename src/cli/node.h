@@ -11,9 +11,9 @@ typedef struct node node;
 typedef struct node_options {
     const char *data;
     const char *listen;
-    uint64_t memory_bytes;   /* 0: the default */
-    uint64_t min_free_bytes; /* UINT64_MAX: the default */
-    bool drops_when_low;     /* less is free: the oldest is dropped; else input stops */
+    uint64_t memory_bytes;            /* 0: the default */
+    uint64_t min_free_bytes;          /* UINT64_MAX: the default */
+    bool drops_when_low;              /* less is free: the oldest is dropped; else input stops */
     uint32_t connections_per_address; /* 0: the default */
     server_tuning tuning;
 } node_options;

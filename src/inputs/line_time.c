@@ -45,7 +45,7 @@ struct shape {
     const char *pattern;
     unsigned flags;
     unsigned fixed_at; /* behind pieces of a fixed width */
-    uint8_t fixed;       /* the byte there; 0: none */
+    uint8_t fixed;     /* the byte there; 0: none */
 };
 
 static const struct shape begin_with_digit[] = {

@@ -210,7 +210,7 @@ static void take_zone_name(reader *r, al_slice s)
         size_t n = strlen(zones[i].name);
         uint8_t next = s.len > n ? s.ptr[n] : ' ';
         if (!al_slice_starts(s, al_cstr(zones[i].name)) || r->p.year < zones[i].since ||
-            (next != ' ' && next != ']' && next != ':'))
+            !memchr(" ]:\t\r\n", next, 6))
             continue;
         memcpy(r->p.offset, zones[i].offset, sizeof r->p.offset);
         r->at += 1 + n;

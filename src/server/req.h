@@ -61,6 +61,8 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     url_params params;
     const route *route;
     al_slice path_args[ROUTE_ARGS_MAX];
+    al_slice host;          /* header; may be empty */
+    bool is_https;          /* that is what a proxy before us speaks, it says */
     al_slice last_event_id; /* header of a tail; empty when absent */
     bool is_get;
     al_buf body;

@@ -179,7 +179,8 @@ al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_er
     if (!c)
         c = check_schema(db, first, err);
     if (!c)
-        c = cat_sql_prepare(db, "INSERT OR REPLACE INTO fields VALUES(?,?,?,?,?,?,?)", &db->put_field, err);
+        c = cat_sql_prepare(db, "INSERT OR REPLACE INTO fields VALUES(?,?,?,?,?,?,?)",
+                            &db->put_field, err);
     if (c) {
         (void)cat_db_close(db);
         return c;
@@ -213,8 +214,8 @@ static al_code read_text_fields(cat_db *db, const char *index, al_slice *names, 
                                 al_arena *arena, al_err *err)
 {
     AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c =
-        cat_sql_prepare(db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
+    al_code c = cat_sql_prepare(
+        db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
     if (c)
         return c;
     (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
@@ -259,7 +260,8 @@ static al_code read_index(cat_db *db, sqlite3_stmt *s, cat_db_index_fn *fn, void
 static al_code read_fields(cat_db *db, cat_db_field_fn *fn, void *ctx, al_err *err)
 {
     AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db,
+    al_code c =
+        cat_sql_prepare(db,
                         "SELECT index_name, name, filtered, display, excluded, context, indexed"
                         " FROM fields ORDER BY index_name, name",
                         &s, err);
@@ -286,7 +288,8 @@ al_code cat_db_read(cat_db *db, cat_db_index_fn *on_index, cat_db_field_fn *on_f
                     al_err *err)
 {
     AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db,
+    al_code c =
+        cat_sql_prepare(db,
                         "SELECT name, intervals, max_bytes, queue_name, exchange, routing_key,"
                         " durable, num_processes, timestamp_zone, engine FROM indexes"
                         " ORDER BY name",
@@ -329,7 +332,8 @@ static al_code delete_of(cat_db *db, const char *text, const char *index, al_err
 static al_code put_settings(cat_db *db, const cat_index *idx, al_err *err)
 {
     AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db, "INSERT OR REPLACE INTO indexes VALUES(?,?,?,?,?,?,?,?,?,?)", &s, err);
+    al_code c =
+        cat_sql_prepare(db, "INSERT OR REPLACE INTO indexes VALUES(?,?,?,?,?,?,?,?,?,?)", &s, err);
     if (c)
         return c;
     (void)sqlite3_bind_text(s, 1, idx->name, -1, SQLITE_STATIC);
@@ -414,9 +418,9 @@ al_code cat_db_put_note(cat_db *db, al_slice name, al_slice text, al_err *err)
 {
     AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
     al_code c = cat_sql_prepare(db,
-                        text.len ? "INSERT OR REPLACE INTO notes VALUES(?,?)"
-                                 : "DELETE FROM notes WHERE name=?",
-                        &s, err);
+                                text.len ? "INSERT OR REPLACE INTO notes VALUES(?,?)"
+                                         : "DELETE FROM notes WHERE name=?",
+                                &s, err);
     if (c)
         return c;
     cat_sql_bind(s, 1, name);

@@ -1,5 +1,5 @@
-/* Numbers of indexes. Old ALCO's API gave each one, from its database; ours know each other by name.
- * A number is given when it is first asked for, and never again to another index. */
+/* Numbers of indexes. Old ALCO's API gave each one, from its database; ours know each other by
+ * name. A number is given when it is first asked for, and never again to another index. */
 #include "catalog/cat_sql.h"
 #include "catalog/catalog_priv.h"
 

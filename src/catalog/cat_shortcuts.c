@@ -1,6 +1,6 @@
 /* Saved searches, in a table of the catalogue's file. Their names are those of the addresses
- * /grep/shortcut/NAME/, which name no index: so each is there once, over all indexes. An index takes
- * its shortcuts along when it is dropped (cat_db_drop_index). */
+ * /grep/shortcut/NAME/, which name no index: so each is there once, over all indexes. An index
+ * takes its shortcuts along when it is dropped (cat_db_drop_index). */
 #include "catalog/cat_shortcuts.h"
 
 #include <stdio.h>
@@ -53,8 +53,7 @@ static al_code check(const cat_shortcut *s, al_err *err)
         return al_fail(err, AL_INVALID,
                        "name '%.40s': expected 1 to %d letters, digits or underscores", s->name,
                        CAT_SHORTCUT_NAME_MAX);
-    al_code c =
-        check_text("description", s->description, CAT_SHORTCUT_DESCRIPTION_BYTES_MAX, err);
+    al_code c = check_text("description", s->description, CAT_SHORTCUT_DESCRIPTION_BYTES_MAX, err);
     if (!c)
         c = check_text("url", s->url, CAT_SHORTCUT_URL_BYTES_MAX, err);
     if (!c)

@@ -1,6 +1,6 @@
 #pragma once
-/* cat_shortcuts.h: saved searches. They are few and seldom read: they stand in the file alone, and a
- * change holds for whoever asks next. Any thread; may wait for the disk. */
+/* cat_shortcuts.h: saved searches. They are few and seldom read: they stand in the file alone, and
+ * a change holds for whoever asks next. Any thread; may wait for the disk. */
 #include "catalog/catalog.h"
 
 enum {
@@ -19,9 +19,9 @@ typedef struct cat_shortcut {
     al_slice default_field; /* empty: none */
 } cat_shortcut;
 
-/* Durable on return. AL_INVALID names what cannot be; AL_NOT_FOUND: no such index, or no shortcut of
- * that name in it to change; AL_EXISTS: the name is taken (*err says by which index); AL_LIMIT. AL_IO,
- * AL_NOMEM: nothing has changed. */
+/* Durable on return. AL_INVALID names what cannot be; AL_NOT_FOUND: no such index, or no shortcut
+ * of that name in it to change; AL_EXISTS: the name is taken (*err says by which index); AL_LIMIT.
+ * AL_IO, AL_NOMEM: nothing has changed. */
 AL_CHECK al_code catalog_shortcut_create(catalog *cat, const cat_shortcut *s, al_err *err);
 AL_CHECK al_code catalog_shortcut_change(catalog *cat, const cat_shortcut *s, al_err *err);
 /* AL_NOT_FOUND: the index has no such shortcut. */

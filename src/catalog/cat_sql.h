@@ -1,6 +1,6 @@
 #pragma once
-/* cat_sql.h: statements on the catalogue's file, for the .c files that have tables of their own. The
- * caller has the file to itself (cat_db.h, catalog_priv.h). */
+/* cat_sql.h: statements on the catalogue's file, for the .c files that have tables of their own.
+ * The caller has the file to itself (cat_db.h, catalog_priv.h). */
 #include <sqlite3.h>
 
 #include "catalog/cat_db.h"

@@ -61,6 +61,8 @@ static al_code build(query *q, al_slice words, al_buf *pattern, al_err *err)
     q->root = &leaf->pub;
     if (n == 0)
         return AL_OK;
+    if (al_buf_code(pattern) == AL_NOMEM)
+        return al_fail(err, AL_NOMEM, "search");
     if (al_buf_code(pattern))
         return al_fail(err, AL_INVALID, "search: longer than %d bytes", PATTERN_BYTES_MAX);
     leaf->pub.ignores_case = true;

@@ -49,7 +49,8 @@ static al_slice header_of(req *r, const char *name)
     return v ? al_cstr(v) : (al_slice){0};
 }
 
-/* Of an address for people: they get the page, which says what is the matter and then asks again. */
+/* Of an address for people: they get the page, which says what is the matter and then asks again.
+ */
 static bool show_page(req *r)
 {
     if (route_is_page(r->route))

@@ -1,6 +1,6 @@
 #pragma once
-/* old_form.h: query strings as Django reads and writes them, for old ALCO's addresses. Pure; hostile
- * input. */
+/* old_form.h: query strings as Django reads and writes them, for old ALCO's addresses. Pure;
+ * hostile input. */
 #include "base/buf.h"
 #include "server/url.h"
 

@@ -94,6 +94,7 @@ static void put_row(old_page *p, const record *rec)
     al_arena_reset(p->scratch);
     highlight *places = al_arena_alloc(p->scratch, HIGHLIGHTS_MAX, sizeof *places);
     size_t n = places ? matcher_highlights(p->m, rec, places, HIGHLIGHTS_MAX) : 0;
+    al_buf_fail(out, places ? AL_OK : AL_NOMEM);
     al_buf_clear(&p->snippet);
     old_snippet_put(&p->snippet, rec->message, places, n);
     al_buf_printf(out, "{\"id\":%" PRIu64 ",\"id_str\":\"%" PRIu64 "\",\"datetime\":\"", rec->id,
@@ -247,8 +248,9 @@ static bool read_time(old_page *p, const char *name, int64_t *ret_ns, int64_t *r
         return true;
     if (rec_old_time_parse(text, p->r->srv->local_zone, ret_ns, ret_end_ns))
         return true;
-    req_problem(p->r, 400, "%s '%.*s': expected a time such as 2016-05-23 10:53:20.123456, or a day",
-                name, AL_ARG(text));
+    req_problem(p->r, 400,
+                "%s '%.*s': expected a time such as 2016-05-23 10:53:20.123456, or a day", name,
+                AL_ARG(text));
     return false;
 }
 
@@ -389,6 +391,7 @@ static void put_link(old_page *p, const char *name, bool is_there, const old_cur
     al_buf_init(&token, 256);
     al_buf_init(&text, 1 << 20); /* a request's head has 64 KiB, each byte becomes three */
     old_cursor_format(to, &token);
+    al_buf_fail(&text, al_buf_code(&token));
     if (old_form_set(&params, AL_LIT("cursor"), al_buf_slice(&token), &err))
         al_buf_fail(&text, AL_LIMIT);
     old_form_sort(&params);
@@ -412,7 +415,8 @@ static void put_links(old_page *p)
     bool has_next = is_reverse ? is_inner : p->has_more;
     bool has_previous = is_reverse ? p->has_more : is_inner;
     old_cursor next = {.has_id = true, .id = is_reverse ? p->first : p->last};
-    old_cursor previous = {.has_id = true, .is_reverse = true, .id = is_reverse ? p->last : p->first};
+    old_cursor previous = {
+        .has_id = true, .is_reverse = true, .id = is_reverse ? p->last : p->first};
     if (p->n == 0 && is_reverse) /* an empty page: the row at the cursor is the one beside it */
         next.id = p->cur.id ? p->cur.id - 1 : 0;
     else if (p->n == 0)

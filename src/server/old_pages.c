@@ -22,12 +22,12 @@ static void redirect(req *r, unsigned status, al_slice path, const al_slice *que
         al_buf_slice_put(&to, *query);
     else
         old_form_put(&to, &r->params);
-    if (al_buf_code(&to) == AL_OK) {
-        req_answer(r, status, NULL);
+    if (al_buf_code(&to) == AL_OK)
         req_header(r, "Location", al_buf_slice(&to));
-    } else {
+    if (r->n_headers) /* it was taken */
+        req_answer(r, status, NULL);
+    else
         req_problem(r, 503, "no memory");
-    }
     al_buf_done(&to);
 }
 
@@ -74,6 +74,15 @@ static void redirect_to_recent(req *r)
         redirect(r, 302, r->target.path, NULL);
 }
 
+/* 404 for programs; people get the page, which names what is not there and leads on. */
+static void show_nothing(req *r)
+{
+    al_buf_clear(&r->out);
+    req_answer(r, 0, NULL);
+    r->asset = asset_find(AL_LIT("/"));
+    r->is_asset_of_nothing = true;
+}
+
 /* Names of indexes with commas between them: the page reads several. */
 void old_log_page(req *r)
 {
@@ -82,8 +91,11 @@ void old_log_page(req *r)
     size_t n = 0;
     for (size_t at = 0; at <= r->path_args[0].len; n++) {
         size_t comma = al_slice_find(r->path_args[0], ',', at);
-        if (!api_index_named(r, al_slice_sub(r->path_args[0], at, comma), &idx))
+        if (!api_index_named(r, al_slice_sub(r->path_args[0], at, comma), &idx)) {
+            if (r->status == 404)
+                show_nothing(r);
             return;
+        }
         at = comma + 1;
     }
     bool has_start = req_text(r, "start_ts", &start) && start.len;
@@ -96,24 +108,24 @@ void old_log_page(req *r)
 /* ---- Shortcuts */
 
 /* What stands behind the name, as it was before it came into an address: "a/b/" is the value "a/b".
- * False: it does not end with a slash. */
-static bool value_of(req *r, al_slice *ret)
+ * AL_NOMEM. */
+static al_code value_of(req *r, al_slice *ret, al_err *err)
 {
     enum { VALUE_AT = 3 }; /* grep, shortcut, name */
     const url_target *t = &r->target;
     al_buf value;
-    *ret = (al_slice){0};
-    if (t->parts[t->n - 1].len)
-        return false;
     al_buf_init(&value, ADDRESS_BYTES_MAX);
     for (size_t i = VALUE_AT; i + 1 < t->n; i++) {
         if (i > VALUE_AT)
             al_buf_u8(&value, '/');
         al_buf_slice_put(&value, t->parts[i]);
     }
-    *ret = al_arena_copy(r->arena, al_buf_slice(&value));
+    al_slice copy = {0};
+    if (al_buf_code(&value) == AL_OK)
+        copy = al_arena_copy(r->arena, al_buf_slice(&value));
     al_buf_done(&value);
-    return true;
+    *ret = copy;
+    return copy.ptr ? AL_OK : al_fail(err, AL_NOMEM, "read address");
 }
 
 /* Arguments of the request, then the value for the default field, then those that were saved: later
@@ -137,11 +149,13 @@ void old_shortcut(req *r)
     cat_shortcut s;
     al_slice value;
     al_err err = {0};
-    if (!value_of(r, &value)) {
+    if (r->target.parts[r->target.n - 1].len) {
         old_add_slash(r);
         return;
     }
-    al_code c = catalog_shortcut_get(r->srv->cat, r->path_args[0], r->arena, &s, &err);
+    al_code c = value_of(r, &value, &err);
+    if (!c)
+        c = catalog_shortcut_get(r->srv->cat, r->path_args[0], r->arena, &s, &err);
     if (!c)
         c = join_params(r, &s, value, &err);
     if (c) {

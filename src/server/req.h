@@ -98,7 +98,8 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     void *stream_ctx;
     bool has_trailer;
     char trailer[256];         /* value of Alco-Partial */
-    const struct asset *asset; /* instead of `out` */
+    const struct asset *asset; /* instead of `out`; then status stays 0 */
+    bool is_asset_of_nothing;  /* the page says that there is nothing: 404 */
 };
 
 /* NULL without memory. `target` is copied. */

@@ -462,7 +462,8 @@ def test_pages(server):
                  "/grep/logs/?from=", "/grep/logs/?from=-1h&search=x"):
         assert is_page(server.get(path)), path
     for path in ("/grep/nothere/", "/grep/nothere/?start_ts=2016-05-23", "/grep/logs,nothere/?from="):
-        assert server.get(path).status == 404, path
+        answer = server.get(path)  # the page says so
+        assert answer.status == 404 and answer.headers["content-type"].startswith("text/html"), path
     assert server.get("/grep/logs?a=b").headers["location"] == "/grep/logs/?a=b"
 
 
@@ -480,6 +481,21 @@ def test_a_log_without_a_time_is_that_of_the_last_five_minutes(moscow, query):
     assert got[-1][0] == "start_ts" and dict(got[:-1]) == given and len(got) == len(given) + 1
     assert before <= datetime.datetime.strptime(got[-1][1], "%Y-%m-%d %H:%M:%S") <= after
     assert is_page(moscow.get(answer.headers["location"]))
+
+
+def test_who_may_not_ask_gets_the_page_and_nothing_else(server):
+    """The page says what is the matter; nothing tells which index or shortcut there is."""
+    save(server, "logs", name="s", url="secret=1")
+    headers = {"X-Forwarded-For": "1.2.3.4"}
+    for path in ("/grep/logs/", "/grep/nothere/", "/grep/shortcut/s/", "/grep/shortcut/nothere/v/", "/grep/", "/admin/"):
+        assert is_page(server.request("GET", path, headers=headers)), path
+    for path in ("/api/grep/logs/", "/api/grep/nothere/", "/api/collector/indices/", "/collector/sphinx.conf",
+                 "/api/v1/indexes/logs/shortcuts", "/api/v1/indexes/logs/shortcuts/s"):
+        assert server.request("GET", path, headers=headers).status == 401, path
+    foreign = server.request("GET", "/grep/logs/", headers={"Host": "evil.example"})
+    assert foreign.status == 421
+    for path in ("/grep/logs/", "/api/grep/logs/"):
+        assert server.request("GET", path, headers={"Sec-Fetch-Site": "cross-site"}).status == 403
 
 
 # ---- Shortcuts

@@ -7,9 +7,11 @@
 #include "server/api.h"
 #include "server/assets.h"
 #include "server/guard.h"
+#include "server/old_form.h"
 
 typedef struct head_scan {
     guard_request *g;
+    bool is_https;
 } head_scan;
 
 static enum MHD_Result scan_header(void *cls, enum MHD_ValueKind kind, const char *key,
@@ -36,6 +38,8 @@ static enum MHD_Result scan_header(void *cls, enum MHD_ValueKind kind, const cha
     s->g->is_blurred = s->g->is_blurred || strpbrk(key, " \t");
     if (strcasecmp(key, "Forwarded") == 0 || strncasecmp(key, "X-Forwarded", 11) == 0)
         s->g->is_forwarded = true;
+    if (value && strcasecmp(key, "X-Forwarded-Proto") == 0)
+        s->is_https = strcasecmp(value, "https") == 0;
     return MHD_YES;
 }
 
@@ -45,16 +49,27 @@ static al_slice header_of(req *r, const char *name)
     return v ? al_cstr(v) : (al_slice){0};
 }
 
+/* Of an address for people: they get the page, which says what is the matter and then asks again.
+ */
+static bool show_page(req *r)
+{
+    if (route_is_page(r->route))
+        r->asset = asset_find(AL_LIT("/"));
+    return r->asset;
+}
+
 /* Answers and returns false when the request may not be served. */
 static bool pass_guard(req *r)
 {
     guard_request g = {.is_get = r->is_get};
-    head_scan scan = {&g};
+    head_scan scan = {.g = &g};
     const union MHD_ConnectionInfo *i =
         MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     g.peer = i ? i->client_addr : NULL;
     (void)MHD_get_connection_values(r->conn, MHD_HEADER_KIND, scan_header, &scan);
     const tuning *t = tuning_of(&r->srv->tuning);
+    r->host = g.host.ptr ? al_arena_copy(r->arena, g.host) : (al_slice){0};
+    r->is_https = scan.is_https;
     switch (guard_check(&g, t->hosts, t->n_hosts)) {
     case GUARD_OK:
         break;
@@ -76,7 +91,7 @@ static bool pass_guard(req *r)
         req_header(r, "Connection", AL_LIT("close"));
         return false;
     }
-    if (!r->route || r->route->is_open || guard_is_loopback(&g))
+    if (!r->route || r->route->is_open || guard_is_loopback(&g) || show_page(r))
         return true;
     req_problem(r, 401,
                 "there are no users yet: only requests from this machine, not forwarded "
@@ -113,7 +128,9 @@ static bool find_route(req *r, const char *method)
 static bool read_params(req *r)
 {
     al_err err = {0};
-    al_code c = url_parse_form(r->target.query, r->arena, &r->params, &err);
+    al_code c = route_is_old(r->route)
+                    ? old_form_parse(r->target.query, r->arena, &r->params, &err)
+                    : url_parse_form(r->target.query, r->arena, &r->params, &err);
     if (c) {
         req_fail(r, c, &err);
         return false;
@@ -131,17 +148,15 @@ static bool read_params(req *r)
 
 static bool is_ready(req *r)
 {
-    if (r->route->is_open)
+    bool can_answer = atomic_load(&r->srv->is_attached) && !atomic_load(&r->srv->is_stopping);
+    if (r->route->is_open || can_answer || show_page(r))
         return true;
     if (atomic_load(&r->srv->is_stopping)) {
         req_problem(r, 503, "the server is stopping");
         return false;
     }
-    if (!atomic_load(&r->srv->is_attached)) {
-        req_problem(r, 503, "the server is starting: it reads its log");
-        return false;
-    }
-    return true;
+    req_problem(r, 503, "the server is starting: it reads its log");
+    return false;
 }
 
 bool head_read(req *r, const char *method)

@@ -61,6 +61,8 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     url_params params;
     const route *route;
     al_slice path_args[ROUTE_ARGS_MAX];
+    al_slice host;          /* header; may be empty */
+    bool is_https;          /* that is what a proxy before us speaks, it says */
     al_slice last_event_id; /* header of a tail; empty when absent */
     bool is_get;
     al_buf body;
@@ -96,7 +98,8 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     void *stream_ctx;
     bool has_trailer;
     char trailer[256];         /* value of Alco-Partial */
-    const struct asset *asset; /* instead of `out` */
+    const struct asset *asset; /* instead of `out`; then status stays 0 */
+    bool is_asset_of_nothing;  /* the page says that there is nothing: 404 */
 };
 
 /* NULL without memory. `target` is copied. */

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum { URL_PARAMS_MAX = 64, URL_PARTS_MAX = 8 };
+enum { URL_PARAMS_MAX = 64, URL_PARTS_MAX = 32 };
 
 typedef struct url_param {
     al_slice name;

@@ -150,6 +150,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   /* The button beside the query: what is typed counts, too. */
   toggleContext(): void {
     const q = this.draft.value.trim();
+    this.list?.scroller.focus({ preventScroll: true });
     if (q === this.view.value.q) return this.lookAround(null);
     this.go({ q, context: this.view.value.context === 'off' ? 'filtered' : 'off' });
   }
@@ -371,8 +372,9 @@ export class LogControl implements Screen, ListSource, ListEvents {
 
   /* From hits to the lines around them and back; the place is kept. With a row: among all lines. */
   lookAround(row: Row | null): void {
-    const place = row ?? this.current.value ?? this.list?.firstInView() ?? null;
+    const seen = row ?? this.current.value ?? this.list?.firstInView() ?? null;
     const context: Context = row !== null ? 'all' : this.view.value.context === 'off' ? 'filtered' : 'off';
+    const place = context === 'off' && seen !== null ? this.reader.nearestHit(seen) : seen;
     const line = place === null ? null : { index: place.index, id: place.id };
     const offset = place === null ? null : (this.list?.offsetOf(place.key) ?? null);
     const view: View = { ...this.view.value, context, line };

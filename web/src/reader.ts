@@ -369,6 +369,14 @@ export class Reader {
     }
   }
 
+  /* In context: the row itself or a loaded hit near it, rather one behind it. */
+  nearestHit(row: Row): Row | null {
+    const { rows } = this.window;
+    const at = this.window.indexOf(row.key);
+    const isHit = ({ key }: Row): boolean => this.hitKeys.has(key);
+    return rows.slice(at).find(isHit) ?? rows.slice(0, at).reverse().find(isHit) ?? null;
+  }
+
   /* In context: mark which of the lines just loaded the query finds, with its matches. */
   private async markHits(rows: readonly Row[], signal: AbortSignal): Promise<void> {
     const first = rows[0];

@@ -104,7 +104,7 @@ test('columns and colours are kept', async (t) => {
   await page.getByRole('button', { name: 'light', exact: true }).click();
   const light = await background();
   assert.notEqual(light, dark);
-  await page.locator('.columns').getByLabel('order', { exact: true }).check();
+  await page.locator('.panel .chips [data-field="order"]').first().click();
   await page.locator('.rows .c', { hasText: /^599$/ }).waitFor();
   await page.reload();
   await page.locator('.rows .c', { hasText: /^599$/ }).waitFor();

@@ -6,14 +6,6 @@
 
 #include "record/utf8.h"
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Into `out`, which has room for text.len bytes. */
 static size_t unescape(al_slice text, uint8_t *out)
 {
@@ -21,8 +13,8 @@ static size_t unescape(al_slice text, uint8_t *out)
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
         if (c == '%' && i + 2 < text.len) {
-            int high = hex_digit(text.ptr[i + 1]);
-            int low = hex_digit(text.ptr[i + 2]);
+            int high = url_hex_digit(text.ptr[i + 1]);
+            int low = url_hex_digit(text.ptr[i + 2]);
             if (high >= 0 && low >= 0) {
                 c = (uint8_t)(high * 16 + low);
                 i += 2;
@@ -84,24 +76,17 @@ void old_form_remove(url_params *p, const char *name)
 
 al_code old_form_parse(al_slice text, al_arena *arena, url_params *ret, al_err *err)
 {
-    for (size_t at = 0; at < text.len;) {
-        size_t end = al_slice_find(text, '&', at);
-        al_slice pair = al_slice_sub(text, at, end);
-        at = end + 1;
-        if (pair.len == 0)
-            continue;
-        size_t equals = al_slice_find(pair, '=', 0);
-        al_slice name = {0};
-        al_slice value = {0};
-        al_code c = decode(al_slice_sub(pair, 0, equals), arena, &name, err);
+    al_code c = AL_OK;
+    al_slice name;
+    al_slice value;
+    for (size_t at = 0; !c && url_next_pair(text, &at, &name, &value);) {
+        c = decode(name, arena, &name, err);
         if (!c)
-            c = decode(al_slice_sub(pair, equals + 1, pair.len), arena, &value, err);
+            c = decode(value, arena, &value, err);
         if (!c)
             c = old_form_set(ret, name, value, err);
-        if (c)
-            return c;
     }
-    return AL_OK;
+    return c;
 }
 
 static int by_name(const void *a, const void *b)

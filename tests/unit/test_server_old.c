@@ -3,23 +3,16 @@
  * time is over after each row; each allocation of a request fails once. */
 #include "test.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "catalog/cat_shortcuts.h"
 #include "server/api.h"
 #include "server/old_form.h"
-#include "support/model_engine.h"
-#include "support/tmpdir.h"
+#include "server_help.h"
 
 enum { ROWS = 25, PAGE = 10 };
 #define T0 INT64_C(1464000800000000000)
-
-typedef struct fixture {
-    tmpdir dir;
-    server srv;
-} fixture;
 
 /* ---- Failing allocations, but for those of the model: it ends the process without memory */
 
@@ -95,20 +88,16 @@ static void append_rows(engine *e)
 
 static int set_up(void **state)
 {
-    fixture *f = calloc(1, sizeof *f);
+    fixture *f = fixture_begin("server-old");
     al_err err = {0};
-    assert_non_null(f);
     eng_index_settings logs = {.name = "logs", .intervals = 36500};
     server_tuning tuning = {.page_size = PAGE};
     cat_shortcut s = {.name = "saved",
                       .index = "logs",
                       .url = AL_LIT("search=line"),
                       .default_field = AL_LIT("host")};
-    tmpdir_init(&f->dir, "server-old");
-    assert_int_equal(catalog_open(f->dir.path, &f->srv.cat, &err), AL_OK);
     assert_int_equal(catalog_field_seen(f->srv.cat, "logs", AL_LIT("host")), AL_OK);
     assert_int_equal(catalog_shortcut_create(f->srv.cat, &s, &err), AL_OK);
-    assert_int_equal(model_engine_open(NULL, &f->srv.eng, &err), AL_OK);
     static engine_ops ops;
     model_ops = f->srv.eng->ops;
     ops = *model_ops;
@@ -118,23 +107,7 @@ static int set_up(void **state)
     assert_int_equal(tuning_set(&f->srv.tuning, &tuning, &err), AL_OK);
     append_rows(f->srv.eng);
     (void)snprintf(f->srv.address, sizeof f->srv.address, "127.0.0.1:1");
-    (void)pthread_mutex_init(&f->srv.lock, NULL);
-    (void)pthread_cond_init(&f->srv.changed, NULL);
-    held_init(&f->srv.answers, &f->srv.uploads, 0);
     *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    (void)engine_close(f->srv.eng);
-    (void)catalog_close(f->srv.cat);
-    tuning_done(&f->srv.tuning);
-    (void)pthread_cond_destroy(&f->srv.changed);
-    (void)pthread_mutex_destroy(&f->srv.lock);
-    tmpdir_done(&f->dir);
-    free(f);
     return 0;
 }
 
@@ -302,5 +275,5 @@ int main(void)
         cmocka_unit_test(a_page_that_ran_out_of_time_goes_on),
         cmocka_unit_test(answers_are_whole_or_503),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, fixture_end);
 }

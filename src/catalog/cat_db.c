@@ -1,19 +1,20 @@
 /* The catalogue's SQLite file.
  * Shape: tables, all STRICT; names of fields are blobs because they may be any bytes. Each version
- * of the schema added tables: a file of an older one gets those that it lacks when it is opened.
+ * of the schema added tables: a file of an older one gets those that it lacks when it is opened;
+ * the .c files that use them run their own statements (cat_sql.h).
  * Journal mode WAL with synchronous=FULL: a commit is on disk when it returns. locking_mode
  * EXCLUSIVE keeps a second process out and needs no shared memory file. */
 #include "catalog/cat_db.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "catalog/cat_check.h"
+#include "catalog/cat_sql.h"
 
 enum { APPLICATION_ID = 0x616c636f /* "alco" */ };
 
@@ -29,6 +30,11 @@ static const char *const schema[] = {
     " display INTEGER NOT NULL, excluded INTEGER NOT NULL, context INTEGER NOT NULL,"
     " indexed INTEGER NOT NULL, PRIMARY KEY(index_name, name)) STRICT, WITHOUT ROWID;",
     "CREATE TABLE notes(name BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE shortcuts(name BLOB PRIMARY KEY, index_name TEXT NOT NULL,"
+    " description BLOB NOT NULL, url BLOB NOT NULL, default_field BLOB NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE index_numbers(number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT NOT NULL UNIQUE) STRICT;",
     "CREATE TABLE users(name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL,"
     " made_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE tokens(hash BLOB PRIMARY KEY, user TEXT NOT NULL, name TEXT NOT NULL,"
@@ -44,7 +50,7 @@ struct cat_db {
     bool is_new;
 };
 
-static al_code fail_sql(cat_db *db, const char *what, al_err *err)
+al_code cat_sql_fail(cat_db *db, const char *what, al_err *err)
 {
     int r = sqlite3_errcode(db->sql);
     al_code c = AL_IO;
@@ -63,30 +69,30 @@ static al_code fail_sql(cat_db *db, const char *what, al_err *err)
 static al_code run(cat_db *db, const char *text, al_err *err)
 {
     if (sqlite3_exec(db->sql, text, NULL, NULL, NULL) != SQLITE_OK)
-        return fail_sql(db, "statement", err);
+        return cat_sql_fail(db, "statement", err);
     return AL_OK;
 }
 
-static al_code prepare(cat_db *db, const char *text, sqlite3_stmt **ret, al_err *err)
+al_code cat_sql_prepare(cat_db *db, const char *text, sqlite3_stmt **ret, al_err *err)
 {
     if (sqlite3_prepare_v3(db->sql, text, -1, 0, ret, NULL) != SQLITE_OK)
-        return fail_sql(db, "prepare", err);
+        return cat_sql_fail(db, "prepare", err);
     return AL_OK;
 }
 
-static void finalizep(sqlite3_stmt **s)
+void cat_sql_finalizep(sqlite3_stmt **s)
 {
     (void)sqlite3_finalize(*s); /* repeats the last step's error, which was seen */
 }
 
 static al_code read_pragma(cat_db *db, const char *text, int64_t *ret, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db, text, &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c = cat_sql_prepare(db, text, &s, err);
     if (c)
         return c;
     if (sqlite3_step(s) != SQLITE_ROW)
-        return fail_sql(db, "read version", err);
+        return cat_sql_fail(db, "read version", err);
     *ret = sqlite3_column_int64(s, 0);
     return AL_OK;
 }
@@ -174,7 +180,7 @@ al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_er
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     al_code c = make_file(path, err);
     if (!c && sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK)
-        c = fail_sql(db, path, err);
+        c = cat_sql_fail(db, path, err);
     if (!c)
         c = run(db,
                 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
@@ -183,7 +189,8 @@ al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_er
     if (!c)
         c = check_schema(db, first, err);
     if (!c)
-        c = prepare(db, "INSERT OR REPLACE INTO fields VALUES(?,?,?,?,?,?,?)", &db->put_field, err);
+        c = cat_sql_prepare(db, "INSERT OR REPLACE INTO fields VALUES(?,?,?,?,?,?,?)",
+                            &db->put_field, err);
     if (c) {
         (void)cat_db_close(db);
         return c;
@@ -201,13 +208,13 @@ cat_db *cat_db_close(cat_db *db)
 {
     if (!db)
         return NULL;
-    finalizep(&db->put_field);
+    cat_sql_finalizep(&db->put_field);
     (void)sqlite3_close(db->sql); /* what was committed is on disk */
     free(db);
     return NULL;
 }
 
-static al_slice column(sqlite3_stmt *s, int i)
+al_slice cat_sql_column(sqlite3_stmt *s, int i)
 {
     const void *p = sqlite3_column_blob(s, i);
     return (al_slice){p, (size_t)sqlite3_column_bytes(s, i)};
@@ -216,21 +223,21 @@ static al_slice column(sqlite3_stmt *s, int i)
 static al_code read_text_fields(cat_db *db, const char *index, al_slice *names, size_t *ret_n,
                                 al_arena *arena, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c =
-        prepare(db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c = cat_sql_prepare(
+        db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
     if (c)
         return c;
     (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
     size_t n = 0;
     int r = 0;
     while ((r = sqlite3_step(s)) == SQLITE_ROW && n < CAT_TEXT_FIELDS_MAX) {
-        names[n] = al_arena_copy(arena, column(s, 0));
+        names[n] = al_arena_copy(arena, cat_sql_column(s, 0));
         if (!names[n++].ptr)
             return al_fail(err, AL_NOMEM, "read catalog.db");
     }
     if (r != SQLITE_DONE && r != SQLITE_ROW)
-        return fail_sql(db, "read text fields", err);
+        return cat_sql_fail(db, "read text fields", err);
     *ret_n = n;
     return AL_OK;
 }
@@ -244,16 +251,16 @@ static al_code read_index(cat_db *db, sqlite3_stmt *s, cat_db_index_fn *fn, void
     cat_index idx = {
         .intervals = (uint32_t)sqlite3_column_int64(s, 1),
         .max_bytes = (uint64_t)sqlite3_column_int64(s, 2),
-        .queue_name = column(s, 3),
-        .exchange = column(s, 4),
-        .routing_key = column(s, 5),
+        .queue_name = cat_sql_column(s, 3),
+        .exchange = cat_sql_column(s, 4),
+        .routing_key = cat_sql_column(s, 5),
         .durable = sqlite3_column_int(s, 6) != 0,
         .num_processes = (uint32_t)sqlite3_column_int64(s, 7),
-        .timestamp_zone = column(s, 8),
-        .engine = column(s, 9),
+        .timestamp_zone = cat_sql_column(s, 8),
+        .engine = cat_sql_column(s, 9),
         .text_fields = names,
     };
-    (void)snprintf(idx.name, sizeof idx.name, "%.*s", AL_ARG(column(s, 0)));
+    (void)snprintf(idx.name, sizeof idx.name, "%.*s", AL_ARG(cat_sql_column(s, 0)));
     al_code c = read_text_fields(db, idx.name, names, &idx.n_text_fields, arena, err);
     if (!c && cat_index_check(&idx, err))
         c = al_fail(err, AL_CORRUPT, "catalog.db: index '%s' has impossible settings", idx.name);
@@ -262,15 +269,16 @@ static al_code read_index(cat_db *db, sqlite3_stmt *s, cat_db_index_fn *fn, void
 
 static al_code read_fields(cat_db *db, cat_db_field_fn *fn, void *ctx, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db,
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c =
+        cat_sql_prepare(db,
                         "SELECT index_name, name, filtered, display, excluded, context, indexed"
                         " FROM fields ORDER BY index_name, name",
                         &s, err);
     int r = SQLITE_DONE;
     while (!c && (r = sqlite3_step(s)) == SQLITE_ROW) {
         cat_field f = {
-            .name = column(s, 1),
+            .name = cat_sql_column(s, 1),
             .filtered = sqlite3_column_int(s, 2) != 0,
             .display = sqlite3_column_int(s, 3) != 0,
             .excluded = sqlite3_column_int(s, 4) != 0,
@@ -278,19 +286,20 @@ static al_code read_fields(cat_db *db, cat_db_field_fn *fn, void *ctx, al_err *e
             .indexed = sqlite3_column_int(s, 6) != 0,
         };
         char index[CAT_INDEX_NAME_MAX + 1];
-        (void)snprintf(index, sizeof index, "%.*s", AL_ARG(column(s, 0)));
+        (void)snprintf(index, sizeof index, "%.*s", AL_ARG(cat_sql_column(s, 0)));
         c = fn(ctx, index, &f, err);
     }
     if (!c && r != SQLITE_DONE)
-        c = fail_sql(db, "read fields", err);
+        c = cat_sql_fail(db, "read fields", err);
     return c;
 }
 
 al_code cat_db_read(cat_db *db, cat_db_index_fn *on_index, cat_db_field_fn *on_field, void *ctx,
                     al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db,
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c =
+        cat_sql_prepare(db,
                         "SELECT name, intervals, max_bytes, queue_name, exchange, routing_key,"
                         " durable, num_processes, timestamp_zone, engine FROM indexes"
                         " ORDER BY name",
@@ -299,61 +308,67 @@ al_code cat_db_read(cat_db *db, cat_db_index_fn *on_index, cat_db_field_fn *on_f
     while (!c && (r = sqlite3_step(s)) == SQLITE_ROW)
         c = read_index(db, s, on_index, ctx, err);
     if (!c && r != SQLITE_DONE)
-        c = fail_sql(db, "read indexes", err);
+        c = cat_sql_fail(db, "read indexes", err);
     return c ? c : read_fields(db, on_field, ctx, err);
 }
 
-static void bind(sqlite3_stmt *s, int i, al_slice v)
+void cat_sql_bind(sqlite3_stmt *s, int i, al_slice v)
 {
     /* A NULL pointer would bind NULL, where an empty blob is meant. */
     (void)sqlite3_bind_blob64(s, i, v.ptr ? (const void *)v.ptr : "", v.len, SQLITE_STATIC);
 }
 
-static al_code finish(cat_db *db, sqlite3_stmt *s, const char *what, al_err *err)
+al_code cat_sql_finish(cat_db *db, sqlite3_stmt *s, const char *what, al_err *err)
 {
     int r = sqlite3_step(s);
-    return r == SQLITE_DONE ? AL_OK : fail_sql(db, what, err);
+    return r == SQLITE_DONE ? AL_OK : cat_sql_fail(db, what, err);
+}
+
+int cat_sql_changes(cat_db *db)
+{
+    return sqlite3_changes(db->sql);
 }
 
 static al_code delete_of(cat_db *db, const char *text, const char *index, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db, text, &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c = cat_sql_prepare(db, text, &s, err);
     if (c)
         return c;
     (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
-    return finish(db, s, "delete", err);
+    return cat_sql_finish(db, s, "delete", err);
 }
 
 static al_code put_settings(cat_db *db, const cat_index *idx, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db, "INSERT OR REPLACE INTO indexes VALUES(?,?,?,?,?,?,?,?,?,?)", &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c =
+        cat_sql_prepare(db, "INSERT OR REPLACE INTO indexes VALUES(?,?,?,?,?,?,?,?,?,?)", &s, err);
     if (c)
         return c;
     (void)sqlite3_bind_text(s, 1, idx->name, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(s, 2, idx->intervals);
     (void)sqlite3_bind_int64(s, 3, (int64_t)idx->max_bytes);
-    bind(s, 4, idx->queue_name);
-    bind(s, 5, idx->exchange);
-    bind(s, 6, idx->routing_key);
+    cat_sql_bind(s, 4, idx->queue_name);
+    cat_sql_bind(s, 5, idx->exchange);
+    cat_sql_bind(s, 6, idx->routing_key);
     (void)sqlite3_bind_int(s, 7, idx->durable);
     (void)sqlite3_bind_int64(s, 8, idx->num_processes);
-    bind(s, 9, idx->timestamp_zone);
-    bind(s, 10, idx->engine);
-    return finish(db, s, "write index", err);
+    cat_sql_bind(s, 9, idx->timestamp_zone);
+    cat_sql_bind(s, 10, idx->engine);
+    return cat_sql_finish(db, s, "write index", err);
 }
 
 static al_code put_text_field(cat_db *db, const cat_index *idx, size_t i, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db, "INSERT INTO text_fields VALUES(?,?,?)", &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c = cat_sql_prepare(db, "INSERT INTO text_fields VALUES(?,?,?)", &s, err);
     if (c)
         return c;
     (void)sqlite3_bind_text(s, 1, idx->name, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(s, 2, (int64_t)i);
-    bind(s, 3, idx->text_fields[i]);
-    return finish(db, s, "write text field", err);
+    cat_sql_bind(s, 3, idx->text_fields[i]);
+    return cat_sql_finish(db, s, "write text field", err);
 }
 
 al_code cat_db_end(cat_db *db, al_code c, al_err *err)
@@ -392,32 +407,36 @@ al_code cat_db_drop_index(cat_db *db, const char *name, al_err *err)
         c = delete_of(db, "DELETE FROM text_fields WHERE index_name=?", name, err);
     if (!c)
         c = delete_of(db, "DELETE FROM fields WHERE index_name=?", name, err);
+    if (!c)
+        c = delete_of(db, "DELETE FROM shortcuts WHERE index_name=?", name, err);
+    if (!c)
+        c = delete_of(db, "DELETE FROM index_numbers WHERE name=?", name, err);
     return cat_db_end(db, c, err);
 }
 
 al_code cat_db_read_notes(cat_db *db, cat_db_note_fn *fn, void *ctx, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db, "SELECT name, value FROM notes ORDER BY name", &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c = cat_sql_prepare(db, "SELECT name, value FROM notes ORDER BY name", &s, err);
     int r = SQLITE_DONE;
     while (!c && (r = sqlite3_step(s)) == SQLITE_ROW)
-        c = fn(ctx, column(s, 0), column(s, 1), err);
-    return !c && r != SQLITE_DONE ? fail_sql(db, "read notes", err) : c;
+        c = fn(ctx, cat_sql_column(s, 0), cat_sql_column(s, 1), err);
+    return !c && r != SQLITE_DONE ? cat_sql_fail(db, "read notes", err) : c;
 }
 
 al_code cat_db_put_note(cat_db *db, al_slice name, al_slice text, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db,
-                        text.len ? "INSERT OR REPLACE INTO notes VALUES(?,?)"
-                                 : "DELETE FROM notes WHERE name=?",
-                        &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c = cat_sql_prepare(db,
+                                text.len ? "INSERT OR REPLACE INTO notes VALUES(?,?)"
+                                         : "DELETE FROM notes WHERE name=?",
+                                &s, err);
     if (c)
         return c;
-    bind(s, 1, name);
+    cat_sql_bind(s, 1, name);
     if (text.len)
-        bind(s, 2, text);
-    return finish(db, s, "write note", err);
+        cat_sql_bind(s, 2, text);
+    return cat_sql_finish(db, s, "write note", err);
 }
 
 al_code cat_db_begin(cat_db *db, al_err *err)
@@ -429,13 +448,13 @@ al_code cat_db_put_field(cat_db *db, const char *index, const cat_field *f, al_e
 {
     sqlite3_stmt *s = db->put_field;
     (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
-    bind(s, 2, f->name);
+    cat_sql_bind(s, 2, f->name);
     (void)sqlite3_bind_int(s, 3, f->filtered);
     (void)sqlite3_bind_int(s, 4, f->display);
     (void)sqlite3_bind_int(s, 5, f->excluded);
     (void)sqlite3_bind_int(s, 6, f->context);
     (void)sqlite3_bind_int(s, 7, f->indexed);
-    al_code c = finish(db, s, "write field", err);
+    al_code c = cat_sql_finish(db, s, "write field", err);
     (void)sqlite3_reset(s);
     (void)sqlite3_clear_bindings(s); /* the slices end with this call */
     return c;
@@ -458,23 +477,23 @@ int64_t cat_row_number(const cat_row *row, int i)
 
 al_slice cat_row_bytes(const cat_row *row, int i)
 {
-    return column((sqlite3_stmt *)(uintptr_t)row, i);
+    return cat_sql_column((sqlite3_stmt *)(uintptr_t)row, i);
 }
 
 al_code cat_db_select(cat_db *db, const char *sql, cat_db_row_fn *fn, void *ctx, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db, sql, &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c = cat_sql_prepare(db, sql, &s, err);
     int r = SQLITE_DONE;
     while (!c && (r = sqlite3_step(s)) == SQLITE_ROW)
         c = fn(ctx, (const cat_row *)s, err);
-    return !c && r != SQLITE_DONE ? fail_sql(db, "read", err) : c;
+    return !c && r != SQLITE_DONE ? cat_sql_fail(db, "read", err) : c;
 }
 
 al_code cat_db_do(cat_db *db, const char *sql, const cat_value *values, size_t n, al_err *err)
 {
-    AL_CLEANUP(finalizep) sqlite3_stmt *s = NULL;
-    al_code c = prepare(db, sql, &s, err);
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code c = cat_sql_prepare(db, sql, &s, err);
     if (c)
         return c;
     for (size_t i = 0; i < n; i++) {
@@ -485,9 +504,9 @@ al_code cat_db_do(cat_db *db, const char *sql, const cat_value *values, size_t n
             (void)sqlite3_bind_text64(s, (int)i + 1, v->bytes.ptr ? (const char *)v->bytes.ptr : "",
                                       v->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
         else
-            bind(s, (int)i + 1, v->bytes);
+            cat_sql_bind(s, (int)i + 1, v->bytes);
     }
-    return finish(db, s, "write", err);
+    return cat_sql_finish(db, s, "write", err);
 }
 
 al_code cat_db_truncate_log(cat_db *db, al_err *err)

@@ -21,7 +21,7 @@ AL_CHECK al_code cat_db_read(cat_db *db, cat_db_index_fn *on_index, cat_db_field
 
 /* Writes or replaces the index. */
 AL_CHECK al_code cat_db_put_index(cat_db *db, const cat_index *idx, al_err *err);
-/* With its fields. */
+/* With its fields and shortcuts. */
 AL_CHECK al_code cat_db_drop_index(cat_db *db, const char *name, al_err *err);
 
 /* The slices live during the call. */

@@ -21,6 +21,7 @@
 #include "catalog/cat_db.h"
 #include "catalog/cat_fields.h"
 #include "catalog/cat_users.h"
+#include "catalog/catalog_priv.h"
 
 enum { FLUSH_DELAY_MS = 200, IDLE_MS = 2000, FLUSH_FIELDS_MAX = 4096 };
 
@@ -587,6 +588,15 @@ al_code catalog_field_set(catalog *cat, const char *index, const cat_field *f, a
     if (!c)
         c = write_fields(cat, index, f, 1, err);
     return c ? c : set_in_memory(cat, index, f, err);
+}
+
+/* ---- What is only in the file */
+
+al_code catalog_use_db(catalog *cat, bool writes, catalog_db_fn *fn, void *ctx, al_err *err)
+{
+    AL_LOCKED(&cat->db_lock);
+    cat->is_log_dirty = cat->is_log_dirty || writes;
+    return fn(ctx, cat->db, err);
 }
 
 /* ---- Notes: only in the file, they are read once */

@@ -61,7 +61,7 @@ AL_CHECK al_code catalog_index_defaults(const char *name, al_arena *arena, cat_i
  * file was not written and nothing has changed; sys_errno is ENOSPC when the disk is full. */
 AL_CHECK al_code catalog_index_create(catalog *cat, const cat_index *idx, al_err *err);
 AL_CHECK al_code catalog_index_change(catalog *cat, const cat_index *idx, al_err *err);
-/* With its fields. AL_NOT_FOUND, AL_IO. */
+/* With its fields and shortcuts. AL_NOT_FOUND, AL_IO. */
 AL_CHECK al_code catalog_index_drop(catalog *cat, const char *name, al_err *err);
 /* A copy in the arena. AL_NOT_FOUND, with a message; AL_NOMEM. */
 AL_CHECK al_code catalog_index_get(catalog *cat, const char *name, al_arena *arena, cat_index *ret,
@@ -69,6 +69,10 @@ AL_CHECK al_code catalog_index_get(catalog *cat, const char *name, al_arena *are
 /* All, by name, in the arena. AL_NOMEM. */
 AL_CHECK al_code catalog_indexes(catalog *cat, al_arena *arena, cat_index **ret, size_t *ret_n,
                                  al_err *err);
+
+/* A number for old ALCO's API: the same one for ever, and no other index ever has it. AL_NOT_FOUND,
+ * AL_IO, AL_NOMEM. May wait for the disk. */
+AL_CHECK al_code catalog_index_number(catalog *cat, const char *name, uint64_t *ret, al_err *err);
 
 /* Makes a field known at once, durable soon (catalog_flush). AL_LIMIT: the index has CAT_FIELDS_MAX
  * others. AL_NOT_FOUND: no such index. AL_NOMEM. */

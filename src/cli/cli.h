@@ -16,6 +16,7 @@ int cmd_import(int argc, char **argv);
 int cmd_index(int argc, char **argv);
 int cmd_field(int argc, char **argv);
 int cmd_user(int argc, char **argv);
+int cmd_shortcut(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 /* "alco: text" on stderr, as cli_put_visible makes it. */

@@ -18,6 +18,7 @@
 #include "cli/node.h"
 #include "config/config.h"
 #include "config/config_text.h"
+#include "config/sphinx_conf.h"
 #include "inputs/amqp_input.h"
 #include "inputs/amqp_url.h"
 #include "store/store.h"
@@ -282,10 +283,17 @@ static void amqp_state_of(void *ctx, const char *index, al_buf *out)
     amqp_input_state(ctx, index, out);
 }
 
+static al_code put_sphinx_conf(void *ctx, al_slice of_node, al_buf *out, al_err *err)
+{
+    const serve *s = ctx;
+    return sphinx_conf_put(s->config, of_node, out, err);
+}
+
 /* Before the server answers: the input's listeners, metrics and state. */
 static al_code make_inputs(void *ctx, node *n, al_err *err)
 {
     serve *s = ctx;
+    server_show_sphinx_conf(node_server(n), put_sphinx_conf, s);
     if (s->n_brokers == 0)
         return AL_OK;
     amqp_options o = {.brokers = s->brokers, .n_brokers = s->n_brokers, .log = log_line};

@@ -17,13 +17,14 @@ static const struct {
     {"import", cmd_import, "read files of logs into an index"},
     {"index", cmd_index, "list, create, set, drop, compact indexes"},
     {"field", cmd_field, "list and set fields"},
+    {"shortcut", cmd_shortcut, "list, create and drop saved searches"},
     {"user", cmd_user, "users, their passwords and tokens"},
     {"send", cmd_send, "publish lines to RabbitMQ, to try a broker's set-up"},
     {"verify", cmd_verify, "check a data directory"},
 };
 
 /* What the documents speak of and this build has not. */
-static const char *const later[] = {"less", "shortcut", "backup", "restore", "sphinx-conf"};
+static const char *const later[] = {"less", "backup", "restore", "sphinx-conf"};
 
 static void print_help(FILE *to)
 {

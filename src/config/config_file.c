@@ -253,6 +253,16 @@ static bool is_doubled(reader *r, const seen_key *keys, size_t n, const yaml_eve
     return false;
 }
 
+/* Makes the path that of a member; false when there is no such setting. */
+static bool enter(reader *r, size_t len, const char *key, bool is_open)
+{
+    setting_id id = SETTINGS_N;
+    int n =
+        snprintf(r->path + len, sizeof r->path - len, "%s%s", len ? "." : "", is_open ? "*" : key);
+    return n > 0 && (size_t)n < sizeof r->path - len && (is_open || !strpbrk(key, ".[]")) &&
+           (find_setting(r->path, &id) || leads_on(r, ".") || leads_on(r, "[]"));
+}
+
 /* The value behind a key: its path is the key's, or the open one's. */
 static void read_member(reader *r, const yaml_event_t *key, const yaml_event_t *value,
                         unsigned depth)
@@ -260,25 +270,17 @@ static void read_member(reader *r, const yaml_event_t *key, const yaml_event_t *
     size_t len = strlen(r->path);
     al_slice name = {key->data.scalar.value, key->data.scalar.length};
     bool is_open = leads_on(r, len ? ".*" : "*");
-    char more[PATH_BYTES];
-    int n = snprintf(more, sizeof more, "%s%s", len ? "." : "",
-                     is_open ? "*" : (const char *)key->data.scalar.value);
-    bool fits = n > 0 && len + (size_t)n < sizeof r->path && !strpbrk(more + (len > 0), ".[]");
-    setting_id id = SETTINGS_N;
-    char path[PATH_BYTES];
-    (void)memcpy(path, r->path, len + 1);
-    if (fits)
-        (void)memcpy(r->path + len, more, (size_t)n + 1);
-    if (!fits || !(find_setting(r->path, &id) || leads_on(r, ".") || leads_on(r, "[]"))) {
-        (void)memcpy(r->path, path, len + 1);
+    bool is_known = enter(r, len, (const char *)key->data.scalar.value, is_open);
+    if (is_known) {
+        r->free_name = is_open ? name : (al_slice){0};
+        read_value(r, value, depth + 1);
+        r->free_name = (al_slice){0};
+    }
+    r->path[len] = '\0';
+    if (!is_known) {
         say_unknown(r, key, name);
         skip(r, value);
-        return;
     }
-    r->free_name = is_open ? name : (al_slice){0};
-    read_value(r, value, depth + 1);
-    r->free_name = (al_slice){0};
-    r->path[len] = '\0';
 }
 
 static void read_mapping(reader *r, unsigned depth)

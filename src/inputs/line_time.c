@@ -45,7 +45,7 @@ struct shape {
     const char *pattern;
     unsigned flags;
     unsigned fixed_at; /* behind pieces of a fixed width */
-    char fixed;        /* the byte there; 0: none */
+    uint8_t fixed;     /* the byte there; 0: none */
 };
 
 static const struct shape begin_with_digit[] = {
@@ -210,7 +210,7 @@ static void take_zone_name(reader *r, al_slice s)
         size_t n = strlen(zones[i].name);
         uint8_t next = s.len > n ? s.ptr[n] : ' ';
         if (!al_slice_starts(s, al_cstr(zones[i].name)) || r->p.year < zones[i].since ||
-            (next != ' ' && next != ']' && next != ':'))
+            !memchr(" ]:\t\r\n", next, 6))
             continue;
         memcpy(r->p.offset, zones[i].offset, sizeof r->p.offset);
         r->at += 1 + n;

@@ -35,6 +35,12 @@ query *query_all(void);
 AL_CHECK al_code query_and(query *a, query *b, query **ret);
 /* `field = text`, text compared exactly as in the language; built without parsing. */
 AL_CHECK al_code query_field_equals(al_slice name, const value *v, query **ret);
+/* `field=(a,b)`: one of the texts (n > 0), each compared as above. */
+AL_CHECK al_code query_field_one_of(al_slice name, const al_slice *values, size_t n, query **ret);
+/* What `search` of old ALCO's API means: the message contains the words in this order, ignoring
+ * case, where a comma or white space between them matches any run of white space, punctuation and
+ * symbols. Without a word: everything. AL_INVALID: too long for one expression. */
+AL_CHECK al_code query_old_search(al_slice words, query **ret, al_err *err);
 /* `field!=*`: records without the field. */
 AL_CHECK al_code query_field_missing(al_slice name, query **ret);
 /* How it was read: the same query with every decision spelled out; nothing for a query that matches

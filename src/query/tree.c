@@ -199,30 +199,39 @@ al_code query_and(query *a, query *b, query **ret)
     return AL_OK;
 }
 
-al_code query_field_equals(al_slice name, const value *v, query **ret)
+al_code query_field_one_of(al_slice name, const al_slice *values, size_t n, query **ret)
 {
     *ret = NULL;
     AL_CLEANUP(query_unrefp) query *q = tree_new();
     tree_node *leaf = NULL;
+    assert(n > 0);
     if (!q)
         return AL_NOMEM;
     al_code c = tree_add(q, AST_EQUALS, &leaf, NULL);
     if (c)
         return c;
     assert(leaf);
-    al_slice *values = al_arena_alloc(q->arena, 1, sizeof *values);
+    al_slice *copies = al_arena_alloc(q->arena, n, sizeof *copies);
     leaf->pub.name = al_arena_copy(q->arena, name);
-    if (!values || !leaf->pub.name.ptr)
+    if (!copies || !leaf->pub.name.ptr)
         return AL_NOMEM;
-    values[0] = al_arena_copy(q->arena, rec_value_text(v));
-    if (!values[0].ptr)
-        return AL_NOMEM;
-    leaf->pub.values = values;
-    leaf->pub.n_values = 1;
+    for (size_t i = 0; i < n; i++) {
+        copies[i] = al_arena_copy(q->arena, values[i]);
+        if (!copies[i].ptr)
+            return AL_NOMEM;
+    }
+    leaf->pub.values = copies;
+    leaf->pub.n_values = (uint32_t)n;
     leaf->quotes_name = true; /* no parser has seen which names are known */
     q->root = &leaf->pub;
     *ret = AL_TAKE(q);
     return AL_OK;
+}
+
+al_code query_field_equals(al_slice name, const value *v, query **ret)
+{
+    al_slice text = rec_value_text(v);
+    return query_field_one_of(name, &text, 1, ret);
 }
 
 al_code query_field_missing(al_slice name, query **ret)

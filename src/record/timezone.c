@@ -65,6 +65,12 @@ static size_t changes_until(const rec_zone *z, int64_t at_s)
     return low;
 }
 
+int32_t rec_zone_offset_at(const rec_zone *z, int64_t at_s)
+{
+    size_t n = changes_until(z, at_s);
+    return n ? z->changes[n - 1].offset_s : z->first_offset_s;
+}
+
 /* Period i lies between change i-1 and change i. The instants that may have this local time lie
  * between local - offset_max and local - offset_min: almost always within one period. */
 int64_t rec_zone_to_utc(const rec_zone *z, int64_t local_s)

@@ -26,6 +26,8 @@ enum {
 /* Local seconds since 1970 -> UTC. A local time that came twice is its earlier instant; one that
  * was skipped moves forward by what was skipped. */
 int64_t rec_zone_to_utc(const rec_zone *z, int64_t local_s);
+/* What local time is ahead of UTC at that instant. */
+int32_t rec_zone_offset_at(const rec_zone *z, int64_t at_s);
 
 /* Appends a change after all others; merges what changes nothing. AL_LIMIT, AL_NOMEM. */
 AL_CHECK al_code rec_zone_add(rec_zone *z, int64_t at_s, int32_t offset_s);

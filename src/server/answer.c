@@ -148,6 +148,8 @@ enum MHD_Result answer_queue(req *r)
         response = whole_response(r);
     if (!response)
         return MHD_NO;
+    if (r->is_asset_of_nothing && r->status == MHD_HTTP_OK)
+        r->status = MHD_HTTP_NOT_FOUND;
     for (size_t i = 0; i < SECURE_HEADERS; i++)
         (void)MHD_add_response_header(response, secure_headers[i][0], secure_headers[i][1]);
     if (r->type)

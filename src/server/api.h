@@ -95,6 +95,18 @@ void api_health(req *r);
 void api_ready(req *r);
 void api_metrics(req *r);
 void api_openapi(req *r);
+void api_shortcuts(req *r);
+void api_shortcut_create(req *r);
+void api_shortcut_get(req *r);
+void api_shortcut_change(req *r);
+void api_shortcut_drop(req *r);
+/* old ALCO's addresses: old_grep.c, old_pages.c, old_collector.c */
+void old_grep(req *r);
+void old_log_page(req *r);
+void old_add_slash(req *r);
+void old_shortcut(req *r);
+void old_sphinx_conf(req *r);
+void old_indices(req *r);
 
 /* ---- tail.c */
 AL_CHECK al_code tails_new(server *s, tails **ret, al_err *err);

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/checked.h"
+
 extern const asset assets_table[];
 extern const size_t assets_table_n;
 extern const uint8_t asset_openapi_begin[];
@@ -14,16 +16,14 @@ al_slice asset_openapi(void)
     return (al_slice){asset_openapi_begin, (size_t)(asset_openapi_end - asset_openapi_begin)};
 }
 
-/* "/grep/", "/grep/NAME/", "/grep/NAME": the page finds its index in the address. */
+/* The page finds out from the address what it shall show. "/grep/NAME/" is a route of its own. */
 static bool is_page(al_slice path)
 {
-    if (al_slice_eq(path, AL_LIT("/")) || al_slice_eq(path, AL_LIT("/grep")) ||
-        al_slice_eq(path, AL_LIT("/grep/")))
-        return true;
-    if (!al_slice_starts(path, AL_LIT("/grep/")))
-        return false;
-    size_t slash = al_slice_find(path, '/', 6);
-    return slash + 1 >= path.len;
+    static const char *const pages[] = {"/", "/grep", "/grep/", "/admin", "/admin/"};
+    for (size_t i = 0; i < AL_COUNT(pages); i++)
+        if (al_slice_eq(path, al_cstr(pages[i])))
+            return true;
+    return false;
 }
 
 const asset *asset_find(al_slice path)

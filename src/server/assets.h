@@ -16,7 +16,7 @@ typedef struct asset {
     bool is_immutable; /* its name changes with its content */
 } asset;
 
-/* The file for a path, or NULL. "/", "/grep/" and "/grep/{index}/" are the page. */
+/* The file for a path, or NULL. "/", "/grep/" and "/admin/" are the page. */
 const asset *asset_find(al_slice path);
 /* The answer, with ETag, caching and encoding as the request asks; *ret_status 200 or 304. NULL
  * without memory. */

@@ -7,6 +7,7 @@
 #include "server/api.h"
 #include "server/assets.h"
 #include "server/guard.h"
+#include "server/old_form.h"
 
 typedef struct head_scan {
     guard_request *g;
@@ -58,6 +59,15 @@ static al_slice header_of(req *r, const char *name)
     return v ? al_cstr(v) : (al_slice){0};
 }
 
+/* Of an address for people: they get the page, which says what is the matter and then asks again.
+ */
+static bool show_page(req *r)
+{
+    if (route_is_page(r->route))
+        r->asset = asset_find(AL_LIT("/"));
+    return r->asset;
+}
+
 /* Answers and returns false when the request may not be served, whoever asks; else with what
  * tells who does. */
 static bool pass_guard(req *r, access_request *ret)
@@ -69,6 +79,7 @@ static bool pass_guard(req *r, access_request *ret)
     g.peer = i ? i->client_addr : NULL;
     (void)MHD_get_connection_values(r->conn, MHD_HEADER_KIND, scan_header, &scan);
     const tuning *t = tuning_of(&r->srv->tuning);
+    r->host = g.host.ptr ? al_arena_copy(r->arena, g.host) : (al_slice){0};
     switch (guard_check(&g, t->hosts, t->n_hosts)) {
     case GUARD_OK:
         break;
@@ -105,7 +116,10 @@ static bool pass_access(req *r, const access_request *a)
 {
     if (r->route->is_open)
         return true;
-    switch (access_check(r->srv->users, a, r->route, &r->who)) {
+    access_verdict v = access_check(r->srv->users, a, r->route, &r->who);
+    if (v != ACCESS_OK && show_page(r))
+        return true;
+    switch (v) {
     case ACCESS_OK:
         return true;
     case ACCESS_NO_USERS:
@@ -162,7 +176,9 @@ static bool find_route(req *r, const char *method)
 static bool read_params(req *r)
 {
     al_err err = {0};
-    al_code c = url_parse_form(r->target.query, r->arena, &r->params, &err);
+    al_code c = route_is_old(r->route)
+                    ? old_form_parse(r->target.query, r->arena, &r->params, &err)
+                    : url_parse_form(r->target.query, r->arena, &r->params, &err);
     if (c) {
         req_fail(r, c, &err);
         return false;
@@ -180,17 +196,15 @@ static bool read_params(req *r)
 
 static bool is_ready(req *r)
 {
-    if (r->route->is_open)
+    bool can_answer = atomic_load(&r->srv->is_attached) && !atomic_load(&r->srv->is_stopping);
+    if (r->route->is_open || can_answer || show_page(r))
         return true;
     if (atomic_load(&r->srv->is_stopping)) {
         req_problem(r, 503, "the server is stopping");
         return false;
     }
-    if (!atomic_load(&r->srv->is_attached)) {
-        req_problem(r, 503, "the server is starting: it reads its log");
-        return false;
-    }
-    return true;
+    req_problem(r, 503, "the server is starting: it reads its log");
+    return false;
 }
 
 bool head_read(req *r, const char *method)
@@ -206,7 +220,11 @@ bool head_read(req *r, const char *method)
         return false;
     if (r->asset)
         return true;
-    if (!is_ready(r) || !pass_access(r, &asks) || !read_params(r))
+    if (!is_ready(r) || (!r->asset && !pass_access(r, &asks)))
+        return false;
+    if (r->asset)
+        return true;
+    if (!read_params(r))
         return false;
     if (r->route->body != BODY_LINES && header_of(r, "Content-Length").ptr &&
         head_has_long_body(r)) { /* now: nobody need send it */

@@ -62,10 +62,11 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     url_params params;
     const route *route;
     al_slice path_args[ROUTE_ARGS_MAX];
+    al_slice host;          /* header; may be empty */
     al_slice last_event_id; /* header of a tail; empty when absent */
     asker who;
     char client[ACCESS_CLIENT_BYTES_MAX]; /* whose tries to log in are counted together */
-    bool is_https;                        /* the client's way to the proxy before us, or ours */
+    bool is_https;                        /* the client speaks it to a proxy before us */
     bool is_get;
     al_buf body;
     struct upload *upload; /* of POST logs */
@@ -100,7 +101,8 @@ struct req { /* NOLINT(clang-analyzer-optin.performance.Padding): grouped by who
     void *stream_ctx;
     bool has_trailer;
     char trailer[256];         /* value of Alco-Partial */
-    const struct asset *asset; /* instead of `out` */
+    const struct asset *asset; /* instead of `out`; then status stays 0 */
+    bool is_asset_of_nothing;  /* the page says that there is nothing: 404 */
 };
 
 /* NULL without memory. `target` is copied. */

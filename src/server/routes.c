@@ -56,6 +56,23 @@ const route routes[] = {
     {"GET", ONE "/context", api_context, BODY_NONE, "id of before after same fields", false, false,
      FOR_READERS, false},
     {"GET", ONE "/tail", api_tail, BODY_NONE, "q fields", false, false, FOR_READERS, false},
+
+    {"GET", ONE "/shortcuts", api_shortcuts, BODY_NONE, "", false, true, FOR_READERS, false},
+    {"POST", ONE "/shortcuts", api_shortcut_create, BODY_JSON, "", false, false, FOR_ADMINS, false},
+    {"GET", ONE "/shortcuts/{shortcut}", api_shortcut_get, BODY_NONE, "", false, true, FOR_READERS, false},
+    {"PATCH", ONE "/shortcuts/{shortcut}", api_shortcut_change, BODY_JSON, "", false, false, FOR_ADMINS, false},
+    {"DELETE", ONE "/shortcuts/{shortcut}", api_shortcut_drop, BODY_NONE, "", false, false, FOR_ADMINS, false},
+
+    /* old ALCO's */
+    {"GET", "/api/grep/{index}", old_add_slash, BODY_NONE, ROUTE_OLD, false, true, FOR_READERS, false},
+    {"GET", "/api/grep/{index}/*", old_grep, BODY_NONE, ROUTE_OLD, false, false, FOR_READERS, false},
+    {"GET", "/api/collector/indices", old_add_slash, BODY_NONE, ROUTE_OLD, false, true, FOR_READERS, false},
+    {"GET", "/api/collector/indices/", old_indices, BODY_NONE, ROUTE_OLD, false, true, FOR_READERS, false},
+    {"GET", "/grep/{index}", old_add_slash, BODY_NONE, ROUTE_OLD, false, true, FOR_READERS, false},
+    {"GET", "/grep/{index}/", old_log_page, BODY_NONE, ROUTE_OLD, false, true, FOR_READERS, false},
+    {"GET", "/grep/shortcut/{shortcut}/*", old_shortcut, BODY_NONE, ROUTE_OLD, false, true, FOR_READERS, false},
+    {"GET", "/grep/shortcut/{shortcut}", old_add_slash, BODY_NONE, ROUTE_OLD, false, true, FOR_READERS, false},
+    {"GET", "/collector/sphinx.conf*", old_sphinx_conf, BODY_NONE, ROUTE_OLD, false, true, FOR_READERS, false},
 };
 const size_t n_routes = AL_COUNT(routes);
 
@@ -76,6 +93,8 @@ static bool path_matches(const char *path, const url_target *t, al_slice args[RO
         at = slash + 1;
         if (i == t->n)
             return false;
+        if (al_slice_ends(part, AL_LIT("*")))
+            return al_slice_starts(t->parts[i], al_slice_sub(part, 0, part.len - 1));
         if (is_argument(part) && t->parts[i].len > 0)
             args[n_args++] = t->parts[i];
         else if (!al_slice_eq(part, t->parts[i]))
@@ -113,8 +132,20 @@ route_verdict route_find(al_slice method, const url_target *t, const route **ret
     return has_path ? ROUTE_NO_METHOD : ROUTE_NO_PATH;
 }
 
+bool route_is_old(const route *r)
+{
+    return strcmp(r->params, ROUTE_OLD) == 0;
+}
+
+bool route_is_page(const route *r)
+{
+    return al_slice_starts(al_cstr(r->path), AL_LIT("/grep/"));
+}
+
 bool route_has_param(const route *r, al_slice name)
 {
+    if (route_is_old(r))
+        return true;
     al_slice list = al_cstr(r->params);
     for (size_t at = 0; at < list.len;) {
         size_t space = al_slice_find(list, ' ', at);

@@ -10,6 +10,9 @@ typedef struct req req;
 
 enum { ROUTE_ARGS_MAX = 2 };
 
+/* Instead of a list of parameters: any, read as Django does. Of old ALCO's addresses. */
+#define ROUTE_OLD "*"
+
 typedef enum route_body {
     BODY_NONE,
     BODY_PARAMS, /* form or JSON object: more parameters */
@@ -27,7 +30,7 @@ typedef enum route_who { /* what is forgotten in the table is for admins */
 
 typedef struct route {   /* NOLINT(clang-analyzer-optin.performance.Padding): reads as a line */
     const char *method;  /* GET also answers HEAD */
-    const char *path;    /* "/api/v1/indexes/{index}/search" */
+    const char *path;    /* "/api/v1/indexes/{index}/search"; a * at the end is any text */
     void (*run)(req *r); /* on a worker (open ones on the HTTP thread); answers */
     route_body body;
     const char *params; /* "q from to", names of the query string */
@@ -46,5 +49,9 @@ typedef enum route_verdict { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD } route
  * takes, as in an Allow header (static buffer of the caller, 64 bytes). */
 route_verdict route_find(al_slice method, const url_target *t, const route **ret,
                          al_slice ret_args[ROUTE_ARGS_MAX], char ret_allow[64]);
+/* Is it one of old ALCO's? They are not in openapi.json. */
+bool route_is_old(const route *r);
+/* Is it an address of the page, where people come and not programs? */
+bool route_is_page(const route *r);
 /* Does the route know this parameter? */
 bool route_has_param(const route *r, al_slice name);

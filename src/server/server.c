@@ -107,6 +107,9 @@ al_code server_attach(server *s, catalog *cat, ingest *in, engine *eng, al_err *
     al_code c = tails_new(s, &s->tails, err);
     if (c)
         return c;
+    al_err ignored; /* a TZ that cannot be read is UTC, as it is to libc */
+    if (rec_zone_open(AL_LIT("local"), &s->local_zone, &ignored))
+        s->local_zone = NULL;
     ingest_on_room(in, uploads_room, s);
     atomic_store(&s->is_attached, true);
     return AL_OK;
@@ -125,6 +128,13 @@ void server_show_inputs(server *s, void (*fn)(void *ctx, const char *index, al_b
     assert(!atomic_load(&s->is_attached));
     s->put_inputs = fn;
     s->inputs_ctx = ctx;
+}
+
+void server_show_sphinx_conf(server *s, server_sphinx_conf_fn *fn, void *ctx)
+{
+    assert(!atomic_load(&s->is_attached));
+    s->put_sphinx_conf = fn;
+    s->sphinx_conf_ctx = ctx;
 }
 
 al_code server_tune(server *s, const server_tuning *t, al_err *err)
@@ -209,6 +219,7 @@ server *server_free(server *s)
     (void)pthread_cond_destroy(&s->changed);
     (void)pthread_mutex_destroy(&s->lock);
     tuning_done(&s->tuning);
+    (void)rec_zone_free(s->local_zone);
     free(s);
     return NULL;
 }

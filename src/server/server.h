@@ -48,6 +48,11 @@ void server_add_metrics(server *s, void (*fn)(void *ctx, al_buf *out), void *ctx
  * outlives server_drain, and is called on any thread. */
 void server_show_inputs(server *s, void (*fn)(void *ctx, const char *index, al_buf *out),
                         void *ctx);
+/* Writes the configuration of a node of Sphinx ("HOST:PORT"; empty: the first). AL_INVALID: there
+ * is no such node. */
+typedef al_code server_sphinx_conf_fn(void *ctx, al_slice node, al_buf *out, al_err *err);
+/* What /collector/sphinx.conf answers; as server_show_inputs. Without it that is not found. */
+void server_show_sphinx_conf(server *s, server_sphinx_conf_fn *fn, void *ctx);
 /* For requests that begin from now on; copies what it is given. Any time after server_start, one
  * thread at a time. AL_NOMEM: nothing is changed. */
 AL_CHECK al_code server_tune(server *s, const server_tuning *t, al_err *err);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "record/timezone.h"
 #include "server/conns.h"
 #include "server/held.h"
 #include "server/server.h"
@@ -63,7 +64,8 @@ struct server {
     bool is_beyond;  /* listens to more than this machine */
     watch *watch;
     conns *conns;
-    int64_t begun_ns; /* wall clock */
+    int64_t begun_ns;     /* wall clock */
+    rec_zone *local_zone; /* NULL: UTC; for old ALCO's addresses, which know no other */
 
     /* written once by server_attach, before is_attached */
     catalog *cat;
@@ -78,6 +80,8 @@ struct server {
     size_t n_metrics;
     void (*put_inputs)(void *ctx, const char *index, al_buf *out); /* NULL: nobody has any */
     void *inputs_ctx;
+    server_sphinx_conf_fn *put_sphinx_conf; /* NULL: there is none */
+    void *sphinx_conf_ctx;
     atomic_bool is_attached;
     atomic_bool is_stopping; /* new requests get 503 */
     atomic_bool is_closing;  /* no connection may be suspended any more */

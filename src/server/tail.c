@@ -120,16 +120,22 @@ static void tell_partial(follower *f, const eng_partial *p)
 static bool ask(follower *f)
 {
     al_err err = {0};
-    eng_arrival reached = f->at;
+    eng_arrival reached = {0};
     eng_partial partial = {0};
     eng_budget budget = {.deadline_ns = al_mono_ns() + TURN_MS * AL_NS_PER_MS,
                          .cancel = &f->r->cancel};
+    al_code c = AL_NOT_FOUND;
     al_buf_clear(&f->piece);
     f->is_full = false;
-    al_code c = engine_tail(f->in->srv->eng, &f->scope->eng, f->at, &budget, take_row, f, &reached,
-                            &partial, &err);
-    if (c == AL_NOT_FOUND)
-        return start_anew(f);
+    /* Not found from its new place either: an index is being dropped, the catalogue's turn comes.
+     */
+    for (int n = 0; n < 2 && c == AL_NOT_FOUND; n++) {
+        if (n > 0 && !start_anew(f))
+            return false;
+        reached = f->at;
+        c = engine_tail(f->in->srv->eng, &f->scope->eng, f->at, &budget, take_row, f, &reached,
+                        &partial, &err);
+    }
     if (c)
         return false;
     tell_partial(f, &partial);

@@ -2,7 +2,7 @@
  * names, so we read the raw target ourselves. */
 #include "server/url.h"
 
-static int hex_digit(uint8_t c)
+int url_hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -22,8 +22,8 @@ al_code url_decode(al_slice text, bool is_form, al_arena *arena, al_slice *ret, 
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
         if (c == '%') {
-            int high = i + 1 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
+            int high = i + 1 < text.len ? url_hex_digit(text.ptr[i + 1]) : -1;
+            int low = i + 2 < text.len ? url_hex_digit(text.ptr[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return al_fail(err, AL_INVALID, "'%.*s': expected two hexadecimal digits after %%",
                                AL_ARG(al_slice_sub(text, i, i + 3)));
@@ -61,26 +61,34 @@ al_code url_params_add(url_params *p, al_slice name, al_slice value, al_err *err
     return AL_OK;
 }
 
+bool url_next_pair(al_slice form, size_t *at, al_slice *ret_name, al_slice *ret_value)
+{
+    while (*at < form.len) {
+        size_t end = al_slice_find(form, '&', *at);
+        al_slice pair = al_slice_sub(form, *at, end);
+        size_t equals = al_slice_find(pair, '=', 0);
+        *at = end + 1;
+        *ret_name = al_slice_sub(pair, 0, equals);
+        *ret_value = al_slice_sub(pair, equals + 1, pair.len);
+        if (pair.len)
+            return true;
+    }
+    return false;
+}
+
 al_code url_parse_form(al_slice text, al_arena *arena, url_params *ret, al_err *err)
 {
-    for (size_t at = 0; at < text.len;) {
-        size_t end = al_slice_find(text, '&', at);
-        al_slice pair = al_slice_sub(text, at, end);
-        at = end + 1;
-        if (pair.len == 0)
-            continue;
-        size_t equals = al_slice_find(pair, '=', 0);
-        al_slice name = {0};
-        al_slice value = {0};
-        al_code c = url_decode(al_slice_sub(pair, 0, equals), true, arena, &name, err);
+    al_code c = AL_OK;
+    al_slice name;
+    al_slice value;
+    for (size_t at = 0; !c && url_next_pair(text, &at, &name, &value);) {
+        c = url_decode(name, true, arena, &name, err);
         if (!c)
-            c = url_decode(al_slice_sub(pair, equals + 1, pair.len), true, arena, &value, err);
+            c = url_decode(value, true, arena, &value, err);
         if (!c)
             c = url_params_add(ret, name, value, err);
-        if (c)
-            return c;
     }
-    return AL_OK;
+    return c;
 }
 
 /* "http://host:1/a" -> "/a" */

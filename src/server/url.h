@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum { URL_PARAMS_MAX = 64, URL_PARTS_MAX = 8 };
+enum { URL_PARAMS_MAX = 64, URL_PARTS_MAX = 32 };
 
 typedef struct url_param {
     al_slice name;
@@ -20,6 +20,11 @@ typedef struct url_params {
  * two hexadecimal digits do not follow. */
 AL_CHECK al_code url_decode(al_slice text, bool is_form, al_arena *arena, al_slice *ret,
                             al_err *err);
+/* 0..15, or -1 when it is no hexadecimal digit. */
+int url_hex_digit(uint8_t c);
+/* The next pair of a form from *at on, not decoded yet; empty ones between two & are passed over.
+ * False at the end. */
+bool url_next_pair(al_slice form, size_t *at, al_slice *ret_name, al_slice *ret_value);
 /* Appends the parameters of "a=1&b=2" (a query string or a form). AL_INVALID: bad escape, a name
  * twice, more than URL_PARAMS_MAX. */
 AL_CHECK al_code url_parse_form(al_slice text, al_arena *arena, url_params *ret, al_err *err);

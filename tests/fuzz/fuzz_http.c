@@ -11,6 +11,8 @@
 #include "server/cursor.h"
 #include "server/guard.h"
 #include "server/lines.h"
+#include "server/old_cursor.h"
+#include "server/old_form.h"
 #include "server/req_json.h"
 #include "server/routes.h"
 #include "server/url.h"
@@ -29,6 +31,40 @@ static void check_target(al_slice text, al_arena *arena)
             for (size_t i = 0; i < p.n; i++)
                 CHECK(p.items[i].name.len + p.items[i].value.len <= t.query.len);
     }
+}
+
+/* What is written is read as the same again. */
+static void check_old_form(al_slice text, al_arena *arena)
+{
+    url_params p = {0};
+    url_params again = {0};
+    al_buf b;
+    al_err err;
+    if (old_form_parse(text, arena, &p, &err))
+        return;
+    al_buf_init(&b, SIZE_MAX);
+    old_form_put(&b, &p);
+    CHECK(old_form_parse(al_buf_slice(&b), arena, &again, &err) == AL_OK);
+    for (size_t i = 0; i < p.n; i++)
+        CHECK(i < again.n && al_slice_eq(p.items[i].name, again.items[i].name) &&
+              al_slice_eq(p.items[i].value, again.items[i].value));
+    al_buf_done(&b);
+}
+
+static void check_old_cursor(al_slice text)
+{
+    old_cursor c = {0};
+    old_cursor again = {0};
+    al_buf b;
+    if (!old_cursor_parse(text, &c))
+        return;
+    CHECK(c.offset <= OLD_CURSOR_OFFSET_MAX);
+    al_buf_init(&b, 1000);
+    old_cursor_format(&c, &b);
+    CHECK(old_cursor_parse(al_buf_slice(&b), &again));
+    CHECK(again.has_id == c.has_id && again.is_reverse == c.is_reverse &&
+          (!c.has_id || again.id == c.id));
+    al_buf_done(&b);
 }
 
 static void check_cursor(al_slice text)
@@ -176,9 +212,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     switch (data[0] % 7) {
     case 0:
         check_target(text, arena);
+        check_old_form(text, arena);
         break;
     case 1:
         check_cursor(text);
+        check_old_cursor(text);
         break;
     case 2:
         check_guard(text);

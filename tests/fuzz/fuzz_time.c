@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include "base/clock.h"
+#include "record/old_time.h"
 #include "record/timestamp.h"
 #include "record/timezone_priv.h"
 
@@ -31,6 +32,28 @@ static void check_time(al_slice text, const rec_zone *zone)
         CHECK(rec_time_parse_range(text, 0, &again, &err) == AL_OK && again == ns);
 }
 
+/* What was read to the microsecond is written and read as the same; in a zone, an hour that came
+ * twice may be the other one. */
+static void check_old_time(al_slice text, const rec_zone *zone)
+{
+    int64_t ns = -1;
+    int64_t end_ns = -1;
+    if (!rec_old_time_parse(text, zone, &ns, &end_ns)) {
+        CHECK(ns == -1 && end_ns == -1);
+        return;
+    }
+    CHECK(ns >= 0 && ns % 1000 == 0 && end_ns == ns + 999);
+    al_buf b;
+    al_buf_init(&b, 64);
+    rec_old_time_format(&b, zone, ns, 'T');
+    CHECK(al_buf_code(&b) == AL_OK);
+    if (!zone) {
+        CHECK(rec_old_time_parse(al_buf_slice(&b), NULL, &end_ns, &ns));
+        CHECK(ns == end_ns + 999);
+    }
+    al_buf_done(&b);
+}
+
 static void check_zone(const rec_zone *z, al_slice text)
 {
     for (size_t i = 0; i < z->n_changes; i++) {
@@ -44,6 +67,7 @@ static void check_zone(const rec_zone *z, al_slice text)
         CHECK(local - utc >= -OFFSET_S_MAX);
     }
     check_time(text, z);
+    check_old_time(text, z);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -58,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     al_err err;
     int64_t ns = -1;
     check_time(t, NULL);
+    check_old_time(t, NULL);
     (void)rec_time_parse_range(t, INT64_MAX, &ns, &err); /* any answer */
     for (int is_rule = 0; is_rule < 2; is_rule++) {
         rec_zone *z = calloc(1, sizeof *z);

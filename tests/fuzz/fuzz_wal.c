@@ -1,7 +1,8 @@
 /* Log: any bytes behind a log file's header are replayed without harm; frames come in ascending
  * sequence; what was replayed once is replayed the same again, and a store can go on behind it.
  * Each input is tried raw and with the checksums of its frames repaired (else almost every change
- * would end at a checksum). The block decoder takes what frames hold. */
+ * would end at a checksum), beside a file `end` that is missing, made of the input, or right but
+ * for where it says that the log ends. The block decoder takes what frames hold. */
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -12,15 +13,21 @@
 #include "store/block.h"
 #include "store/file_header.h"
 #include "store/format.h"
+#include "store/names.h"
 #include "store/wal.h"
 
 static const uint8_t store_id[STORE_ID_BYTES];
 
-/* ---- One log file in memory: the table serves just that and takes one more. */
+/* ---- One log file in memory: the table serves just that, takes one more, and `end`. */
+#define FILE_NAME "0000000000000001.log"
+enum { FD_FILE = 1, FD_NEXT, FD_END };
+
 typedef struct disk {
     al_slice file;
-    al_buf next; /* what wal_start and wal_commit write */
-    bool has_next;
+    al_buf next;                /* what wal_start and wal_commit write */
+    char next_name[NAME_BYTES]; /* empty: not there yet */
+    uint8_t end[FMT_HEADER_BYTES];
+    bool has_end;
 } disk;
 
 static al_code disk_list(const al_io *io, int dir,
@@ -29,8 +36,8 @@ static al_code disk_list(const al_io *io, int dir,
 {
     const disk *d = io->ctx;
     (void)dir;
-    al_code c = each(ctx, "0000000000000001.log", err);
-    return !c && d->has_next ? each(ctx, "0000000000000002.log", err) : c;
+    al_code c = each(ctx, FILE_NAME, err);
+    return !c && d->next_name[0] ? each(ctx, d->next_name, err) : c;
 }
 
 static al_code disk_open(const al_io *io, int dir, const char *name, al_open_mode mode, int *ret_fd,
@@ -39,11 +46,20 @@ static al_code disk_open(const al_io *io, int dir, const char *name, al_open_mod
     disk *d = io->ctx;
     (void)dir;
     (void)err;
-    *ret_fd = name[15] - '0';
-    if (mode == AL_OPEN_CREATE) {
-        CHECK(*ret_fd == 2 && !d->has_next);
-        d->has_next = true;
+    if (strcmp(name, NAME_OF_LOG_END) == 0) {
+        CHECK(mode != AL_OPEN_CREATE || !d->has_end);
+        if (mode != AL_OPEN_CREATE && !d->has_end)
+            return AL_NOT_FOUND;
+        d->has_end = true;
+        *ret_fd = FD_END;
+        return AL_OK;
     }
+    *ret_fd = strcmp(name, FILE_NAME) == 0 ? FD_FILE : FD_NEXT;
+    if (mode == AL_OPEN_CREATE) {
+        CHECK(*ret_fd == FD_NEXT && !d->next_name[0] && strlen(name) < NAME_BYTES);
+        (void)snprintf(d->next_name, NAME_BYTES, "%s", name);
+    }
+    CHECK(*ret_fd == FD_FILE || strcmp(name, d->next_name) == 0);
     return AL_OK;
 }
 
@@ -55,7 +71,9 @@ static void disk_close(const al_io *io, int fd)
 
 static al_slice content(const disk *d, int fd)
 {
-    return fd == 1 ? d->file : al_buf_slice(&d->next);
+    if (fd == FD_END)
+        return (al_slice){d->end, sizeof d->end};
+    return fd == FD_FILE ? d->file : al_buf_slice(&d->next);
 }
 
 static al_code disk_read_at(const al_io *io, int fd, void *bytes, size_t n, uint64_t off,
@@ -74,7 +92,12 @@ static al_code disk_write_at(const al_io *io, int fd, const void *bytes, size_t 
 {
     disk *d = io->ctx;
     (void)err;
-    CHECK(fd == 2 && off == d->next.len);
+    if (fd == FD_END) {
+        CHECK(off == 0 && n == sizeof d->end);
+        memcpy(d->end, bytes, n);
+        return AL_OK;
+    }
+    CHECK(fd == FD_NEXT && off == d->next.len);
     al_buf_put(&d->next, bytes, n);
     return al_buf_code(&d->next);
 }
@@ -144,9 +167,12 @@ static heard replay(const al_io *io, wal **ret)
     return h;
 }
 
-static void check_log(al_slice file)
+/* `end`: FMT_HEADER_BYTES, or NULL: there is none. */
+static void check_log(al_slice file, const uint8_t *end)
 {
-    disk d = {.file = file};
+    disk d = {.file = file, .has_end = end != NULL};
+    if (end)
+        memcpy(d.end, end, sizeof d.end);
     al_buf_init(&d.next, SIZE_MAX);
     al_io io = {.ctx = &d,
                 .list = disk_list,
@@ -192,18 +218,44 @@ static void repair(uint8_t *bytes, size_t n)
     }
 }
 
+/* What the input begins with, as it is or as the numbers of a sound header. */
+static void make_end(al_slice data, bool is_sound, uint8_t ret[FMT_HEADER_BYTES])
+{
+    memset(ret, 0, FMT_HEADER_BYTES);
+    memcpy(ret, data.ptr, data.len < FMT_HEADER_BYTES ? data.len : FMT_HEADER_BYTES);
+    if (!is_sound)
+        return;
+    file_header h = {.magic = FMT_MAGIC_LOG_END,
+                     .file_id = 1 + ret[0] % 3,
+                     .first_frame = ret[1],
+                     .prev_end = ret[2] + 256U * ret[3]};
+    al_buf b;
+    al_buf_init(&b, SIZE_MAX);
+    file_header_encode(&h, &b);
+    CHECK(al_buf_code(&b) == AL_OK && b.len == FMT_HEADER_BYTES);
+    memcpy(ret, b.ptr, b.len);
+    al_buf_done(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     file_header h = {.magic = FMT_MAGIC_LOG, .file_id = 1, .first_frame = 1};
+    uint8_t raw_end[FMT_HEADER_BYTES];
+    uint8_t sound_end[FMT_HEADER_BYTES];
     al_buf b;
     al_buf_init(&b, SIZE_MAX);
     file_header_encode(&h, &b);
     al_buf_put(&b, data, size);
     CHECK(al_buf_code(&b) == AL_OK);
+    make_end((al_slice){data, size}, false, raw_end);
+    make_end((al_slice){data, size}, true, sound_end);
     uint8_t *file = fuzz_copy(al_buf_slice(&b));
-    check_log((al_slice){file, b.len});
+    al_slice log = {file, b.len};
+    check_log(log, NULL);
+    check_log(log, raw_end);
     repair(file, b.len);
-    check_log((al_slice){file, b.len});
+    check_log(log, NULL);
+    check_log(log, sound_end);
     free(file);
     al_buf_done(&b);
     return 0;

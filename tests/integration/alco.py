@@ -35,10 +35,12 @@ def wait_until(what, condition, patience_s=PATIENCE_S):
 
 
 class Alco:
-    """`user`: who it runs as (only root may choose). `log`: the file of what it says; beside the data."""
+    """`user`: who it runs as (only root may choose); then `program` is a copy that this user may run.
+    `log`: the file of what it says; beside the data."""
 
-    def __init__(self, data, *args, user=None, log=None):
+    def __init__(self, data, *args, user=None, program=PROGRAM, log=None):
         self.user = user
+        self.program = str(program)
         self.data = pathlib.Path(data)
         self.args = list(args)
         self.log_path = log or self.data.with_name(self.data.name + ".log")
@@ -59,7 +61,7 @@ class Alco:
         with open(self.log_path, "ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.args],
+                [self.program, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=self.user,
                 preexec_fn=end_with_parent)
 

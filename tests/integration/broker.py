@@ -335,4 +335,7 @@ class CarefulSender:
     def finish(self):
         """Returns when everything is confirmed."""
         self._run(lambda: not self.todo and not self.waiting)
-        self.connection.close()
+        try:
+            self.connection.close()
+        except (OSError, amqp.AMQPError):
+            pass  # the other side was first: nothing is lost, everything is confirmed

@@ -283,7 +283,7 @@ def test_a_file_that_may_not_be_read_is_told_and_read_when_it_may(place, follow)
         home = place / "home"
         home.mkdir()
         shutil.chown(home, "nobody")
-        more = {"user": "nobody"}
+        more = {"user": "nobody", "program": shutil.copy(PROGRAM, place / "alco")}
     alco = follow((place / "home" if is_root else place) / "data", place / "log" / "*.log", **more)
     expect_messages(alco, ["open"])
     wait_until("the log to say so", lambda: "secret.log" in alco.log())

@@ -179,7 +179,8 @@ def test_beyond_loopback_is_refused_without_users(alco, tmp_path, address):
 # ---- The page
 
 def test_the_page(server):
-    for path in ("/", "/grep/", "/grep/logs/", "/grep/a,b/?q=x"):
+    server.create("web")
+    for path in ("/", "/grep/", "/grep/logs/?from=", "/grep/logs,web/?q=x", "/admin/"):
         answer = server.get(path)
         assert answer.status == 200, path
         assert answer.headers["content-type"].startswith("text/html")
@@ -250,6 +251,7 @@ def test_answers_are_as_openapi_describes(server):
     """Every JSON answer of every described GET; that every route is described is a unit test."""
     doc = server.ok("/api/openapi.json")
     server.send("logs", [{"message": "hello", "level": "INFO", "n": i} for i in range(3)])
+    server.request("POST", "/api/v1/indexes/logs/shortcuts", '{"name":"saved","url":"level=INFO"}')
     (hit,) = server.api("logs", "search", limit=1)["hits"]
     values = {"index": "logs", "id": hit["id"], "field": "level", "by": "level", "q": "hello",
               "from": "-1d", "to": "now", "limit": "2", "order": "asc", "format": "json",
@@ -266,7 +268,8 @@ def test_answers_are_as_openapi_describes(server):
                     if p["in"] == "query" and p["required"]}
         for extra in [[], *[[name] for name in queries], queries]:
             params = {**required, **{name: values[name] for name in extra}}
-            answer = server.get(path.replace("{index}", "logs").replace("{field}", "level"), **params)
+            url = path.replace("{index}", "logs").replace("{field}", "level").replace("{shortcut}", "saved")
+            answer = server.get(url, **params)
             assert answer.status == 200, (path, params, answer)
             assert answer.headers["content-type"] == "application/json"
             check(content["application/json"]["schema"], answer.json, doc, path)

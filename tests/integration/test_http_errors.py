@@ -40,6 +40,13 @@ BAD_SETTINGS = {
     "text_fields": ["a", [5], {}, [f"f{i}" for i in range(65)]],
     "engine": ["nosuch", 5],
 }
+BAD_SHORTCUT = {
+    "name": ["", "a b", "x" * 31, 5, None, "a\0b", "ä", "a/b"],
+    "index": ["other", 5, None],
+    "description": [5, None, "x" * 2000, "a\nb"],
+    "url": [5, None, "x" * 20_000, "a\0b"],
+    "default_field": [5, "x" * 2000, []],
+}
 BAD_BODIES = ["", "x", "[]", "{", '{"a"}', "null", "5", '{"nosuch":1}', "\xff", '{"a":' * 3000]
 
 
@@ -55,7 +62,7 @@ def good(doc_parameters, hit):
 
 
 def address(path, index="logs", field="level"):
-    return path.replace("{index}", index).replace("{field}", field).replace("{user}", "no").replace("{token}", "no")
+    return path.replace("{index}", index).replace("{field}", field).replace("{shortcut}", "saved").replace("{user}", "no").replace("{token}", "no")
 
 
 def check_problem(answer, status, *words):
@@ -71,6 +78,8 @@ def check_problem(answer, status, *words):
 @pytest.fixture
 def described_server(server):
     server.send("logs", [{"message": "hello", "level": "INFO", "n": i} for i in range(3)])
+    made = server.request("POST", "/api/v1/indexes/logs/shortcuts", '{"name":"saved","url":"n=1"}')
+    assert made.status == 201, made
     server.doc = server.ok("/api/openapi.json")
     (server.hit,) = server.api("logs", "search", limit=1)["hits"]
     return server
@@ -166,6 +175,15 @@ def test_every_bad_setting(described_server):
         for value in (1, "true", None, [], {}):
             answer = server.request("PATCH", "/api/v1/indexes/logs/fields/level", json.dumps({name: value}))
             check_problem(answer, 400, name)
+    before_shortcuts = server.ok("/api/v1/indexes/logs/shortcuts")
+    assert set(server.doc["components"]["schemas"]["ShortcutSettings"]["properties"]) == set(BAD_SHORTCUT)
+    for name, values in BAD_SHORTCUT.items():
+        for value in values:
+            made = server.request("POST", "/api/v1/indexes/logs/shortcuts", json.dumps({"name": "fresh", name: value}))
+            check_problem(made, 400, name)
+            changed = server.request("PATCH", "/api/v1/indexes/logs/shortcuts/saved", json.dumps({name: value}))
+            check_problem(changed, 400, name)
+    assert server.ok("/api/v1/indexes/logs/shortcuts") == before_shortcuts
     assert [i["name"] for i in server.ok("/api/v1/indexes")["indexes"]] == ["logs"]
     after = server.ok("/api/v1/indexes/logs")
     assert {**after, "stats": 0} == {**before, "stats": 0}

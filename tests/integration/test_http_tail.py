@@ -123,6 +123,28 @@ def test_followers_end_with_their_index_and_with_the_server(server):
         stopper.join()
 
 
+def test_a_dropped_index_ends_its_followers_without_a_word(server):
+    """While commits of others make the server look all the time: not one of them is told to begin anew."""
+    is_over = threading.Event()
+
+    def keep_committing():
+        while not is_over.is_set():
+            server.send("logs", [{"message": "look"}])
+
+    others = threading.Thread(target=keep_committing)
+    others.start()
+    try:
+        for i in range(20):
+            server.create(f"gone{i}")
+            with tailing(server, f"gone{i}") as tail:
+                assert tail.next()["event"] == "ready"
+                assert server.request("DELETE", f"/api/v1/indexes/gone{i}").status == 204
+                assert tail.next() is None
+    finally:
+        is_over.set()
+        others.join()
+
+
 def test_damage_behind_the_place_is_named(server):
     """What cannot be read is passed; an event says so, once, and what comes later arrives."""
     with tailing(server, "logs") as tail:

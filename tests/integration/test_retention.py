@@ -7,7 +7,7 @@ MORE_THAN_ANY_DISK = "100000TiB"
 
 
 def send(server, *messages):
-    body = "".join(json.dumps({"message": m}) + "\n" for m in messages)
+    body = "".join(json.dumps({"message": m, "said": m}) + "\n" for m in messages)
     answer = server.request("POST", "/api/v1/indexes/logs/logs", body)
     assert answer.json["accepted"] == len(messages), answer
 
@@ -61,6 +61,8 @@ def test_days_that_have_gone_by_expire(tmp_path, shifted_clock, monkeypatch):
         answer = server.request("PATCH", "/api/v1/indexes/logs", '{"intervals": 7}')
         assert answer.status == 200, answer
         wait_for(lambda: messages_of(server) == ["five days ago", "today"], "ten days expired")
+        values = server.api("logs", "values", field="said")["values"]  # nobody has to clean up
+        assert {v["value"] for v in values} == {"five days ago", "today"}
     finally:
         server.stop()
     for name, value in shifted_clock(3).items():

@@ -335,12 +335,12 @@ static void change_file(const fixture *f, const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static void a_file_of_version_2_has_no_users(void **state)
+static void a_file_of_version_3_has_no_users(void **state)
 {
     fixture *f = *state;
     f->cat = catalog_close(f->cat);
     change_file(f, "DROP TABLE users; DROP TABLE tokens; DROP TABLE sessions;"
-                   "PRAGMA user_version=2");
+                   "PRAGMA user_version=3");
     reopen(f);
     assert_false(cat_users_exist(f->users));
     assert_int_equal(add(f, "ann", CAT_ADMIN), AL_OK);
@@ -429,7 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sessions_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_memory_nothing_changes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_file_of_version_2_has_no_users, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_of_version_3_has_no_users, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_table_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(askers_are_not_disturbed_by_changes, set_up, tear_down),
     };

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "catalog/cat_shortcuts.h"
 #include "catalog/catalog.h"
 
 typedef struct fixture {
@@ -358,6 +359,97 @@ static void change_file(const fixture *f, const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+static al_code make_shortcut(fixture *f, const char *index, const char *name, const char *url,
+                             al_err *err)
+{
+    cat_shortcut s = {.description = AL_LIT("what <it> is"), .url = al_cstr(url)};
+    (void)snprintf(s.name, sizeof s.name, "%s", name);
+    (void)snprintf(s.index, sizeof s.index, "%s", index);
+    return catalog_shortcut_create(f->cat, &s, err);
+}
+
+/* "name=url;..." of an index. */
+static const char *shortcuts_of(fixture *f, const char *index, char text[200])
+{
+    cat_shortcut *all = NULL;
+    size_t n = 0;
+    al_err err;
+    assert_int_equal(catalog_shortcuts(f->cat, index, f->arena, &all, &n, &err), AL_OK);
+    text[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(all[i].index, index);
+        (void)snprintf(text + strlen(text), 200 - strlen(text), "%s=%.*s;", all[i].name,
+                       AL_ARG(all[i].url));
+    }
+    return text;
+}
+
+static void shortcuts_are_kept_and_go_with_their_index(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    char text[200];
+    cat_index idx;
+    cat_shortcut s;
+    assert_int_equal(catalog_index_defaults("web", f->arena, &idx, &err), AL_OK);
+    assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
+    assert_int_equal(make_shortcut(f, "web", "b", "x=1", &err), AL_OK);
+    assert_int_equal(make_shortcut(f, "web", "a", "/grep/web/?y=2#z", &err), AL_OK);
+    assert_int_equal(make_shortcut(f, "logs", "c", "", &err), AL_OK);
+    assert_int_equal(make_shortcut(f, "logs", "a", "", &err), AL_EXISTS); /* also of another */
+    assert_non_null(strstr(err.msg, "'web'"));
+    assert_int_equal(make_shortcut(f, "no", "d", "", &err), AL_NOT_FOUND);
+    static const char *const bad[] = {"", "a b", "a-b"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(make_shortcut(f, "logs", bad[i], "", &err), AL_INVALID);
+    assert_int_equal(make_shortcut(f, "logs", "d", "a\nb", &err), AL_INVALID);
+    reopen(f);
+    assert_string_equal(shortcuts_of(f, "web", text), "a=/grep/web/?y=2#z;b=x=1;");
+    assert_string_equal(shortcuts_of(f, "no", text), "");
+    assert_int_equal(catalog_shortcut_get(f->cat, AL_LIT("a"), f->arena, &s, &err), AL_OK);
+    assert_true(al_slice_eq(s.description, AL_LIT("what <it> is")) && s.default_field.len == 0);
+    assert_true(al_slice_eq(cat_shortcut_query(&s), AL_LIT("y=2")));
+    s.url = AL_LIT("/grep/web/");
+    s.default_field = AL_LIT("host");
+    assert_int_equal(cat_shortcut_query(&s).len, 0);
+    assert_int_equal(catalog_shortcut_change(f->cat, &s, &err), AL_OK);
+    (void)snprintf(s.index, sizeof s.index, "logs");
+    assert_int_equal(catalog_shortcut_change(f->cat, &s, &err), AL_NOT_FOUND); /* it is web's */
+    assert_int_equal(catalog_shortcut_drop(f->cat, "logs", AL_LIT("b"), &err), AL_NOT_FOUND);
+    assert_int_equal(catalog_shortcut_drop(f->cat, "web", AL_LIT("b"), &err), AL_OK);
+    reopen(f);
+    assert_string_equal(shortcuts_of(f, "web", text), "a=/grep/web/;");
+    assert_int_equal(catalog_shortcut_get(f->cat, AL_LIT("a"), f->arena, &s, &err), AL_OK);
+    assert_true(al_slice_eq(s.default_field, AL_LIT("host")));
+    assert_int_equal(catalog_index_drop(f->cat, "web", &err), AL_OK);
+    assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
+    assert_string_equal(shortcuts_of(f, "web", text), "");
+    assert_string_equal(shortcuts_of(f, "logs", text), "c=;");
+}
+
+static void numbers_of_indexes_are_never_given_again(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    cat_index idx;
+    uint64_t logs = 0;
+    uint64_t web = 0;
+    uint64_t again = 0;
+    assert_int_equal(catalog_index_defaults("web", f->arena, &idx, &err), AL_OK);
+    assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
+    assert_int_equal(catalog_index_number(f->cat, "logs", &logs, &err), AL_OK);
+    assert_int_equal(catalog_index_number(f->cat, "web", &web, &err), AL_OK);
+    assert_true(logs > 0 && web > 0 && web != logs);
+    reopen(f);
+    assert_int_equal(catalog_index_number(f->cat, "web", &again, &err), AL_OK);
+    assert_int_equal(again, web);
+    assert_int_equal(catalog_index_drop(f->cat, "web", &err), AL_OK);
+    assert_int_equal(catalog_index_number(f->cat, "web", &again, &err), AL_NOT_FOUND);
+    assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
+    assert_int_equal(catalog_index_number(f->cat, "web", &again, &err), AL_OK);
+    assert_true(again != web && again != logs);
+}
+
 static void a_file_of_version_1_gets_what_it_lacks(void **state)
 {
     fixture *f = *state;
@@ -368,14 +460,17 @@ static void a_file_of_version_1_gets_what_it_lacks(void **state)
     assert_int_equal(catalog_index_create(f->cat, &idx, &err), AL_OK);
     f->cat = catalog_close(f->cat);
     change_file(f, "DROP TABLE notes; DROP TABLE users; DROP TABLE tokens; DROP TABLE sessions;"
+                   "DROP TABLE shortcuts; DROP TABLE index_numbers;"
                    "PRAGMA user_version=1");
     reopen(f);
     assert_int_equal(catalog_index_get(f->cat, "web", f->arena, &idx, &err), AL_OK);
     assert_int_equal(catalog_note_put(f->cat, AL_LIT("a"), AL_LIT("1"), &err), AL_OK);
+    assert_int_equal(make_shortcut(f, "web", "a", "x=1", &err), AL_OK);
     reopen(f);
     assert_string_equal(notes_of(f, text), "a=1;");
+    assert_string_equal(shortcuts_of(f, "web", text), "a=x=1;");
     f->cat = catalog_close(f->cat);
-    change_file(f, "PRAGMA user_version=4");
+    change_file(f, "PRAGMA user_version=5");
     assert_int_equal(catalog_open(f->dir, &f->cat, &err), AL_TOO_NEW);
 }
 
@@ -393,6 +488,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_log_is_emptied_when_idle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_at_the_file_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(notes_are_kept_replaced_and_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(shortcuts_are_kept_and_go_with_their_index, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(numbers_of_indexes_are_never_given_again, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_file_of_version_1_gets_what_it_lacks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_owner_and_a_foreign_file_are_refused, set_up,
                                         tear_down),

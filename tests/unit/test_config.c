@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "config/config_text.h"
+#include "config/sphinx_conf.h"
 
 typedef struct heard {
     char lines[8][512];
@@ -338,6 +339,55 @@ static void every_cut_of_a_file_is_read_or_refused(void **state)
     }
 }
 
+static void check_sphinx_conf(const char *yaml, const char *node, const char *wanted)
+{
+    heard h = {0};
+    AL_CLEANUP(config_freep) config *c = config_new(hear, &h);
+    al_err err = {0};
+    al_buf out;
+    al_buf_init(&out, 1 << 16);
+    assert_int_equal(read_text(c, yaml), AL_OK);
+    config_settle(c);
+    al_code code = sphinx_conf_put(c, al_cstr(node), &out, &err);
+    if (code)
+        assert_non_null(strstr(err.msg, wanted));
+    else if (!al_slice_eq(al_buf_slice(&out), al_cstr(wanted)))
+        fail_msg("%.*s", (int)out.len, (const char *)out.ptr);
+    al_buf_done(&out);
+}
+
+#define USUAL     "    read_timeout = 5\n    client_timeout = 300\n    max_children = 30\n"
+#define USUAL_END "    unlink_old = 1\n    seamless_rotate = 1\n    preopen_indexes = 1\n"
+
+static void sphinx_conf_is_of_one_node(void **state)
+{
+    (void)state;
+    static const char shards[] =
+        "sphinx:\n  shards: [[\"10.0.0.1:9306\"], [\"b:1\", \"b:2\"]]\n  data_dir: /d\n";
+    check_sphinx_conf("", "",
+                      "# 127.0.0.1:9306, by alco\nsearchd\n{\n"
+                      "    listen = 127.0.0.1:9306:mysql41\n"
+                      "    log = /data/sphinx/127.0.0.1-9306/searchd.log\n"
+                      "    pid_file = /data/sphinx/127.0.0.1-9306/searchd.pid\n"
+                      "    binlog_path = /data/sphinx/127.0.0.1-9306\n" USUAL
+                      "    dist_threads = 4\n" USUAL_END "}\n");
+    check_sphinx_conf(shards, "b:2",
+                      "# b:2, by alco\nsearchd\n{\n    listen = b:2:mysql41\n"
+                      "    log = /d/b-2/searchd.log\n    pid_file = /d/b-2/searchd.pid\n"
+                      "    binlog_path = /d/b-2\n" USUAL "    dist_threads = 4\n" USUAL_END "}\n");
+    check_sphinx_conf("sphinx: {searchd: {dist_threads: 9, listen: \"1:mysql41\", log: /l, "
+                      "pid_file: /p, binlog_path: /b, query_log: /q}}\n",
+                      "x:7",
+                      "# x:7, by alco\nsearchd\n{\n" USUAL USUAL_END
+                      "    dist_threads = 9\n    listen = 1:mysql41\n    log = /l\n"
+                      "    pid_file = /p\n    binlog_path = /b\n    query_log = /q\n}\n");
+    check_sphinx_conf(shards, "b:3", "node 'b:3': expected one of sphinx.shards");
+    static const char *const bad[] = {"b",       "b:",  ":1",    "b:0",
+                                      "b:65536", "b:x", "b c:1", "b/../c:1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        check_sphinx_conf("", bad[i], "expected HOST:PORT");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +399,7 @@ int main(void)
         cmocka_unit_test(mistakes_of_flags_and_environment_name_them),
         cmocka_unit_test(the_default_file_reads_back),
         cmocka_unit_test(the_documents_have_every_setting),
+        cmocka_unit_test(sphinx_conf_is_of_one_node),
         cmocka_unit_test(every_cut_of_a_file_is_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -857,9 +857,111 @@ static void matching_allocates_nothing_after_the_first_row(void **state)
     assert_int_equal(n, 0);
 }
 
+static bool old_search_finds(const char *words, al_slice message, size_t *ret_start, size_t *ret_n)
+{
+    AL_CLEANUP(query_unrefp) query *q = NULL;
+    AL_CLEANUP(matcher_freep) matcher *m = NULL;
+    al_err err = {0};
+    al_code code = AL_OK;
+    highlight h[HIGHLIGHTS_MAX];
+    record r = {.message = message};
+    if (query_old_search(al_cstr(words), &q, &err))
+        fail_msg("%s: %s", words, err.msg);
+    assert_int_equal(matcher_new(q, NULL, 0, &m, &err), AL_OK);
+    bool is_match = matcher_matches(m, &r, &code);
+    assert_int_equal(code, AL_OK);
+    *ret_n = matcher_highlights(m, &r, h, HIGHLIGHTS_MAX);
+    *ret_start = *ret_n ? h[0].start : 0;
+    return is_match;
+}
+
+static void old_searches_find_text_over_any_gap(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words;
+        const char *message;
+        bool is_match;
+        size_t start, n; /* of the first highlight; how many */
+    } cases[] = {
+        {"", "anything", true, 0, 0},
+        {" , ,", "anything", true, 0, 0},
+        {"onnecti", "Connection refused", true, 1, 1},
+        {"CONNECTION refused", "a connection refused", true, 2, 1},
+        {"connection,refused", "connection -- refused", true, 0, 1},
+        {"connection refused", "connection: (refused)", true, 0, 1},
+        {"connection refused", "connection=refused; connection\n refused", true, 0, 2},
+        {"connection refused", "connectionrefused", false, 0, 0},
+        {"connection refused", "connection was refused", false, 0, 0},
+        {"connection refused", "refused connection", false, 0, 0},
+        {"n ref", "connection refused", true, 9, 1},
+        {"a b",
+         "a\xe2\x80\x94"
+         "b",
+         true, 0, 1}, /* a dash */
+        {"a b",
+         "a\xc2\xa0"
+         "b",
+         true, 0, 1},                 /* a space without break */
+        {"a b", "a$+<b", true, 0, 1}, /* symbols */
+        {"foo: bar", "foo:  bar", true, 0, 1},
+        {"x :y", "x :y", true, 0, 1},
+        {"GET /a.b*c", "GET  /a.b*c", true, 0, 1},
+        {"GET /a.b*c", "GET  /aXbbc", false, 0, 0},
+        {"(a [b {c \\d ^e $f |g ?h \"i 'j", "(a [b {c \\d ^e $f |g ?h \"i 'j", true, 0, 1},
+        {"\xd0\x9f\xd0\xa0\xd0\x98 \xd0\x92", "\xd0\xbf\xd1\x80\xd0\xb8-\xd0\xb2", true, 0, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t start = 0;
+        size_t n = 0;
+        bool is_match = old_search_finds(cases[i].words, al_cstr(cases[i].message), &start, &n);
+        if (is_match != cases[i].is_match || start != cases[i].start || n != cases[i].n)
+            fail_msg("'%s' in '%s': %d, %zu places from %zu on", cases[i].words, cases[i].message,
+                     is_match, n, start);
+    }
+    AL_CLEANUP(query_unrefp) query *q = NULL;
+    AL_CLEANUP(query_unrefp) query *with_nul = NULL;
+    al_err err = {0};
+    al_code code = AL_OK;
+    record r = {.message = {(const uint8_t *)"a\0b c", 5}};
+    assert_int_equal(query_old_search((al_slice){(const uint8_t *)"\0b c", 4}, &with_nul, &err),
+                     AL_OK);
+    assert_true(help_matches(with_nul, &r, &code));
+    al_buf text;
+    al_buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < 100000; i++)
+        al_buf_str(&text, "a ");
+    assert_int_equal(query_old_search(al_buf_slice(&text), &q, &err), AL_INVALID);
+    al_buf_done(&text);
+}
+
+static void one_of_several_values(void **state)
+{
+    (void)state;
+    AL_CLEANUP(query_unrefp) query *q = NULL;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    const al_slice values[] = {AL_LIT("a b"), AL_LIT("5"), AL_LIT("")};
+    assert_int_equal(query_field_one_of(AL_LIT("f"), values, 3, &q), AL_OK);
+    static const struct {
+        const char *json;
+        bool is_match;
+    } cases[] = {{"{\"f\":\"a b\"}", true}, {"{\"f\":5}", true},      {"{\"f\":\"5\"}", true},
+                 {"{\"f\":\"\"}", true},    {"{\"f\":\"a\"}", false}, {"{}", false},
+                 {"{\"f\":[1,5]}", true},   {"{\"f\":null}", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        record r = help_record(arena, al_cstr(cases[i].json));
+        al_code code = AL_OK;
+        if (help_matches(q, &r, &code) != cases[i].is_match)
+            fail_msg("%s", cases[i].json);
+    }
+    assert_reads(q, "@\"f\"=(\"a b\",\"5\",\"\")");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(old_searches_find_text_over_any_gap),
+        cmocka_unit_test(one_of_several_values),
         cmocka_unit_test(folding_follows_unicode),
         cmocka_unit_test(characters_come_back),
         cmocka_unit_test(text_ignores_case_in_any_length),

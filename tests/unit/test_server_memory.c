@@ -3,35 +3,23 @@
  * index fails once. */
 #include "test.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "catalog/catalog.h"
 #include "server/api.h"
 #include "server/req_json.h"
-#include "support/model_engine.h"
-#include "support/tmpdir.h"
+#include "server_help.h"
 
 enum { FIELDS = 20, FIELD_BYTES = 250 }; /* more than a block of the request's arena */
 
-typedef struct fixture {
-    tmpdir dir;
-    server srv;
-} fixture;
-
 static int set_up(void **state)
 {
-    fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
+    fixture *f = fixture_begin("server-memory");
     static char names[FIELDS][FIELD_BYTES];
     al_slice fields[FIELDS];
     al_err err = {0};
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
     cat_index idx;
-    tmpdir_init(&f->dir, "server-memory");
-    assert_int_equal(catalog_open(f->dir.path, &f->srv.cat, &err), AL_OK);
-    assert_int_equal(model_engine_open(NULL, &f->srv.eng, &err), AL_OK);
     for (size_t i = 0; i < FIELDS; i++) {
         memset(names[i], 'a' + (int)i, FIELD_BYTES);
         fields[i] = (al_slice){(const uint8_t *)names[i], FIELD_BYTES};
@@ -41,22 +29,7 @@ static int set_up(void **state)
     idx.n_text_fields = FIELDS;
     if (catalog_index_change(f->srv.cat, &idx, &err))
         fail_msg("%s", err.msg);
-    (void)pthread_mutex_init(&f->srv.lock, NULL);
-    (void)pthread_cond_init(&f->srv.changed, NULL);
-    held_init(&f->srv.answers, &f->srv.uploads, 0);
     *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    (void)engine_close(f->srv.eng);
-    (void)catalog_close(f->srv.cat);
-    (void)pthread_cond_destroy(&f->srv.changed);
-    (void)pthread_mutex_destroy(&f->srv.lock);
-    tmpdir_done(&f->dir);
-    free(f);
     return 0;
 }
 
@@ -144,5 +117,5 @@ int main(void)
         cmocka_unit_test(no_index_is_said_so),
         cmocka_unit_test(no_memory_cuts_no_list),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, fixture_end);
 }

@@ -15,11 +15,15 @@
 #include "base/thread.h"
 #include "record/json.h"
 #include "record/json_out.h"
+#include "server/api.h"
 #include "server/assets.h"
 #include "server/conns.h"
 #include "server/cursor.h"
 #include "server/guard.h"
 #include "server/lines.h"
+#include "server/old_cursor.h"
+#include "server/old_form.h"
+#include "server/old_snippet.h"
 #include "server/routes.h"
 #include "server/url.h"
 #include "server/utf16.h"
@@ -72,6 +76,8 @@ static void forms_are_decoded(void **state)
     assert_int_equal(url_parse_form(al_cstr(text), arena, &many, &err), AL_INVALID);
 }
 
+#define ALPHABET "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z"
+
 static void targets_are_split(void **state)
 {
     (void)state;
@@ -85,7 +91,7 @@ static void targets_are_split(void **state)
     assert_true(al_slice_eq(t.path, AL_LIT("/a/b%2Fc+d/")));
     assert_int_equal(url_parse_target(AL_LIT("http://h:1/x"), arena, &t, &err), AL_OK);
     assert_true(al_slice_eq(t.parts[0], AL_LIT("x")));
-    static const char *const bad[] = {"", "*", "a/b", "http://h", "/%", "/1/2/3/4/5/6/7/8/9"};
+    static const char *const bad[] = {"", "*", "a/b", "http://h", "/%", ALPHABET "/a/b/c/d/e/f/g"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(url_parse_target(al_cstr(bad[i]), arena, &t, &err), AL_INVALID);
 }
@@ -678,6 +684,8 @@ static void every_route_and_parameter_is_described(void **state)
         char method[8] = "";
         al_slice path;
         al_slice operation = {0};
+        if (route_is_old(&routes[i]))
+            continue;
         for (size_t k = 0; routes[i].method[k]; k++)
             method[k] = (char)(routes[i].method[k] | 0x20); /* lower case, as OpenAPI has it */
         if (!member(paths, al_cstr(routes[i].path), &path) ||
@@ -722,6 +730,174 @@ static void routes_are_found(void **state)
     }
 }
 
+static bool leads_to(const char *target, void (*run)(req *r), const char *arg)
+{
+    const route *r = NULL;
+    al_slice args[ROUTE_ARGS_MAX];
+    char allow[64];
+    url_target t;
+    al_err err;
+    assert_int_equal(url_parse_target(al_cstr(target), arena, &t, &err), AL_OK);
+    return route_find(AL_LIT("GET"), &t, &r, args, allow) == ROUTE_FOUND && r->run == run &&
+           route_is_old(r) && (!arg || al_slice_eq(args[0], al_cstr(arg)));
+}
+
+static void old_addresses_are_found(void **state)
+{
+    (void)state;
+    assert_true(leads_to("/api/grep/logs/", old_grep, "logs"));
+    assert_true(leads_to("/api/grep/logs/any/tail?x", old_grep, "logs"));
+    assert_true(leads_to("/api/grep/logs", old_add_slash, "logs"));
+    assert_false(leads_to("/api/grep//", old_grep, NULL));
+    assert_false(leads_to("/api/grep/", old_grep, NULL));
+    assert_true(leads_to("/grep/logs/", old_log_page, "logs"));
+    assert_true(leads_to("/grep/shortcut/", old_log_page, "shortcut"));
+    assert_true(leads_to("/grep/shortcut/s/", old_shortcut, "s"));
+    assert_true(leads_to("/grep/shortcut/s/v/w/", old_shortcut, "s"));
+    assert_true(leads_to("/grep/shortcut/s", old_add_slash, "s"));
+    assert_true(leads_to("/collector/sphinx.conf", old_sphinx_conf, NULL));
+    assert_true(leads_to("/collector/sphinx.conf/x", old_sphinx_conf, NULL));
+    assert_true(leads_to("/collector/sphinx.confx", old_sphinx_conf, NULL));
+    assert_false(leads_to("/collector/sphinx", old_sphinx_conf, NULL));
+    assert_false(leads_to("/grep/", old_log_page, NULL)); /* the page itself */
+}
+
+static void check_form(const char *text, const char *wanted)
+{
+    url_params p = {0};
+    al_err err;
+    al_buf out;
+    al_buf_init(&out, 1 << 16);
+    assert_int_equal(old_form_parse(al_cstr(text), arena, &p, &err), AL_OK);
+    old_form_put(&out, &p);
+    if (!al_slice_eq(al_buf_slice(&out), al_cstr(wanted)))
+        fail_msg("'%s' is '%.*s', not '%s'", text, AL_ARG(al_buf_slice(&out)), wanted);
+    al_buf_done(&out);
+}
+
+static void old_forms_are_read_as_django_does(void **state)
+{
+    (void)state;
+    check_form("", "");
+    check_form("a=1&b=2", "a=1&b=2");
+    check_form("&&a=1&", "a=1");
+    check_form("a=1&b=2&a=3", "a=3&b=2");
+    check_form("a", "a=");
+    check_form("a=b=c", "a=b%3Dc");
+    check_form("a=x+y%20z", "a=x%20y%20z");
+    check_form("a=%zz%4", "a=%25zz%254");
+    check_form("a=%", "a=%25");
+    check_form("a=%ff%fe", "a=%EF%BF%BD%EF%BF%BD");
+    check_form("a=%e2%82", "a=%EF%BF%BD");
+    check_form("a=%D0%9F", "a=%D0%9F");
+    check_form("a=%00%0d%0a", "a=%00%0D%0A");
+    url_params p = {0};
+    al_err err;
+    assert_int_equal(old_form_parse(AL_LIT("b=1&c=2&a=3"), arena, &p, &err), AL_OK);
+    old_form_sort(&p);
+    assert_true(al_slice_eq(p.items[0].name, AL_LIT("a")));
+    old_form_remove(&p, "b");
+    assert_int_equal(p.n, 2);
+    assert_true(al_slice_eq(p.items[1].name, AL_LIT("c")));
+    char text[URL_PARAMS_MAX * 8] = "";
+    for (size_t i = 0; i <= URL_PARAMS_MAX; i++)
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "p%zu&", i);
+    assert_int_equal(old_form_parse(al_cstr(text), arena, &p, &err), AL_INVALID);
+}
+
+static void old_cursors_are_those_of_the_framework(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *token; /* NULL in `back`: it is not what we would write */
+        old_cursor c;
+        bool is_ours;
+    } good[] = {
+        {"cD01", {.has_id = true, .id = 5}, true},
+        {"cj0xJnA9MQ==", {.has_id = true, .is_reverse = true, .id = 1}, true},
+        {"cD0xODQ0Njc0NDA3MzcwOTU1MTYxNQ==", {.has_id = true, .id = UINT64_MAX}, true},
+        {"", {.id = 0}, true},
+        {"bz0zJnA9OQ==", {.has_id = true, .id = 9, .offset = 3}, false},
+        {"bz05OTk5JnA9OQ==", {.has_id = true, .id = 9, .offset = 1000}, false},
+        {"cj0wJnA9MQ==", {.has_id = true, .id = 1}, false},
+        {"eD0xJnA9MQ==", {.has_id = true, .id = 1}, false}, /* x=1 */
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        old_cursor c;
+        al_buf out;
+        al_buf_init(&out, 256);
+        if (!old_cursor_parse(al_cstr(good[i].token), &c))
+            fail_msg("%s", good[i].token);
+        assert_true(c.has_id == good[i].c.has_id && c.id == good[i].c.id &&
+                    c.is_reverse == good[i].c.is_reverse && c.offset == good[i].c.offset);
+        old_cursor_format(&c, &out);
+        assert_true(!good[i].is_ours || al_slice_eq(al_buf_slice(&out), al_cstr(good[i].token)));
+        al_buf_done(&out);
+    }
+    static const char *const bad[] = {
+        "x",
+        "cD0",
+        "cD01=",
+        "cD01cD0",
+        "====",
+        "cD0=xxxx",
+        "cD\x00x",
+        "c D0",
+        "cD0-",
+        "cD0=",
+        "cD14",                             /* p=x */
+        "cD0tMQ==",                         /* p=-1 */
+        "cD0xLjU=",                         /* p=1.5 */
+        "cD0xODQ0Njc0NDA3MzcwOTU1MTYxNg==", /* 2^64 */
+        "bz0tMQ==",
+        "cj14",
+        "cD0x/w==",
+        "//8=",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        old_cursor c = {.id = 77};
+        if (old_cursor_parse(al_cstr(bad[i]), &c))
+            fail_msg("'%s' was read", bad[i]);
+        assert_int_equal(c.id, 77);
+    }
+    char text[401];
+    old_cursor c;
+    memset(text, 'A', 400);
+    text[400] = '\0';
+    assert_false(old_cursor_parse(al_cstr(text), &c));
+}
+
+static void snippets_run_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        highlight places[2];
+        size_t n;
+        const char *html;
+    } cases[] = {
+        {"plain", {{0}}, 0, "plain"},
+        {"", {{0}}, 0, ""},
+        {"<script>alert('x')</script>",
+         {{0}},
+         0,
+         "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"},
+        {"a <b> \"c\" & d", {{2, 3}}, 1, "a <b>&lt;b&gt;</b> &quot;c&quot; &amp; d"},
+        {"xyz", {{0, 1}, {2, 1}}, 2, "<b>x</b>y<b>z</b>"},
+        {"xyz", {{0, 3}}, 1, "<b>xyz</b>"},
+        {"a\xff<\xe2\x82", {{0, 1}}, 1, "<b>a</b>\xef\xbf\xbd&lt;\xef\xbf\xbd"},
+        {"\xd0\x9f", {{0, 2}}, 1, "<b>\xd0\x9f</b>"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        al_buf out;
+        al_buf_init(&out, 1024);
+        old_snippet_put(&out, al_cstr(cases[i].text), cases[i].places, cases[i].n);
+        if (!al_slice_eq(al_buf_slice(&out), al_cstr(cases[i].html)))
+            fail_msg("%.*s, not %s", AL_ARG(al_buf_slice(&out)), cases[i].html);
+        al_buf_done(&out);
+    }
+}
+
 static int make_arena(void **state)
 {
     (void)state;
@@ -754,6 +930,10 @@ int main(void)
         cmocka_unit_test(waiting_tasks_are_bounded_and_can_leave),
         cmocka_unit_test(every_route_and_parameter_is_described),
         cmocka_unit_test(routes_are_found),
+        cmocka_unit_test(old_addresses_are_found),
+        cmocka_unit_test(old_forms_are_read_as_django_does),
+        cmocka_unit_test(old_cursors_are_those_of_the_framework),
+        cmocka_unit_test(snippets_run_nothing),
     };
     return cmocka_run_group_tests(tests, make_arena, free_arena);
 }

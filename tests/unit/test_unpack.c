@@ -173,7 +173,7 @@ static void a_window_that_is_too_large_is_refused(void **state)
                  {28, AL_ZSTD_WINDOW_LOG_OWN, AL_CORRUPT}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         /* RFC 8878: magic, descriptor (nothing), window (exponent << 3), an empty raw last block */
-        const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0, (uint8_t)(cases[i].log - 10) << 3,
+        const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0, (uint8_t)((cases[i].log - 10) << 3),
                                  1,    0,    0};
         AL_CLEANUP(al_unpacker_freep) al_unpacker *u = NULL;
         al_slice rest = {frame, sizeof frame};

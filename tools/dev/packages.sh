@@ -9,7 +9,7 @@ packages_of() {
             echo libxxhash-dev libcurl4-openssl-dev zlib1g-dev libyaml-dev libsodium-dev libcmocka-dev
             has_node || echo nodejs npm ;;
         test) # a real broker, senders in Python, a browser for the page
-            echo python3-pytest python3-requests python3-amqp rabbitmq-server chromium zstd procps ;;
+            echo python3-pytest python3-requests python3-amqp rabbitmq-server chromium zstd procps curl ;;
         clang) echo clang llvm libclang-rt-dev ;;
         lint) echo clang-format clang-tidy cppcheck shellcheck ;;
         *) die "packages_of: $1?" ;;

@@ -25,6 +25,7 @@ export interface IndexInfo {
   name: string;
   records: number;
   bytes: number;
+  intervals: number; /* days that are kept */
   first: string | null;
   last: string | null;
   lastFiveMinutes: number | null;
@@ -199,19 +200,45 @@ export function readHit(json: Json, fallbackIndex: string): Row {
 
 export async function listIndexes(signal?: AbortSignal): Promise<IndexInfo[]> {
   const body = object(await get('/api/v1/indexes', {}, signal));
-  return list(body.get('indexes')).map((json) => {
-    const index = object(json);
-    const stats = object(index.get('stats'));
-    const recent = number(stats.get('last_5m'));
-    return {
-      name: string(index.get('name')),
-      records: number(stats.get('records')) || 0,
-      bytes: number(stats.get('bytes')) || 0,
-      first: string(stats.get('first')) || null,
-      last: string(stats.get('last')) || null,
-      lastFiveMinutes: Number.isNaN(recent) ? null : recent,
-    };
-  });
+  return list(body.get('indexes')).map(readIndex);
+}
+
+export async function indexInfo(name: string): Promise<IndexInfo> {
+  return readIndex(await get(`/api/v1/indexes/${encodeURIComponent(name)}`, {}));
+}
+
+function readIndex(json: Json): IndexInfo {
+  const index = object(json);
+  const stats = object(index.get('stats'));
+  const recent = number(stats.get('last_5m'));
+  return {
+    name: string(index.get('name')),
+    intervals: number(index.get('intervals')) || 30,
+    records: number(stats.get('records')) || 0,
+    bytes: number(stats.get('bytes')) || 0,
+    first: string(stats.get('first')) || null,
+    last: string(stats.get('last')) || null,
+    lastFiveMinutes: Number.isNaN(recent) ? null : recent,
+  };
+}
+
+export interface Shortcut {
+  name: string;
+  description: string;
+}
+
+/* Saved searches of an index. null: this server knows none at all. */
+export async function listShortcuts(index: string, signal?: AbortSignal): Promise<Shortcut[] | null> {
+  try {
+    const body = object(await get(indexPath([index], 'shortcuts'), {}, signal));
+    return list(body.get('shortcuts')).map((json) => {
+      const shortcut = object(json);
+      return { name: string(shortcut.get('name')), description: string(shortcut.get('description')) };
+    });
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return null;
+    throw error;
+  }
 }
 
 /* The fields of all indexes that are read; flags of one name are joined. */

@@ -2,6 +2,7 @@
 
 import { button, copyText, make } from './dom.ts';
 import { isScalar, jsonText, plainText, type Json } from './json.ts';
+import { fieldAt } from './level.ts';
 import { appendPieces, isEmpty, NO_PLACES } from './row_paint.ts';
 import { byteSize, cutText, SHOWN_MAX } from './text.ts';
 import { fullTime, type Zone } from './time.ts';
@@ -30,7 +31,7 @@ export function makeDetail(row: Row, contextFields: readonly string[], zone: Zon
   const table = make('table', '');
   const blocks: HTMLElement[] = [];
   for (const [name, value] of row.fields) {
-    const isBlock = typeof value === 'string' && (contextFields.includes(name) || BLOCK_LINES.test(value));
+    const isBlock = isBlockText(name, value, contextFields);
     if (isBlock && isEmpty(value)) continue;
     const places = row.fieldHighlights.get(name) ?? NO_PLACES;
     if (isBlock) blocks.push(block(name, value, places, actions));
@@ -38,6 +39,24 @@ export function makeDetail(row: Row, contextFields: readonly string[], zone: Zon
   }
   if (table.childElementCount > 0) detail.append(table);
   detail.append(...blocks, footer(row, zone, actions));
+  return detail;
+}
+
+function isBlockText(name: string, value: Json, contextFields: readonly string[]): value is string {
+  return typeof value === 'string' && (contextFields.includes(name) || BLOCK_LINES.test(value));
+}
+
+/* Only some of the fields: what a click on their pills opens. */
+export function makeBlocks(row: Row, names: ReadonlySet<string>, contextFields: readonly string[],
+    actions: DetailActions): HTMLElement {
+  const detail = make('div', 'x');
+  for (const name of names) {
+    const value = fieldAt(row.fields, name);
+    if (value === undefined) continue;
+    const places = row.fieldHighlights.get(name) ?? NO_PLACES;
+    if (isBlockText(name, value, contextFields)) detail.append(block(name, value, places, actions));
+    else detail.append(make('table', '', fieldRow(name, value, places, actions)));
+  }
   return detail;
 }
 

@@ -23,6 +23,10 @@ const MOUSE_HELP: ReadonlyArray<readonly [string, string]> = [
   ['value', 'only it \u00b7 Ctrl: it too \u00b7 Alt or Shift: not it'],
   ['time of a row', 'open the row: its fields, its traceback, what one can do with them'],
   ['exc_info +4', 'a folded text; filled: the query is found in it'],
+  ['cell of a column', 'only its value, if the panel has it'],
+  ['long message', 'all of it, and again one line; selecting text does neither'],
+  ['date', 'since this day; the field beside it takes a time'],
+  ['@field chip', 'into the query box, or out of it'],
   ['histogram', 'click or drag: only that time \u00b7 Shift: go there'],
   ['bar at the right', 'go to that part of the hits; marks are errors'],
 ];

@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { listIndexes, Problem, type IndexInfo } from './api.ts';
+import { listIndexes, listShortcuts, Problem, type IndexInfo, type Shortcut } from './api.ts';
 import { theme, zone } from './settings.ts';
 import { byteSize, groupDigits } from './text.ts';
 import { fullTime } from './time.ts';
@@ -13,6 +13,7 @@ const REFRESH_MS = 5000;
 export function IndexList() {
   const indexes = useSignal<IndexInfo[] | null>(null);
   const problem = useSignal<string | null>(null);
+  const shortcuts = useSignal<ReadonlyMap<string, Shortcut[]>>(new Map());
 
   useEffect(() => {
     const abort = new AbortController();
@@ -21,11 +22,22 @@ export function IndexList() {
       try {
         if (document.visibilityState === 'visible') indexes.value = await listIndexes(abort.signal);
         problem.value = null;
+        void readShortcuts();
       } catch (error) {
         if (abort.signal.aborted) return;
         problem.value = error instanceof Problem ? error.message : String(error);
       }
       timer = setTimeout(() => void load(), REFRESH_MS); /* after the answer: a slow server is asked less often */
+    };
+    let isRead = false;
+    const readShortcuts = async (): Promise<void> => {
+      if (isRead) return;
+      isRead = true;
+      for (const { name } of indexes.value ?? []) {
+        const found = await listShortcuts(name, abort.signal).catch(() => null);
+        if (found === null) return; /* none here knows them, or the server is busy: they are an extra */
+        if (found.length > 0) shortcuts.value = new Map([...shortcuts.value, [name, found]]);
+      }
     };
     void load();
     return () => (clearTimeout(timer), abort.abort());
@@ -48,7 +60,7 @@ export function IndexList() {
         {list !== null && list.length > 0 && (
           <table class="indexes">
             <thead><tr><th>index</th><th>last 5 minutes</th><th>records</th><th>size</th><th class="hide">newest record</th></tr></thead>
-            <tbody>{list.map((index) => <IndexRow key={index.name} index={index} />)}</tbody>
+            <tbody>{list.map((index) => <IndexRow key={index.name} index={index} shortcuts={shortcuts.value.get(index.name) ?? []} />)}</tbody>
           </table>
         )}
       </main>
@@ -56,11 +68,17 @@ export function IndexList() {
   );
 }
 
-function IndexRow({ index }: { index: IndexInfo }) {
+function IndexRow({ index, shortcuts }: { index: IndexInfo; shortcuts: readonly Shortcut[] }) {
   const { name, lastFiveMinutes: recent, records, bytes, last } = index;
   return (
     <tr>
-      <td><a href={indexAddress([name])}>{name}</a></td>
+      <td>
+        <a href={indexAddress([name])}>{name}</a>
+        {shortcuts.map((shortcut) => (
+          <a key={shortcut.name} class="shortcut" href={`/grep/shortcut/${encodeURIComponent(shortcut.name)}/`}
+            title={shortcut.name}>{shortcut.description || shortcut.name}</a>
+        ))}
+      </td>
       <td class={recent === null || recent === 0 ? 'still' : 'alive'}>{recent === null ? '\u2013' : groupDigits(recent)}</td>
       <td>{groupDigits(records)}</td>
       <td>{byteSize(bytes)}</td>

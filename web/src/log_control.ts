@@ -4,22 +4,26 @@
  * The address is written here and nowhere else. */
 
 import { computed, effect, signal, untracked } from '@preact/signals';
+import { indexInfo, type IndexInfo } from './api.ts';
 import { nextStep } from './buckets.ts';
 import { columnWidths, defaultColumns } from './columns.ts';
-import { makeDetail, type DetailActions } from './detail.ts';
+import { makeBlocks, makeDetail, type DetailActions } from './detail.ts';
 import { copyText } from './dom.ts';
 import type { Command } from './keys.ts';
+import { plainText } from './json.ts';
 import { fieldAt } from './level.ts';
-import { clearField, excludeValue, onlyValue, toggleCase, toggleValue } from './query_text.ts';
+import { clearField, excludeValue, onlyValue, toggleCase, toggleField, toggleValue } from './query_text.ts';
 import { Reader, type Screen } from './reader.ts';
 import { isEmpty, rowElementId } from './row_paint.ts';
-import { ROW_HEIGHT, RowList, type ListEvents, type ListSource, type Place, type Viewed } from './rows.ts';
+import { ROW_HEIGHT, RowList, type ListEvents, type ListSource, type Part, type Place, type Viewed } from './rows.ts';
 import { panelShown, storeColumns, storedColumns, wrap, zone } from './settings.ts';
 import { formatNs, msOf, trimZeros } from './time.ts';
 import { logAddress, type Context, type RowRef, type View } from './url_state.ts';
 import type { Row, Side } from './window.ts';
 
 export type Pick = 'only' | 'toggle' | 'exclude';
+
+const NO_PILLS: ReadonlySet<string> = new Set();
 
 /* Where the style sheet makes the panel a sheet. */
 function isNarrow(): boolean {
@@ -38,7 +42,11 @@ export class LogControl implements Screen, ListSource, ListEvents {
   focusSearch = (): void => {}; /* set by the query box */
   readonly said = signal(''); /* a short word in the status line */
 
+  readonly retention = signal<IndexInfo[]>([]);
+
   private readonly expanded = new Set<string>();
+  private readonly openPills = new Map<string, Set<string>>(); /* by row */
+  private readonly turned = new Set<string>(); /* rows folded otherwise than `wrap` says */
   private list: RowList | null = null;
   private readonly stops: Array<() => void> = [];
   private addressTimer: ReturnType<typeof setTimeout> | undefined;
@@ -57,11 +65,18 @@ export class LogControl implements Screen, ListSource, ListEvents {
   private readonly chosenColumns = signal<string[] | null>(null);
   private readonly ownColumns = signal<string[]>([]);
 
+  get hasChosenColumns(): boolean {
+    return (this.view.value.columns ?? this.chosenColumns.value) !== null;
+  }
+
   readonly contextFields = computed(() => {
     const fields = this.reader.summary.fields.value;
     if (fields.length === 0) return ['exc_info', 'stack_info'];
     return fields.filter((field) => field.context).map((field) => field.name);
   });
+
+  readonly filterFields = computed(() =>
+    this.reader.summary.fields.value.filter((field) => field.filtered).map((field) => field.name));
 
   attach(scroller: HTMLElement): void {
     this.list = new RowList(scroller, this, this);
@@ -69,7 +84,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
     scroller.classList.toggle('wrap', wrap.value === 'on');
     let first = true;
     this.stops.push(effect(() => {
-      void [this.columns.value, this.contextFields.value, wrap.value, zone.value];
+      void [this.columns.value, this.contextFields.value, this.filterFields.value, wrap.value, zone.value];
       if (!first) untracked(() => this.repaint());
       first = false;
     }));
@@ -78,6 +93,8 @@ export class LogControl implements Screen, ListSource, ListEvents {
       if (fields.length > 0) untracked(() => this.chooseColumns());
     }));
     void this.reader.run(this.view.value);
+    const names = this.view.value.indexes;
+    void Promise.all(names.map((name) => indexInfo(name))).then((found) => (this.retention.value = found), () => undefined);
   }
 
   /* The two places beyond the rows, for whoever draws them. */
@@ -98,24 +115,51 @@ export class LogControl implements Screen, ListSource, ListEvents {
   /* Another view of the log; `push` makes it a step to go back from. */
   go(change: Partial<View>, push = true): void {
     const view = { ...this.view.value, line: null, ...change };
-    this.apply(view);
+    this.open(view);
     clearTimeout(this.addressTimer);
     history[push ? 'pushState' : 'replaceState'](null, '', logAddress(view));
   }
 
   /* The address changed by itself (back, forward). */
   apply(view: View): void {
+    const now = this.view.value;
+    if (logAddress({ ...view, columns: now.columns }) === logAddress(now)) {
+      this.view.value = view;
+      return;
+    }
+    this.open(view);
+  }
+
+  private open(view: View): void {
     this.view.value = view;
     this.draft.value = view.q;
     this.current.value = null;
     this.widths = null;
     this.expanded.clear();
+    this.openPills.clear();
+    this.turned.clear();
     void this.reader.run(view);
   }
 
   submit(): void {
-    this.go({ q: this.draft.value.trim(), context: 'off' });
+    const context = this.view.value.context === 'filtered' ? 'filtered' : 'off';
+    this.go({ q: this.draft.value.trim(), context });
     this.list?.scroller.focus({ preventScroll: true });
+  }
+
+  /* The button beside the query: what is typed counts, too. */
+  toggleContext(): void {
+    const q = this.draft.value.trim();
+    this.list?.scroller.focus({ preventScroll: true });
+    if (q === this.view.value.q) return this.lookAround(null);
+    this.go({ q, context: this.view.value.context === 'off' ? 'filtered' : 'off' });
+  }
+
+  /* `@field=` into the query box, or out of it. */
+  toggleAsked(field: string): void {
+    this.draft.value = toggleField(this.draft.value, field);
+    this.sheetOpen.value = false;
+    this.focusSearch();
   }
 
   setRange(from: string, to: string): void {
@@ -142,17 +186,20 @@ export class LogControl implements Screen, ListSource, ListEvents {
   }
 
   setColumns(columns: string[] | null): void {
-    storeColumns(this.view.value.indexes, columns);
-    this.chosenColumns.value = columns;
-    if (this.view.value.columns !== null) {
-      this.view.value = { ...this.view.value, columns: null };
-      this.writeAddress();
-    }
+    const isOwn = columns?.join() === this.ownColumns.value.join();
+    const chosen = isOwn ? null : columns;
+    storeColumns(this.view.value.indexes, chosen);
+    this.chosenColumns.value = chosen;
+    this.view.value = { ...this.view.value, columns: chosen };
+    clearTimeout(this.addressTimer);
+    history.pushState(null, '', logAddress(this.view.value));
   }
 
+  /* Shown or hidden without reading anew; with none left all are shown. */
   flipColumn(name: string): void {
     const columns = this.columns.value;
-    this.setColumns(columns.includes(name) ? columns.filter((other) => other !== name) : [...columns, name]);
+    const left = columns.includes(name) ? columns.filter((other) => other !== name) : [...columns, name];
+    this.setColumns(left.length > 0 ? left : this.fieldNames());
   }
 
   private writeAddress(): void {
@@ -198,7 +245,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
     if (this.widths?.columns === key) return;
     const widths = columnWidths(columns, rows);
     if (index) widths.unshift(Math.min(20, Math.max(...this.view.value.indexes.map((name) => name.length))));
-    const text = widths.map((width) => `calc(${width}ch + 14px)`).join(' ');
+    const text = widths.map((width) => `minmax(0, calc(${width}ch + 14px))`).join(' ');
     this.widths = { columns: key, text };
     this.list.scroller.style.setProperty('--columns', text);
   }
@@ -211,12 +258,16 @@ export class LogControl implements Screen, ListSource, ListEvents {
 
   /* ---- ListSource: how rows look ---- */
 
-  marks(row: Row): { current: boolean; hit: boolean; detail: HTMLElement | null } {
+  marks(row: Row): ReturnType<ListSource['marks']> {
+    const pills = this.openPills.get(row.key) ?? NO_PILLS;
     return {
       current: row.key === this.current.value?.key,
       hit: this.reader.hitKeys.has(row.key),
       detail: this.expanded.has(row.key)
-        ? makeDetail(row, this.contextFields.value, zone.value, this.detailActions) : null,
+        ? makeDetail(row, this.contextFields.value, zone.value, this.detailActions)
+        : pills.size > 0 ? makeBlocks(row, pills, this.contextFields.value, this.detailActions) : null,
+      pills,
+      wide: (wrap.value === 'on') !== this.turned.has(row.key),
     };
   }
 
@@ -225,7 +276,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
       columns: this.columns.value,
       contextFields: this.contextFields.value,
       showIndex: this.view.value.indexes.length > 1,
-      wrap: wrap.value === 'on',
+      filterFields: this.filterFields.value,
       zone: zone.value,
     };
   }
@@ -259,9 +310,32 @@ export class LogControl implements Screen, ListSource, ListEvents {
     this.reader.reachedBottom();
   }
 
-  clicked(row: Row, part: 'gutter' | 'pill' | 'text'): void {
+  clicked(row: Row, part: Part, field: string): void {
+    if (part === 'cell' && this.pickCell(row, field)) return;
     this.setCurrent(row);
-    if (part !== 'text') this.flip(row);
+    if (part === 'pill' && !this.expanded.has(row.key)) this.flipPill(row, field);
+    else if (part === 'gutter' || part === 'more' || part === 'pill') this.flip(row);
+  }
+
+  /* A value that stands in the panel is chosen there; anything else is plain text. */
+  private pickCell(row: Row, field: string): boolean {
+    const value = plainText(fieldAt(row.fields, field) ?? null);
+    const known = this.reader.summary.panel.value.find(({ name }) => name === field)?.values;
+    if (known?.some((other) => other.value === value) !== true) return false;
+    this.pickValue(field, value, 'only');
+    return true;
+  }
+
+  folded(row: Row): void {
+    if (!this.turned.delete(row.key)) this.turned.add(row.key);
+    this.list?.repaintRows([row.key]);
+  }
+
+  private flipPill(row: Row, field: string): void {
+    const open = new Set(this.openPills.get(row.key));
+    if (!open.delete(field)) open.add(field);
+    this.openPills.set(row.key, open);
+    this.list?.repaintRows([row.key]);
   }
 
   /* ---- one row ---- */
@@ -284,6 +358,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
   }
 
   flip(row: Row): void {
+    this.openPills.delete(row.key);
     if (!this.expanded.delete(row.key)) this.expanded.add(row.key);
     this.list?.repaintRows([row.key]);
   }
@@ -292,13 +367,14 @@ export class LogControl implements Screen, ListSource, ListEvents {
   linkTo(row: Row): string {
     const { from, to } = this.reader.hitReading();
     const line: RowRef = { index: row.index, id: row.id };
-    return location.origin + logAddress({ ...this.view.value, from, to, line });
+    return location.origin + logAddress({ ...this.view.value, from, to, line, columns: this.view.value.columns ?? this.chosenColumns.value });
   }
 
   /* From hits to the lines around them and back; the place is kept. With a row: among all lines. */
   lookAround(row: Row | null): void {
-    const place = row ?? this.current.value ?? this.list?.firstInView() ?? null;
+    const seen = row ?? this.current.value ?? this.list?.firstInView() ?? null;
     const context: Context = row !== null ? 'all' : this.view.value.context === 'off' ? 'filtered' : 'off';
+    const place = context === 'off' && seen !== null ? this.reader.nearestHit(seen) : seen;
     const line = place === null ? null : { index: place.index, id: place.id };
     const offset = place === null ? null : (this.list?.offsetOf(place.key) ?? null);
     const view: View = { ...this.view.value, context, line };
@@ -331,7 +407,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
       case 'around': return this.lookAround(this.current.value ?? list.firstInView());
       case 'step-back': return this.toStep('older');
       case 'step-on': return this.toStep('newer');
-      case 'wrap': return void (wrap.value = wrap.value === 'on' ? 'off' : 'on');
+      case 'wrap': return this.flipWrap();
       case 'expand': return this.expandCurrent();
       case 'link': return void this.copyLink();
       case 'time': return void (this.rangeOpen.value = true);
@@ -339,6 +415,11 @@ export class LogControl implements Screen, ListSource, ListEvents {
       case 'help': return void (this.helpOpen.value = true);
       case 'escape': return this.escape();
     }
+  }
+
+  private flipWrap(): void {
+    this.turned.clear();
+    wrap.value = wrap.value === 'on' ? 'off' : 'on';
   }
 
   private step(by: 1 | -1): void {

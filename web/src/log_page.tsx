@@ -91,9 +91,9 @@ function Marker({ control, side }: { control: LogControl; side: 'older' | 'newer
   const { from, to } = control.view.value;
   if (edge === 'failed') {
     return (
-      <span class="failed">{reader.edgeProblem.value}{' '}
-        <button type="button" class="link" onClick={() => void reader.extend(side, true)}>try again</button>
-      </span>
+      <button type="button" class="failed" onClick={() => void reader.extend(side, true)}>
+        {reader.edgeProblem.value} Click to try again.
+      </button>
     );
   }
   if (edge !== 'end') return <span>{edge === 'loading' ? 'loading\u2026' : '\u2026'}</span>;

@@ -1,12 +1,15 @@
 /* Values of the fields that are marked `filtered`, with counts. What is chosen stands in the query text
  * and is read from there. Click or Enter: only this value. With Ctrl: this one too, or no longer. With Alt
- * or Shift: everything but this. */
+ * or Shift: everything but this. Above them the days that are kept, below them which fields are columns and
+ * which one can ask for by name. */
 
 import { signal, useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { Dates } from './dates.tsx';
 import { textIsSelected } from './dom.ts';
 import { levelOfValue, LEVEL_FIELDS } from './level.ts';
 import type { LogControl, Pick } from './log_control.ts';
-import { filterOf, type FieldFilter } from './query_text.ts';
+import { filterOf, hasField, type FieldFilter } from './query_text.ts';
 import type { PanelField } from './summary.ts';
 import { groupDigits } from './text.ts';
 
@@ -24,10 +27,85 @@ export function Panel({ control }: { control: LogControl }) {
     .sort((a, b) => rank(a.field.name) - rank(b.field.name));
   return (
     <nav class={`panel ${control.reader.summary.isOld.value ? 'old' : ''}`} aria-label="Field values">
+      <Dates control={control} />
       {shown.map(({ field, filter }) => (
         <Field key={field.name} control={control} field={field} filter={filter} />
       ))}
+      <Columns control={control} />
+      <Asked control={control} />
     </nav>
+  );
+}
+
+interface SectionProps {
+  name: string;
+  title?: string;
+  aside: ComponentChildren;
+  children: ComponentChildren;
+}
+
+/* A part of the panel that folds. */
+export function Section({ name, title, aside, children }: SectionProps) {
+  const isClosed = closed.value.has(name);
+  const flip = (): void => {
+    const next = new Set(closed.value);
+    if (!next.delete(name)) next.add(name);
+    closed.value = next;
+  };
+  return (
+    <section>
+      <h3>
+        <button type="button" aria-expanded={!isClosed} onClick={flip} title={title ?? name}>{title ?? name}</button>
+        {aside}
+      </h3>
+      {!isClosed && children}
+    </section>
+  );
+}
+
+const CHIPS_FIRST = 24;
+
+/* Chips of fields; a click on one does what the caller says. */
+function Chips({ names, isOn, sign, flip }:
+    { names: readonly string[]; isOn: (name: string) => boolean; sign: string; flip: (name: string) => void }) {
+  const all = useSignal(false);
+  const shown = names.filter((name, i) => all.value || i < CHIPS_FIRST || isOn(name));
+  return (
+    <div class="chips">
+      {shown.map((name) => (
+        <button type="button" key={name} class={isOn(name) ? 'on' : ''} aria-pressed={isOn(name)} data-field={name}
+          title={name} onClick={() => flip(name)}>{sign}{name}</button>
+      ))}
+      {shown.length < names.length && (
+        <button type="button" class="v-more" onClick={() => (all.value = true)}>{names.length - shown.length} more</button>
+      )}
+    </div>
+  );
+}
+
+function Columns({ control }: { control: LogControl }) {
+  const names = control.fieldNames();
+  const columns = control.columns.value;
+  if (names.length === 0) return null;
+  return (
+    <Section name=" columns" title="columns" aside={control.hasChosenColumns
+      ? <button type="button" class="undo" title="The page's own choice" onClick={() => control.setColumns(null)}>as at first</button>
+      : <span>{names.length}</span>}>
+      <Chips names={names} sign="" isOn={(name) => columns.includes(name)} flip={(name) => control.flipColumn(name)} />
+    </Section>
+  );
+}
+
+/* Fields without values in the panel: asked for in the query box. */
+function Asked({ control }: { control: LogControl }) {
+  const names = control.reader.summary.fields.value
+    .filter((field) => !field.filtered && (field.display || field.context)).map((field) => field.name);
+  if (names.length === 0) return null;
+  return (
+    <Section name=" ask" title="@field=value" aside={<span>{names.length}</span>}>
+      <Chips names={names} sign="@" isOn={(name) => hasField(control.draft.value, name)}
+        flip={(name) => control.toggleAsked(name)} />
+    </Section>
   );
 }
 
@@ -39,7 +117,6 @@ interface FieldProps {
 
 function Field({ control, field, filter }: FieldProps) {
   const all = useSignal(false);
-  const isClosed = closed.value.has(field.name);
   const chosen = [...filter.only, ...filter.not];
   const known = new Set(field.values.map(({ value }) => value));
   const absent = chosen.filter((value) => !known.has(value)).map((value) => ({ value, count: 0 }));
@@ -47,30 +124,21 @@ function Field({ control, field, filter }: FieldProps) {
     all.value || i < SHOWN_FIRST || chosen.includes(value));
   const highest = Math.max(1, ...field.values.map(({ count }) => count));
   const hidden = field.values.length - values.length;
-  const flip = (): void => {
-    const next = new Set(closed.value);
-    if (!next.delete(field.name)) next.add(field.name);
-    closed.value = next;
-  };
   return (
-    <section>
-      <h3>
-        <button type="button" aria-expanded={!isClosed} onClick={flip} title={field.name}>{field.name}</button>
-        {chosen.length > 0
-          ? <button type="button" class="undo" title={`No filter on ${field.name}`}
-            onClick={() => control.clearField(field.name)}>clear</button>
-          : <span>{field.values.length}{field.other > 0 ? '+' : ''}</span>}
-      </h3>
-      {!isClosed && [...values, ...absent].map(({ value, count }) => (
+    <Section name={field.name} aside={chosen.length > 0
+      ? <button type="button" class="undo" title={`No filter on ${field.name}`}
+        onClick={() => control.clearField(field.name)}>clear</button>
+      : <span>{field.values.length}{field.other > 0 ? '+' : ''}</span>}>
+      {[...values, ...absent].map(({ value, count }) => (
         <Value key={value} control={control} field={field.name} value={value} count={count}
           share={count / highest} filter={filter} />
       ))}
-      {!isClosed && (hidden > 0 || all.value) && (
+      {(hidden > 0 || all.value) && (
         <button type="button" class="v-more" onClick={() => (all.value = !all.value)}>
           {all.value ? 'fewer' : `${hidden} more${field.other > 0 ? ', and others' : ''}`}
         </button>
       )}
-    </section>
+    </Section>
   );
 }
 

@@ -191,6 +191,28 @@ function cut(text: string, known: ReadonlySet<string>, asText: ReadonlySet<numbe
   return { parts, unclosed };
 }
 
+/* Would this be read as bare text and nothing else, whatever fields there are? */
+export function isPlainText(text: string): boolean {
+  return !/[=~<>:]/.test(text) &&
+    parseQueryText(text).every((part) => (part.kind === 'text' || part.kind === 'space') && !part.negated);
+}
+
+/* `@field=` at the end of the query, for a value to be typed; or taken away, with the value it has. */
+export function toggleField(text: string, field: string): string {
+  const start = `${writtenName(field)}=`;
+  const parts = parseQueryText(text);
+  const gone = parts.filter((part) => part.kind !== 'space' && part.depth === 0 && !part.negated &&
+    ((part.kind === 'filter' && part.field === field && part.op === '=') ||
+      (part.kind === 'text' && text.slice(part.start, part.end) === start)));
+  if (gone.length > 0) return withoutParts(text, gone);
+  const head = text.trimEnd();
+  return head === '' ? start : `${head} ${start}`;
+}
+
+export function hasField(text: string, field: string): boolean {
+  return toggleField(text, field).length < text.length;
+}
+
 /* ---- filters of the value panel ---- */
 
 /* A filter part whose meaning is simply "and this": at the top, under no NOT, beside no OR. */

@@ -16,7 +16,7 @@ import type { Place } from './rows.ts';
 import { Summary } from './summary.ts';
 import { Tail } from './tail.ts';
 import { boundNs, formatNs, instantBound, parseNs } from './time.ts';
-import type { RowRef, View } from './url_state.ts';
+import { isSinceMoment, type RowRef, type View } from './url_state.ts';
 import { LogWindow, rowKey, type Edge, type Order, type Page, type Row, type Side } from './window.ts';
 
 export type FollowState = 'off' | 'live' | 'paused';
@@ -84,7 +84,7 @@ export class Reader {
     this.bounds = { from: instantBound(view.from, now), to: instantBound(view.to, now) };
     this.summary.begin(view, this.bounds);
     await this.guarded(async (signal) => {
-      await (view.line === null ? this.readEnd(signal) : this.readAround(view.line, offset, signal));
+      await (view.line === null ? this.readBeginning(signal) : this.readAround(view.line, offset, signal));
       if (following) void this.startFollow();
     });
   }
@@ -157,6 +157,18 @@ export class Reader {
   }
 
   /* ---- places ---- */
+
+  /* Where a view without a line begins; in context at a hit, with what is around it. */
+  private async readBeginning(signal: AbortSignal): Promise<void> {
+    const since = isSinceMoment(this.view);
+    if (this.isInContext()) {
+      const [order, side] = since ? ['asc', 'newer'] as const : ['desc', 'older'] as const;
+      const { rows: [hit] } = await this.readPage(this.hitReading(), { order, limit: 1 }, side, signal);
+      if (hit !== undefined) return this.readBesides(hit, { key: hit.key, offset: LINE_OFFSET }, signal);
+      this.notice.value = 'no hit in this range';
+    }
+    return since ? this.readStart(signal) : this.readEnd(signal);
+  }
 
   private readEnd(signal: AbortSignal): Promise<void> {
     return this.readFirst('desc', 'bottom', signal);
@@ -355,6 +367,14 @@ export class Reader {
       if (!isAbort(error)) this.notice.value = error instanceof Error ? error.message : String(error);
       return null;
     }
+  }
+
+  /* In context: the row itself or a loaded hit near it, rather one behind it. */
+  nearestHit(row: Row): Row | null {
+    const { rows } = this.window;
+    const at = this.window.indexOf(row.key);
+    const isHit = ({ key }: Row): boolean => this.hitKeys.has(key);
+    return rows.slice(at).find(isHit) ?? rows.slice(0, at).reverse().find(isHit) ?? null;
   }
 
   /* In context: mark which of the lines just loaded the query finds, with its matches. */

@@ -16,7 +16,7 @@ export interface PaintStyle {
   columns: readonly string[];
   contextFields: readonly string[]; /* shown as pills when a record has them */
   showIndex: boolean;
-  wrap: boolean;
+  filterFields: readonly string[]; /* a click on their cells filters */
   zone: Zone;
 }
 
@@ -24,6 +24,8 @@ export interface RowMarks {
   current: boolean;
   hit: boolean; /* found by the query, among lines that were not */
   lead: boolean; /* a new day begins */
+  wide: boolean; /* the whole message, on as many lines as it takes */
+  pills: ReadonlySet<string>; /* those whose text is shown below */
   detail: HTMLElement | null;
 }
 
@@ -41,9 +43,10 @@ export function paintRow(element: HTMLElement, row: Row, marks: RowMarks, style:
   time.title = fullTime(row.time, style.zone);
   line.append(make('span', 'bar'), time, make('span', 'l', row.level ?? ''));
   if (style.showIndex) line.append(make('span', 'c', row.index));
-  for (const name of style.columns) line.append(columnCell(row, name));
-  line.append(messageCell(row, style));
+  for (const name of style.columns) line.append(columnCell(row, name, style));
+  line.append(messageCell(row, marks, style));
   for (const cell of Array.from(line.children)) cell.setAttribute('role', 'gridcell');
+  element.classList.toggle('wide', marks.wide);
   element.id = rowElementId(row.key);
   element.dataset['key'] = row.key;
   element.setAttribute('aria-selected', String(marks.current));
@@ -67,30 +70,31 @@ export function columnText(name: string, value: Json | undefined): string {
   return text;
 }
 
-function columnCell(row: Row, name: string): HTMLElement {
+function columnCell(row: Row, name: string, style: PaintStyle): HTMLElement {
   const value = fieldAt(row.fields, name);
-  const cell = make('span', 'c');
+  const cell = make('span', style.filterFields.includes(name) ? 'c pick' : 'c');
+  cell.dataset['field'] = name;
   appendPieces(cell, columnText(name, value), row.fieldHighlights.get(name) ?? NO_PLACES);
   if (value !== undefined && value !== null) cell.title = `${name}: ${cutText(plainText(value), 1000)}`;
   return cell;
 }
 
-function messageCell(row: Row, style: PaintStyle): HTMLElement {
+function messageCell(row: Row, marks: Omit<RowMarks, 'lead'>, style: PaintStyle): HTMLElement {
   const cell = make('span', 'm');
   const text = make('span', 'text');
   const shown = cutText(row.message, SHOWN_MAX);
-  appendPieces(text, style.wrap ? shown : oneLine(shown), row.highlights);
+  appendPieces(text, marks.wide ? shown : oneLine(shown), row.highlights);
   cell.append(text);
   if (shown.length < row.message.length) {
     cell.append(make('button', 'more', `\u2026 show all ${byteSize(row.message.length)}`));
   }
-  appendPills(cell, row, style);
+  appendPills(cell, row, marks.pills, style);
   return cell;
 }
 
 /* What a row folds away: one pill for each field. If the query is found in folded text, its pill says so;
  * if nowhere else in the row, the line where it stands follows the pill. */
-function appendPills(cell: HTMLElement, row: Row, style: PaintStyle): void {
+function appendPills(cell: HTMLElement, row: Row, open: ReadonlySet<string>, style: PaintStyle): void {
   const found = [...row.fieldHighlights.keys()].filter((name) => !style.columns.includes(name));
   const isSeen = row.highlights.length > 0 || found.length < row.fieldHighlights.size;
   const quoted = isSeen ? undefined : found[0];
@@ -98,7 +102,9 @@ function appendPills(cell: HTMLElement, row: Row, style: PaintStyle): void {
     const value = fieldAt(row.fields, name);
     if (isEmpty(value)) continue;
     const places = row.fieldHighlights.get(name) ?? NO_PLACES;
-    const pill = make('button', places.length > 0 ? 'pill found' : 'pill', pillText(name, value));
+    const pill = make('button', `pill ${places.length > 0 ? 'found' : ''} ${open.has(name) ? 'on' : ''}`, pillText(name, value));
+    pill.dataset['field'] = name;
+    pill.setAttribute('aria-expanded', String(open.has(name)));
     if (places.length > 0) pill.title = `The query is found in ${name}: ${places.length}\u00d7`;
     cell.append(pill);
     if (name !== quoted || typeof value !== 'string') continue;

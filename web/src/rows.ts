@@ -18,6 +18,10 @@ const MARKER_HEIGHT = 34; /* room for "start of the range" above the rows, and a
 const OVERSCAN = 300;
 const PREFETCH_SCREENS = 2;
 
+const DOUBLE_CLICK_MS = 250; /* a second click within it selects a word */
+
+export type Part = 'gutter' | 'more' | 'pill' | 'cell' | 'text';
+
 /* Where to look after the rows changed. */
 export type Place = 'stay' | 'bottom' | 'top' | Anchor;
 
@@ -32,7 +36,8 @@ export interface ListEvents {
   viewed(viewed: Viewed | null): void;
   scrolledUp(): void;
   reachedBottom(): void;
-  clicked(row: Row, part: 'gutter' | 'pill' | 'text'): void;
+  clicked(row: Row, part: Part, field: string): void; /* field: of a pill or a cell */
+  folded(row: Row): void; /* a long message is to be shown in full, or on one line again */
 }
 
 export interface ListSource {
@@ -52,6 +57,8 @@ export class RowList {
   private rows: readonly Row[] = [];
   private lastTop = 0;
   private width = 0;
+  private hadSelection = false; /* when the pointer went down */
+  private foldTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly scroller: HTMLElement,
@@ -62,6 +69,10 @@ export class RowList {
     this.sizer.append(this.olderMarker, this.pane, this.newerMarker);
     scroller.append(this.sizer);
     scroller.addEventListener('scroll', () => this.onScroll(), { passive: true });
+    this.pane.addEventListener('pointerdown', () => {
+      clearTimeout(this.foldTimer);
+      this.hadSelection = getSelection()?.isCollapsed === false;
+    });
     this.pane.addEventListener('click', (event) => this.onClick(event));
     new ResizeObserver(() => this.onResize()).observe(scroller);
     this.newerMarker.style.top = `${MARKER_HEIGHT}px`;
@@ -241,7 +252,7 @@ export class RowList {
 
   private onResize(): void {
     const { clientWidth } = this.scroller;
-    if (clientWidth !== this.width && this.source.style().wrap) this.layout.forgetMeasured();
+    if (clientWidth !== this.width) this.layout.forgetMeasured();
     this.width = clientWidth;
     this.settle(this.isAtBottom() ? 'bottom' : this.anchor());
   }
@@ -298,12 +309,11 @@ export class RowList {
 
   /* Heights of the elements that may differ from the fixed one. True if something moved. */
   private measure(): boolean {
-    const { wrap } = this.source.style();
     const heights: Array<[string, number]> = [];
     for (const [key, element] of this.elements) {
       const isOpen = element.lastElementChild?.classList.contains('x') === true;
       const lead = element.dataset['lead'] === 'y' ? ROW_HEIGHT : 0;
-      if (wrap || isOpen) heights.push([key, element.offsetHeight - lead]);
+      if (isOpen || element.classList.contains('wide')) heights.push([key, element.offsetHeight - lead]);
       else heights.push([key, ROW_HEIGHT]);
     }
     return this.layout.measure(heights);
@@ -315,9 +325,30 @@ export class RowList {
     const i = element === null ? -1 : this.indexOf(element.dataset['key'] ?? '');
     const row = this.rows[i];
     if (row === undefined || target.closest('.x, .day') !== null) return;
-    const part = target.closest('.pill, .more') !== null ? 'pill'
-      : target.closest('.bar, .t, .l') !== null ? 'gutter' : 'text';
-    if (part === 'text' && textIsSelected(element!)) return;
-    this.events.clicked(row, part);
+    const [part, selector] = PARTS.find(([, selector]) => target.closest(selector) !== null) ?? ['text', '.row'];
+    const isText = part === 'text' || part === 'cell';
+    if (isText && textIsSelected(element!)) return;
+    this.events.clicked(row, part, target.closest<HTMLElement>(selector)!.dataset['field'] ?? '');
+    if (part === 'text' && event.detail === 1 && !this.hadSelection) this.foldSoon(row);
   }
+
+  /* Text is there to be selected: a click folds only once it is clear that no word gets selected by a
+   * second one, and not if all it did was to end a selection. */
+  private foldSoon(row: Row): void {
+    this.foldTimer = setTimeout(() => {
+      const element = this.elements.get(row.key);
+      if (element !== undefined && !textIsSelected(element) && isFoldable(element, row)) this.events.folded(row);
+    }, DOUBLE_CLICK_MS);
+  }
+}
+
+const PARTS: ReadonlyArray<readonly [Part, string]> = [
+  ['pill', '.pill'], ['more', '.more'], ['gutter', '.bar, .t, .l'], ['cell', '.c'],
+];
+
+/* Is there more of the message than one line shows? */
+function isFoldable(element: HTMLElement, row: Row): boolean {
+  if (element.classList.contains('wide')) return element.querySelector<HTMLElement>('.r')!.offsetHeight > ROW_HEIGHT;
+  const text = element.querySelector('.text')!;
+  return text.scrollWidth > text.clientWidth || row.message.includes('\n');
 }

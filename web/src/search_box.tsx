@@ -14,7 +14,11 @@ export function SearchBox({ control }: { control: LogControl }) {
   const readAs = control.reader.report.value?.readAs ?? null;
 
   /* At once, not after the next paint: whoever presses `/` types on. */
-  control.focusSearch = () => input.current?.focus();
+  control.focusSearch = () => {
+    const box = input.current!;
+    box.focus();
+    box.setSelectionRange(text.length, text.length);
+  };
 
   const follow = (): void => {
     mirror.current!.scrollLeft = input.current!.scrollLeft;
@@ -46,6 +50,10 @@ export function SearchBox({ control }: { control: LogControl }) {
       <button type="button" class={`q-toggle ${isCaseSensitive(text) ? 'on' : ''}`}
         title="Tell upper from lower case (case:yes)" aria-pressed={isCaseSensitive(text)}
         onClick={() => control.toggleCase()}>Aa</button>
+      <button type="button" class={`q-toggle ${control.view.value.context === 'off' ? '' : 'on'}`}
+        title="The lines around the hits, too: the text goes, @filters stay (c)" aria-pressed={control.view.value.context !== 'off'}
+        onClick={() => control.toggleContext()}>context</button>
+      <button type="submit" class="q-toggle go" title="Show the hits (Enter)">grep</button>
       <div class={`q-note ${refused ? 'error' : ''}`} id="q-note" role={refused ? 'alert' : undefined}>
         {refused !== null && refused.column !== null && (
           <div class="q-column">

@@ -18,9 +18,9 @@ export function TopBar({ control }: { control: LogControl }) {
       <a class="logo" href="/" title="All indexes">alco<i>_</i></a>
       <IndexMenu control={control} />
       <SearchBox control={control} />
-      {control.view.value.context !== 'off' && (
+      {control.view.value.context === 'all' && (
         <button type="button" class="btn chip" title="Show only the hits again (c)"
-          onClick={() => control.lookAround(null)}>in context {'\u00d7'}</button>
+          onClick={() => control.lookAround(null)}>all lines {'\u00d7'}</button>
       )}
       <RangeMenu control={control} />
       <FollowButton control={control} />
@@ -71,8 +71,6 @@ const THEMES: readonly Theme[] = ['system', 'dark', 'light'];
 
 function MoreMenu({ control }: { control: LogControl }) {
   const open = useSignal(false);
-  const names = open.value ? control.fieldNames() : [];
-  const columns = control.columns.value;
   return (
     <Menu open={open} title="More" alignRight className="more-menu" label={<span aria-label="More">{'\u22ef'}</span>}>
       <ul>
@@ -102,15 +100,6 @@ function MoreMenu({ control }: { control: LogControl }) {
             title={control.reader.summary.hits.value === null ? '' : `${groupDigits(control.reader.summary.hits.value)} records`}>{format}</a>
         ))}
       </div>
-      {names.length > 0 && (
-        <fieldset class="columns"><legend>columns</legend>
-          {names.map((name) => (
-            <label key={name}><input type="checkbox" checked={columns.includes(name)}
-              onChange={() => control.flipColumn(name)} /> {name}</label>
-          ))}
-          <button type="button" class="link" onClick={() => control.setColumns(null)}>as at first</button>
-        </fieldset>
-      )}
     </Menu>
   );
 }

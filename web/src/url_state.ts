@@ -4,7 +4,11 @@
  *
  * `q`, `from` and `to` are the API's own parameters. `line` names the current row by its id (behind
  * `index:` when several indexes are read). `context=y` shows the lines around the hits of `q`: its filters
- * stay, its text does not; with `context=all` its filters go too. */
+ * stay, its text does not; with `context=all` its filters go too. Old ALCO's parameters are read as well (old_address.ts), but not
+ * written. An address of ours has at least `from`, be it empty: without any it is old ALCO's short form, which
+ * the server completes with a start. */
+
+import { oldBound, queryWithOld } from './old_address.ts';
 
 export interface RowRef {
   index: string;
@@ -30,14 +34,14 @@ export function parseAddress(path: string, query: string): Route {
   const indexes = (m === null ? '' : decode(m[1]!)).split(',').filter((name) => name !== '');
   if (indexes.length === 0) return { page: 'indexes' };
   const params = new URLSearchParams(query);
-  const columns = params.get('cols');
+  const columns = params.get('cols') ?? params.get('columns');
   return {
     page: 'log',
     view: {
       indexes,
-      q: params.get('q') ?? '',
-      from: params.get('from') ?? '',
-      to: params.get('to') ?? '',
+      q: queryWithOld(params),
+      from: params.get('from') ?? oldBound(params.get('start_ts')),
+      to: params.get('to') ?? oldBound(params.get('end_ts')),
       context: parseContext(params.get('context')),
       line: parseLine(params.get('line') ?? '', indexes),
       columns: columns === null ? null : splitNames(columns),
@@ -74,7 +78,7 @@ function parseLine(text: string, indexes: readonly string[]): RowRef | null {
 export function logAddress(view: View): string {
   const params = new URLSearchParams();
   if (view.q !== '') params.set('q', view.q);
-  if (view.from !== '') params.set('from', view.from);
+  params.set('from', view.from);
   if (view.to !== '') params.set('to', view.to);
   if (view.context !== 'off') params.set('context', view.context === 'all' ? 'all' : 'y');
   if (view.columns !== null) params.set('cols', joinNames(view.columns));
@@ -82,10 +86,19 @@ export function logAddress(view: View): string {
     const { index, id } = view.line;
     params.set('line', view.indexes.length > 1 ? `${index}:${id}` : id);
   }
-  const query = params.toString();
-  return `${indexAddress(view.indexes)}${query === '' ? '' : `?${query}`}`;
+  return `${indexPath(view.indexes)}?${params.toString()}`;
 }
 
-export function indexAddress(indexes: readonly string[]): string {
+function indexPath(indexes: readonly string[]): string {
   return `/grep/${indexes.map(encodeURIComponent).join(',')}/`;
+}
+
+/* All that an index holds, the newest lines first in view. */
+export function indexAddress(indexes: readonly string[]): string {
+  return `${indexPath(indexes)}?from=`;
+}
+
+/* From a fixed moment on: such a view begins at its beginning, every other one at its newest line. */
+export function isSinceMoment(view: View): boolean {
+  return /^\d/.test(view.from) && view.to === '';
 }

@@ -70,7 +70,16 @@ for (const colorScheme of ['dark', 'light']) {
       await page.locator('.hist svg').waitFor();
       await page.locator('.pill').first().click();
       await page.locator('.x').waitFor();
+      await isReadable(page, 'an opened pill');
+      await page.locator('.rows .t').last().click();
+      await page.locator('.x .foot').waitFor();
       await isReadable(page, 'an opened row');
+      if (width < 760) {
+        await page.keyboard.press('x');
+        await page.locator('.panel-open .day-chip.on').waitFor();
+        await isReadable(page, 'the panel as a sheet');
+        await page.keyboard.press('Escape');
+      }
       await page.keyboard.press('?');
       await page.locator('dialog.help[open]').waitFor();
       const top = await page.locator('dialog.help').evaluate((dialog) => dialog.scrollTop);

@@ -58,6 +58,12 @@ for (const [name, viewport, colorScheme] of [
     if (DIRECTORY !== undefined) {
       await mkdir(DIRECTORY, { recursive: true });
       await page.screenshot({ path: join(DIRECTORY, `${name}.png`) });
+      if (viewport.width < 760) {
+        await page.keyboard.press('x');
+        await page.locator('.panel-open .day-chip').first().waitFor();
+        await page.screenshot({ path: join(DIRECTORY, `${name}-panel.png`) });
+        await page.keyboard.press('Escape');
+      }
       await page.locator('.q-input').fill(`@run=${tag}`);
       await page.locator('.q-input').press('Enter');
       await waitForHits(page, count);

@@ -7,7 +7,7 @@ import { commandOf, type KeyPress } from '../../../web/src/keys.ts';
 import { fieldAt, levelOf, levelOfValue } from '../../../web/src/level.ts';
 import { parseJson, type JsonObject } from '../../../web/src/json.ts';
 import { byteSize, countLines, cutText, lineOfFirst, oneLine, pieces } from '../../../web/src/text.ts';
-import { joinNames, logAddress, parseAddress, splitNames, type View } from '../../../web/src/url_state.ts';
+import { joinNames, isSinceMoment, logAddress, parseAddress, splitNames, type View } from '../../../web/src/url_state.ts';
 
 test('highlights cut a message by UTF-16 units', () => {
   const shown = (text: string, marks: Array<[number, number]>): string =>
@@ -78,9 +78,40 @@ test('addresses there and back', () => {
   assert.deepEqual(parseAddress('/', ''), { page: 'indexes' });
   assert.deepEqual(parseAddress('/grep/', ''), { page: 'indexes' });
   assert.equal((parseAddress('/grep/logs', '?line=x') as { view: View }).view.line, null);
-  assert.equal(logAddress((parseAddress('/grep/logs', '') as { view: View }).view), '/grep/logs/');
+  assert.equal(logAddress((parseAddress('/grep/logs', '') as { view: View }).view), '/grep/logs/?from=');
   for (const word of ['constructor', '__proto__', 'x', '']) {
     assert.equal((parseAddress('/grep/logs', `?context=${word}`) as { view: View }).view.context, 'off');
+  }
+});
+
+test('old addresses', () => {
+  const view = (query: string): View => (parseAddress('/grep/logs/', query) as { view: View }).view;
+  const q = (query: string): string => view(query).q;
+  const old = view('?start_ts=2026-11-22%2010:53:20&search=connection+refused&context=y&columns=host,logger&level=ERROR&host__in=a,b');
+  assert.deepEqual(old, {
+    indexes: ['logs'], q: 'connection refused @level=ERROR @host=(a,b)', from: '2026-11-22T10:53:20Z', to: '',
+    context: 'filtered', line: null, columns: ['host', 'logger'],
+  });
+  assert.ok(isSinceMoment(old));
+  assert.equal(view('?start_ts=2026-11-22').from, '2026-11-22T00:00:00Z');
+  assert.equal(view('?start_ts=2026-11-22 10:53').from, '2026-11-22T10:53:00Z');
+  assert.equal(view('?start_ts=2026-11-22T10:53:20.5').from, '2026-11-22T10:53:20.5Z');
+  assert.equal(view('?start_ts=11/22/2026 10:53:20&end_ts=2026-11-23').from, '2026-11-22T10:53:20Z');
+  assert.equal(view('?end_ts=2026-11-23').to, '2026-11-23T00:00:00Z');
+  assert.equal(view('?start_ts=yesterday').from, '');
+  assert.equal(q('?host=a&host__in=b,c d'), '@host=(b,"c d")', '__in wins');
+  assert.equal(q('?host=a,b'), '@host="a,b"');
+  assert.equal(q('?search=-debug+(x)'), '"-debug (x)"', 'old searches knew no operators');
+  assert.equal(q('?search=level=5'), '"level=5"');
+  assert.equal(q('?search=a+OR+b'), '"a OR b"');
+  assert.equal(q('?search=two,words.x'), '/two[\\s[:punct:]]+words\\.x/i');
+  assert.equal(q('?search=%20,&page=2&cursor=cD0x&format=json'), '');
+  assert.equal(q('?q=timeout&host=web-3'), 'timeout @host=web-3', 'both kinds');
+  assert.equal(view('?from=&start_ts=2026-11-22').from, '', 'ours wins');
+  for (const query of ['?start_ts=2026-11-22&search=%F0%9F%92%A9+"x&f__in=,,&__in=a&__proto__=a&constructor__in=b', '?search=%2F%5C%28']) {
+    const read = view(query);
+    const again = new URL(logAddress(read), 'http://x');
+    assert.deepEqual(view(again.search), read);
   }
 });
 

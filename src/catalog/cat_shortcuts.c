@@ -1,0 +1,269 @@
+/* Saved searches, in a table of the catalogue's file. Their names are those of the addresses
+ * /grep/shortcut/NAME/, which name no index: so each is there once, over all indexes. An index
+ * takes its shortcuts along when it is dropped (cat_db_drop_index). */
+#include "catalog/cat_shortcuts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "catalog/cat_sql.h"
+#include "catalog/catalog_priv.h"
+
+typedef struct call {
+    const cat_shortcut *given;
+    const char *index;
+    al_slice name;
+    al_arena *arena;
+    cat_shortcut *ret; /* n of them */
+    size_t n;
+} call;
+
+/* ---- Checks */
+
+static bool is_word(al_slice s, size_t max)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.ptr[i];
+        uint8_t letter = c | 0x20;
+        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '_')
+            return false;
+    }
+    return s.len > 0 && s.len <= max;
+}
+
+static bool has_control(al_slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+            return true;
+    return false;
+}
+
+static al_code check_text(const char *what, al_slice s, size_t max, al_err *err)
+{
+    if (s.len <= max && !has_control(s))
+        return AL_OK;
+    return al_fail(err, AL_INVALID, "%s '%.*s': expected at most %zu printable bytes", what,
+                   AL_ARG(al_slice_sub(s, 0, 80)), max);
+}
+
+static al_code check(const cat_shortcut *s, al_err *err)
+{
+    if (!is_word(al_cstr(s->name), CAT_SHORTCUT_NAME_MAX))
+        return al_fail(err, AL_INVALID,
+                       "name '%.40s': expected 1 to %d letters, digits or underscores", s->name,
+                       CAT_SHORTCUT_NAME_MAX);
+    al_code c = check_text("description", s->description, CAT_SHORTCUT_DESCRIPTION_BYTES_MAX, err);
+    if (!c)
+        c = check_text("url", s->url, CAT_SHORTCUT_URL_BYTES_MAX, err);
+    if (!c)
+        c = check_text("default_field", s->default_field, CAT_SHORTCUT_FIELD_BYTES_MAX, err);
+    return c;
+}
+
+al_slice cat_shortcut_query(const cat_shortcut *s)
+{
+    size_t question = al_slice_find(s->url, '?', 0);
+    bool is_address = question < s->url.len;
+    al_slice query = is_address ? al_slice_sub(s->url, question + 1, s->url.len) : s->url;
+    if (!is_address && al_slice_starts(query, AL_LIT("/")))
+        return (al_slice){0}; /* an address without a query string */
+    return al_slice_sub(query, 0, al_slice_find(query, '#', 0));
+}
+
+/* ---- Reading */
+
+static al_code take_text(const call *c, sqlite3_stmt *s, int i, al_slice *ret, al_err *err)
+{
+    *ret = al_arena_copy(c->arena, cat_sql_column(s, i));
+    return ret->ptr ? AL_OK : al_fail(err, AL_NOMEM, "read shortcuts");
+}
+
+static al_code take_row(call *c, sqlite3_stmt *s, al_err *err)
+{
+    cat_shortcut *to = &c->ret[c->n];
+    *to = (cat_shortcut){0};
+    (void)snprintf(to->name, sizeof to->name, "%.*s", AL_ARG(cat_sql_column(s, 0)));
+    (void)snprintf(to->index, sizeof to->index, "%.*s", AL_ARG(cat_sql_column(s, 1)));
+    al_code code = take_text(c, s, 2, &to->description, err);
+    if (!code)
+        code = take_text(c, s, 3, &to->url, err);
+    if (!code)
+        code = take_text(c, s, 4, &to->default_field, err);
+    c->n += code == AL_OK;
+    return code;
+}
+
+#define SELECT "SELECT name, index_name, description, url, default_field FROM shortcuts "
+
+static al_code read_one(void *ctx, cat_db *db, al_err *err)
+{
+    call *c = ctx;
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code code = cat_sql_prepare(db, SELECT "WHERE name=?", &s, err);
+    if (code)
+        return code;
+    cat_sql_bind(s, 1, c->name);
+    int r = sqlite3_step(s);
+    if (r == SQLITE_DONE)
+        return al_fail(err, AL_NOT_FOUND, "no shortcut '%.*s'", AL_ARG(c->name));
+    return r == SQLITE_ROW ? take_row(c, s, err) : cat_sql_fail(db, "read shortcut", err);
+}
+
+al_code catalog_shortcut_get(catalog *cat, al_slice name, al_arena *arena, cat_shortcut *ret,
+                             al_err *err)
+{
+    call c = {.name = name, .arena = arena, .ret = ret};
+    return catalog_use_db(cat, false, read_one, &c, err);
+}
+
+static al_code count_rows(cat_db *db, const char *text, const char *index, size_t *ret, al_err *err)
+{
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code code = cat_sql_prepare(db, text, &s, err);
+    if (code)
+        return code;
+    if (index)
+        (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
+    if (sqlite3_step(s) != SQLITE_ROW)
+        return cat_sql_fail(db, "count", err);
+    *ret = (size_t)sqlite3_column_int64(s, 0);
+    return AL_OK;
+}
+
+static al_code read_all(void *ctx, cat_db *db, al_err *err)
+{
+    call *c = ctx;
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    size_t n = 0;
+    al_code code =
+        count_rows(db, "SELECT count(*) FROM shortcuts WHERE index_name=?", c->index, &n, err);
+    if (!code)
+        code = cat_sql_prepare(db, SELECT "WHERE index_name=? ORDER BY name", &s, err);
+    if (code)
+        return code;
+    c->ret = al_arena_alloc(c->arena, n + 1, sizeof *c->ret);
+    if (!c->ret)
+        return al_fail(err, AL_NOMEM, "read shortcuts");
+    (void)sqlite3_bind_text(s, 1, c->index, -1, SQLITE_STATIC);
+    int r = SQLITE_DONE;
+    while (!code && c->n <= n && (r = sqlite3_step(s)) == SQLITE_ROW)
+        code = take_row(c, s, err);
+    return !code && r != SQLITE_DONE ? cat_sql_fail(db, "read shortcuts", err) : code;
+}
+
+al_code catalog_shortcuts(catalog *cat, const char *index, al_arena *arena, cat_shortcut **ret,
+                          size_t *ret_n, al_err *err)
+{
+    call c = {.index = index, .arena = arena};
+    al_code code = catalog_use_db(cat, false, read_all, &c, err);
+    if (code)
+        return code;
+    *ret = c.ret;
+    *ret_n = c.n;
+    return AL_OK;
+}
+
+/* ---- Writing */
+
+static al_code put(cat_db *db, const cat_shortcut *given, al_err *err)
+{
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code code =
+        cat_sql_prepare(db, "INSERT OR REPLACE INTO shortcuts VALUES(?,?,?,?,?)", &s, err);
+    if (code)
+        return code;
+    cat_sql_bind(s, 1, al_cstr(given->name));
+    (void)sqlite3_bind_text(s, 2, given->index, -1, SQLITE_STATIC);
+    cat_sql_bind(s, 3, given->description);
+    cat_sql_bind(s, 4, given->url);
+    cat_sql_bind(s, 5, given->default_field);
+    return cat_sql_finish(db, s, "write shortcut", err);
+}
+
+/* Whose is the name now? AL_NOT_FOUND: nobody's. */
+static al_code find_owner(cat_db *db, al_slice name, char ret[CAT_INDEX_NAME_MAX + 1], al_err *err)
+{
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code code = cat_sql_prepare(db, "SELECT index_name FROM shortcuts WHERE name=?", &s, err);
+    if (code)
+        return code;
+    cat_sql_bind(s, 1, name);
+    int r = sqlite3_step(s);
+    if (r == SQLITE_DONE)
+        return AL_NOT_FOUND;
+    if (r != SQLITE_ROW)
+        return cat_sql_fail(db, "read shortcut", err);
+    (void)snprintf(ret, CAT_INDEX_NAME_MAX + 1, "%.*s", AL_ARG(cat_sql_column(s, 0)));
+    return AL_OK;
+}
+
+static al_code create(void *ctx, cat_db *db, al_err *err)
+{
+    const call *c = ctx;
+    char owner[CAT_INDEX_NAME_MAX + 1];
+    size_t n = 0;
+    al_code code = find_owner(db, al_cstr(c->given->name), owner, err);
+    if (code == AL_OK)
+        return al_fail(err, AL_EXISTS, "shortcut '%s' exists, of index '%s'", c->given->name,
+                       owner);
+    if (code != AL_NOT_FOUND)
+        return code;
+    code = count_rows(db, "SELECT count(*) FROM indexes WHERE name=?", c->given->index, &n, err);
+    if (!code && n == 0)
+        return al_fail(err, AL_NOT_FOUND, "no index '%s'", c->given->index);
+    if (!code)
+        code = count_rows(db, "SELECT count(*) FROM shortcuts", NULL, &n, err);
+    if (!code && n >= CAT_SHORTCUTS_MAX)
+        return al_fail(err, AL_LIMIT, "there are %d shortcuts already", CAT_SHORTCUTS_MAX);
+    return code ? code : put(db, c->given, err);
+}
+
+static al_code owned(cat_db *db, const char *index, al_slice name, al_err *err)
+{
+    char owner[CAT_INDEX_NAME_MAX + 1];
+    al_code code = find_owner(db, name, owner, err);
+    if (code == AL_NOT_FOUND || (!code && strcmp(owner, index) != 0))
+        return al_fail(err, AL_NOT_FOUND, "index '%s' has no shortcut '%.*s'", index, AL_ARG(name));
+    return code;
+}
+
+static al_code change(void *ctx, cat_db *db, al_err *err)
+{
+    const call *c = ctx;
+    al_code code = owned(db, c->given->index, al_cstr(c->given->name), err);
+    return code ? code : put(db, c->given, err);
+}
+
+static al_code drop(void *ctx, cat_db *db, al_err *err)
+{
+    const call *c = ctx;
+    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    al_code code = owned(db, c->index, c->name, err);
+    if (!code)
+        code = cat_sql_prepare(db, "DELETE FROM shortcuts WHERE name=?", &s, err);
+    if (code)
+        return code;
+    cat_sql_bind(s, 1, c->name);
+    return cat_sql_finish(db, s, "drop shortcut", err);
+}
+
+al_code catalog_shortcut_create(catalog *cat, const cat_shortcut *s, al_err *err)
+{
+    call c = {.given = s};
+    al_code code = check(s, err);
+    return code ? code : catalog_use_db(cat, true, create, &c, err);
+}
+
+al_code catalog_shortcut_change(catalog *cat, const cat_shortcut *s, al_err *err)
+{
+    call c = {.given = s};
+    al_code code = check(s, err);
+    return code ? code : catalog_use_db(cat, true, change, &c, err);
+}
+
+al_code catalog_shortcut_drop(catalog *cat, const char *index, al_slice name, al_err *err)
+{
+    call c = {.index = index, .name = name};
+    return catalog_use_db(cat, true, drop, &c, err);
+}

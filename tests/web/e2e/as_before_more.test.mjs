@@ -9,7 +9,8 @@ import { startServer } from './own_server.mjs';
 
 const DAY_MS = 86_400_000;
 const query = (page) => page.locator('.q-input').inputValue();
-const section = (page, name) => page.locator('.panel section').filter({ has: page.getByRole('button', { name, exact: true }) });
+const heading = (page, name) => page.locator('h3 > button', { hasText: new RegExp(`^${name}$`) });
+const section = (page, name) => page.locator('.panel section').filter({ has: heading(page, name) });
 const fieldsOf = (place) => place.locator('[data-field]').evaluateAll((chips) => chips.map((chip) => chip.dataset.field));
 
 /* Address of the log page on a server of the test's own. */
@@ -133,7 +134,7 @@ test('dates: a chip for each kept day of the index; in a view of today only toda
   const days = await chips.evaluateAll((list) => list.map((chip) => chip.dataset.day));
   assert.deepEqual(days.map((day) => Date.parse(day) - Date.parse(days[0])), [0, DAY_MS, 2 * DAY_MS], 'oldest first');
   await chips.nth(1).click();
-  await page.waitForURL(/from=/);
+  await page.locator('.day-chip:nth-child(1):not(.on)').waitFor();
   assert.deepEqual(await isOn(), [false, true, true], 'it and all later ones');
   await chips.nth(2).click();
   await page.locator('.day-chip:nth-child(2):not(.on)').waitFor();
@@ -147,19 +148,32 @@ test('dates: a chip for each kept day of the index; in a view of today only toda
   assert.equal(await page.locator('.since input').inputValue(), '01:02:03');
 });
 
+test('a panel has the values of the range and the query, the most frequent first', async (t) => {
+  const { page, tag } = await openHosts(t);
+  await send([{ '@timestamp': timeAgo(2 * 3_600_000), message: 'an old line', host: 'zulu', run: tag }]);
+  const values = () => section(page, 'host').locator('.v').evaluateAll((list) => list.map((one) => one.dataset.value));
+  assert.deepEqual(await values(), ['alpha', 'beta', 'gamma']);
+  await openLog(page, { q: `@run=${tag}`, from: '-3h' });
+  await page.locator('.panel .v', { hasText: 'zulu' }).waitFor();
+  assert.deepEqual(await values(), ['alpha', 'beta', 'gamma', 'zulu']);
+  await openLog(page, { q: `@run=${tag} old`, from: '-3h' });
+  await page.locator('.panel .v', { hasText: 'zulu' }).waitFor();
+  assert.deepEqual(await values(), ['zulu']);
+});
+
 test('parts of the panel fold', async (t) => {
   const { page, value } = await openHosts(t);
-  const name = section(page, 'host').getByRole('button', { name: 'host', exact: true });
+  const name = heading(page, 'host');
   await name.click();
   await value('alpha').waitFor({ state: 'detached' });
   assert.equal(await name.getAttribute('aria-expanded'), 'false');
   await name.click();
   await value('alpha').waitFor();
   for (const [part, inside] of [['dates', '.day-chip'], ['columns', '[data-field]']]) {
-    await section(page, part).locator(inside).first().waitFor();
-    const held = section(page, part);
-    await held.getByRole('button', { name: part, exact: true }).click();
-    await held.locator(inside).first().waitFor({ state: 'detached' });
+    const held = section(page, part).locator(inside).first();
+    await held.waitFor();
+    await heading(page, part).click();
+    await held.waitFor({ state: 'detached' });
   }
 });
 

@@ -98,7 +98,7 @@ def days_ago(n):
 
 
 def test_records_around_midnight_and_late_ones_are_of_their_own_day(utc):
-    """All in one batch, whose first record is of yet another day."""
+    """The first ones in one batch, which begins with the later day."""
     first, second = days_ago(2), days_ago(1)
     utc.send("logs", [{"@timestamp": f"{second}T00:00:00Z", "message": "begin"},
                       {"@timestamp": f"{first}T23:59:59.999999Z", "message": "end of the first"},
@@ -108,7 +108,9 @@ def test_records_around_midnight_and_late_ones_are_of_their_own_day(utc):
         assert utc.request("POST", "/api/v1/indexes/logs/compact").status == 204
     utc.stop()
     utc.start()
-    day = lambda d: grep(utc, start_ts=f"{d}", end_ts=f"{d} 23:59:59.999999")
+
+    def day(d):
+        return grep(utc, start_ts=f"{d}", end_ts=f"{d} 23:59:59.999999")
     assert day(first) == ["late", "late", "end of the first"]
     assert day(second) == ["begin", "end of the second"]
     assert grep(utc, start_ts=f"{second}") == ["begin", "end of the second"]

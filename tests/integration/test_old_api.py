@@ -276,6 +276,17 @@ def test_snippets_are_html_with_the_hits_marked(moscow):
     assert row["logline_snippet"].startswith("<b>&lt;b&gt;Hit</b>&lt;/b&gt;")
 
 
+def test_the_snippet_of_a_long_line_is_whole_with_its_first_thousand_hits(moscow):
+    text = "<x>" + "hit, " * 1500 + "y" * 200_000 + " end"
+    moscow.send("logs", [{"@timestamp": stamp(0), "message": text}])
+    (row,) = grep(moscow, search="hit")["results"]
+    snippet = row["logline_snippet"]
+    assert row["logline"] == text and snippet.count("<b>hit</b>") == 1000 == snippet.count("<b>")
+    assert snippet.replace("<b>", "").replace("</b>", "").replace("&lt;", "<").replace("&gt;", ">") == text
+    (row,) = grep(moscow, search="y end")["results"]
+    assert row["logline_snippet"].endswith("y<b>y end</b>")  # far behind
+
+
 def test_fields_are_filters(moscow):
     records = [{"host": "a", "n": 1}, {"host": "a,b", "n": 2}, {"host": "b", "n": "1"}, {"host": ["a", "c"], "n": 1.5},
                {"n": 3}, {"host": "", "n": -4}]

@@ -13,6 +13,7 @@ lint_all() {
     bad=
     lint_step "format" lint_format
     lint_step "tree" python3 tools/dev/tree.py
+    lint_step "named tests" python3 tools/dev/named_tests.py
     lint_step "shell scripts" lint_shell
     lint_step "clang-tidy" lint_tidy
     lint_step "cppcheck" lint_cppcheck

@@ -228,6 +228,14 @@ def test_a_range_has_both_its_ends_to_the_microsecond(moscow):
         assert row in grep(moscow, start_ts=row["datetime"], end_ts=row["datetime"])["results"]
 
 
+def test_a_date_may_be_one_that_no_record_has(moscow):
+    moscow.send("logs", [{"@timestamp": stamp(0), "message": "one"}])
+    for before in ("1970-01-01", "1960-01-01 10:00"):  # Moscow's 1970 began in 1969
+        assert lines(moscow, start_ts=before) == ["one"] and lines(moscow, end_ts=before) == []
+    for behind in ("2300-01-01", "12/31/9999"):
+        assert lines(moscow, start_ts=behind) == [] and lines(moscow, end_ts=behind) == ["one"]
+
+
 @pytest.mark.parametrize("name", ["start_ts", "end_ts"])
 @pytest.mark.parametrize("text", ["yesterday", "2016-13-01", "2016-05-32", "2016-05-23 25:00", "1464000800",
                                   "2016-05-23 13:53:60", "9999999-01-01", "2016-05-23x", "\0", "0" * 5000])

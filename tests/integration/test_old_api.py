@@ -583,6 +583,7 @@ def test_alco_shortcut(server, alco):
     assert location(server, "/grep/shortcut/slow/h/") == ("/grep/web/", {"host": "h", "search": "slow"})
     for args, status, word in [
             (("create", "web", "slow", "x"), 1, b"exists"), (("create", "no", "x", "x"), 1, b"'no'"),
+            (("create", "", "x", "x"), 1, b"indexes//shortcuts"), (("drop", "", "slow"), 1, b"indexes//shortcuts"),
             (("create", "web", "a b", "x"), 1, b"a b"), (("create", "web", "x"), 2, b"URL"), (("drop", "web"), 2, b"NAME"),
             (("drop", "logs", "slow"), 1, b"slow"), (("list", "a", "b"), 2, b"INDEX"), (("what",), 2, b"what"),
             (("list", "--nosuch"), 2, b"nosuch"), ((), 2, b"list, create or drop")]:
@@ -590,6 +591,10 @@ def test_alco_shortcut(server, alco):
         assert done.returncode == status and word in done.stderr, (args, done)
     assert alco("shortcut", "drop", "web", "slow", *at).returncode == 0
     assert server.ok("/api/v1/indexes/web/shortcuts") == {"shortcuts": []}
+    for index in ("web", "logs"):
+        assert alco("index", "drop", index, *at).returncode == 0
+    done = alco("shortcut", "list", "--json", *at)
+    assert done.returncode == 0 and json.loads(done.stdout) == {"shortcuts": []}
     assert b"create INDEX NAME URL" in alco("shortcut", "--help").stdout
 
 

@@ -291,6 +291,11 @@ static bool read_cursor(old_page *p)
 {
     al_slice text = {0};
     p->has_cursor = req_text(p->r, "cursor", &text);
+    if (!p->has_cursor && p->r->params.n == URL_PARAMS_MAX) {
+        req_problem(p->r, 400, "more than %d parameters beside the cursor of links",
+                    URL_PARAMS_MAX - 1);
+        return false;
+    }
     if (!p->has_cursor || old_cursor_parse(text, &p->cur))
         return true;
     req_answer(p->r, 404, "application/json");

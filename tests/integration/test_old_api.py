@@ -368,6 +368,15 @@ def test_nothing_is_500(moscow, query):
     assert moscow.ok("/ready") == {"status": "ready"}
 
 
+def test_links_have_room_for_their_cursor(moscow):
+    send_numbered(moscow, 101)
+    assert moscow.get("/api/grep/logs/?" + "&".join(f"p{i}" for i in range(64))).status == 400
+    most = "&".join(f"p{i}" for i in range(63))
+    page = follow(moscow, moscow.ok("/api/grep/logs/?" + most)["next"])
+    assert page["results"][0]["logline"] == "line 100" and page["previous"]
+    assert len(follow(moscow, page["previous"])["results"]) == 100
+
+
 def test_too_many_parameters_are_400(moscow):
     answer = moscow.get("/api/grep/logs/?" + "&".join(f"p{i}=1" for i in range(100)))
     assert answer.status == 400 and "64" in answer.json["detail"]

@@ -33,6 +33,7 @@ typedef struct old_page {
     uint64_t first; /* ids, in the order they were found */
     uint64_t last;
     bool has_more;
+    al_code match_code; /* why it is not known whether the row that `id` names is asked for */
 } old_page;
 
 static void page_done(old_page *p)
@@ -118,13 +119,12 @@ static eng_flow take_named(void *ctx, const eng_row *row)
 {
     old_page *p = ctx;
     const record *rec = row->rec;
-    al_code code = AL_OK;
     const old_ask *a = &p->ask;
     bool is_behind =
         !a->cur.has_id || (a->cur.is_reverse ? rec->id < a->cur.id : rec->id > a->cur.id);
     bool is_in_time =
         rec->time_ns >= a->from_ns && (rec->time_ns < a->to_ns || a->to_ns == INT64_MAX);
-    if (is_behind && is_in_time && matcher_matches(a->m, rec, &code))
+    if (is_behind && is_in_time && matcher_matches(a->m, rec, &p->match_code))
         (void)take_row(ctx, row);
     return ENG_STOP;
 }
@@ -170,6 +170,19 @@ static al_code note_end(old_page *p, const eng_answer *answer, al_err *err)
     return AL_OK;
 }
 
+static al_code search_by_id(old_page *p, al_err *err)
+{
+    al_code c = engine_get(p->r->srv->eng, p->ask.index, p->ask.id, &p->budget, take_named, p, err);
+    if (c)
+        return c == AL_NOT_FOUND ? AL_OK : c;
+    if (p->match_code == AL_LIMIT)
+        return al_fail(err, AL_LIMIT, "id %" PRIu64 ": the search takes too many steps", p->ask.id);
+    if (p->match_code)
+        return al_fail(err, p->match_code == AL_CANCELLED ? AL_AGAIN : p->match_code,
+                       "id %" PRIu64 ": there was no time or memory for the search", p->ask.id);
+    return AL_OK;
+}
+
 static al_code search(old_page *p, al_err *err)
 {
     eng_answer answer = {0};
@@ -182,11 +195,8 @@ static al_code search(old_page *p, al_err *err)
                     .is_descending = p->ask.cur.is_reverse,
                     .after = p->ask.cur.has_id ? &after : NULL,
                     .limit = p->ask.cur.offset + p->limit + 1};
-    if (p->ask.has_id) {
-        al_code c =
-            engine_get(p->r->srv->eng, p->ask.index, p->ask.id, &p->budget, take_named, p, err);
-        return c == AL_NOT_FOUND ? AL_OK : c;
-    }
+    if (p->ask.has_id)
+        return search_by_id(p, err);
     al_code c = engine_search(p->r->srv->eng, &s, &p->budget, take_row, p, &answer, err);
     return c ? c : note_end(p, &answer, err);
 }

@@ -63,12 +63,12 @@ static al_code check(const cat_shortcut *s, al_err *err)
 
 al_slice cat_shortcut_query(const cat_shortcut *s)
 {
-    size_t question = al_slice_find(s->url, '?', 0);
-    bool is_address = question < s->url.len;
-    al_slice query = is_address ? al_slice_sub(s->url, question + 1, s->url.len) : s->url;
-    if (!is_address && al_slice_starts(query, AL_LIT("/")))
-        return (al_slice){0}; /* an address without a query string */
-    return al_slice_sub(query, 0, al_slice_find(query, '#', 0));
+    al_slice url = al_slice_sub(s->url, 0, al_slice_find(s->url, '#', 0));
+    size_t question = al_slice_find(url, '?', 0);
+    if (question < url.len)
+        return al_slice_sub(url, question + 1, url.len);
+    /* an address without a query string, or nothing but one */
+    return al_slice_starts(url, AL_LIT("/")) ? (al_slice){0} : url;
 }
 
 /* ---- Reading */

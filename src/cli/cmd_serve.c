@@ -197,6 +197,17 @@ static al_code take_follows(serve *s)
     return AL_OK;
 }
 
+static al_code check_shards(const serve *s)
+{
+    al_code code = AL_OK;
+    const config_value *v = NULL;
+    for (size_t i = 0; (v = config_at(s->config, SET_SPHINX_SHARDS, i)); i++)
+        if (!sphinx_conf_is_node(v->text))
+            code = config_complain(s->config, SET_SPHINX_SHARDS, v,
+                                   "expected HOST:PORT, not '%.*s'", AL_ARG(v->text));
+    return code;
+}
+
 /* What a running server can change, too. AL_NOMEM. */
 static al_code read_tuning(const config *c, server_tuning *ret)
 {
@@ -250,6 +261,7 @@ static int take_config(serve *s)
     s->options.connections_per_address = (uint32_t)config_number(c, SET_CONNECTIONS);
     bool is_wrong = take_brokers(s) != AL_OK;
     is_wrong |= take_follows(s) != AL_OK;
+    is_wrong |= check_shards(s) != AL_OK;
     is_wrong |= read_tuning(c, &s->options.tuning) != AL_OK;
     if (config_get(c, SET_LISTEN)) /* the default needs no look */
         is_wrong |= take_listen(s) != AL_OK;

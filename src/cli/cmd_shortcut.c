@@ -100,41 +100,41 @@ static al_code ask_names(client *c, al_arena *arena, al_buf *answer, al_slice *r
     if (!json_pick_items(al_buf_slice(answer), "indexes", take_name, &n))
         code = al_fail(err, AL_INVALID, CLI_NOT_ALCO);
     *ret = al_arena_copy(arena, al_buf_slice(&n.list));
+    if (!code && (al_buf_code(&n.list) || !ret->ptr))
+        code = al_fail(err, AL_NOMEM, "no memory");
     al_buf_done(&n.list);
     return code;
 }
 
 /* ---- Running */
 
-static al_code ask(const shortcut_args *a, client *c, al_arena *arena, al_buf *answer, al_err *err)
+static void put_body(al_buf *out, const shortcut_args *a)
+{
+    al_buf_u8(out, '{');
+    put_member(out, "name", a->name);
+    put_member(out, "url", a->url);
+    put_member(out, "description", a->description);
+    put_member(out, "default_field", a->default_field);
+    al_buf_u8(out, '}');
+}
+
+static al_code ask_of(const shortcut_args *a, al_slice index, client *c, al_buf *answer,
+                      al_err *err)
 {
     al_buf path;
     al_buf body;
-    al_slice index = al_cstr(a->index);
-    bool is_list = strcmp(a->verb, "list") == 0;
-    al_code code = is_list && !a->index[0] ? ask_names(c, arena, answer, &index, err) : AL_OK;
-    if (code)
-        return code;
-    if (index.len == 0) { /* there is none */
-        al_buf_clear(answer);
-        al_buf_str(answer, "{\"shortcuts\":[]}\n");
-        return AL_OK;
-    }
+    al_code code = AL_OK;
+    client_call call = {.method = strcmp(a->verb, "drop") == 0 ? "DELETE" : NULL};
     al_buf_init(&path, 1 << 20);
     al_buf_init(&body, 1 << 20);
     put_path(&path, a, index);
-    client_call call = {.path = (const char *)path.ptr, .method = is_list ? NULL : "DELETE"};
     if (strcmp(a->verb, "create") == 0) {
-        al_buf_u8(&body, '{');
-        put_member(&body, "name", a->name);
-        put_member(&body, "url", a->url);
-        put_member(&body, "description", a->description);
-        put_member(&body, "default_field", a->default_field);
-        al_buf_u8(&body, '}');
+        put_body(&body, a);
         call.method = "POST";
         call.type = "application/json";
         call.body = al_buf_slice(&body);
     }
+    call.path = (const char *)path.ptr;
     if (al_buf_code(&path) || al_buf_code(&body))
         code = al_fail(err, AL_INVALID, "an argument is too long");
     else
@@ -142,6 +142,19 @@ static al_code ask(const shortcut_args *a, client *c, al_arena *arena, al_buf *a
     al_buf_done(&path);
     al_buf_done(&body);
     return code;
+}
+
+static al_code ask(const shortcut_args *a, client *c, al_arena *arena, al_buf *answer, al_err *err)
+{
+    al_slice index = al_cstr(a->index);
+    if (strcmp(a->verb, "list") != 0 || index.len)
+        return ask_of(a, index, c, answer, err);
+    al_code code = ask_names(c, arena, answer, &index, err);
+    if (code || index.len)
+        return code ? code : ask_of(a, index, c, answer, err);
+    al_buf_clear(answer); /* there is no index */
+    al_buf_str(answer, "{\"shortcuts\":[]}\n");
+    return AL_OK;
 }
 
 static int run(const shortcut_args *a)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define FIRST_NODE "127.0.0.1:9306"
+enum { NODE_BYTES_MAX = 200 };
 
 static const struct {
     const char *name;
@@ -25,6 +26,8 @@ static size_t colon_of(al_slice s)
 {
     uint64_t port = 0;
     size_t colon = s.len;
+    if (s.len > NODE_BYTES_MAX)
+        return s.len;
     for (size_t i = 0; i < s.len; i++) {
         uint8_t c = s.ptr[i];
         bool is_letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
@@ -40,6 +43,11 @@ static size_t colon_of(al_slice s)
     return colon;
 }
 
+bool sphinx_conf_is_node(al_slice text)
+{
+    return colon_of(text) < text.len;
+}
+
 static al_code choose(const config *c, al_slice node, al_slice *ret, al_err *err)
 {
     size_t n = config_count(c, SET_SPHINX_SHARDS);
@@ -50,7 +58,7 @@ static al_code choose(const config *c, al_slice node, al_slice *ret, al_err *err
     bool is_known = n == 0;
     for (size_t i = 0; i < n && !is_known; i++)
         is_known = al_slice_eq(config_at(c, SET_SPHINX_SHARDS, i)->text, node);
-    if (!is_known || colon_of(node) == node.len)
+    if (!is_known || !sphinx_conf_is_node(node))
         return al_fail(err, AL_INVALID, "node '%.*s': expected %s", AL_ARG(node),
                        n ? "one of sphinx.shards" : "HOST:PORT, as " FIRST_NODE);
     *ret = node;

@@ -136,6 +136,22 @@ static bool is_possible(const civil *c)
            c->second < 60;
 }
 
+static void put_instants(int64_t utc_s, unsigned us, int64_t *ret_ns, int64_t *ret_end_ns)
+{
+    int64_t ns = 0;
+    if (utc_s < 0) { /* all there is begins later, and none of it is before */
+        *ret_ns = 0;
+        *ret_end_ns = -1;
+    } else if (!al_mul(utc_s, AL_NS_PER_S, &ns) ||
+               !al_add(ns, (int64_t)us * NS_PER_US + NS_PER_US - 1, &ns)) {
+        *ret_ns = INT64_MAX;
+        *ret_end_ns = INT64_MAX;
+    } else {
+        *ret_ns = ns - (NS_PER_US - 1);
+        *ret_end_ns = ns;
+    }
+}
+
 bool rec_old_time_parse(al_slice text, const rec_zone *zone, int64_t *ret_ns, int64_t *ret_end_ns)
 {
     civil c = {0};
@@ -152,12 +168,7 @@ bool rec_old_time_parse(al_slice text, const rec_zone *zone, int64_t *ret_ns, in
     int64_t utc_s = local_s - c.offset_s;
     if (!c.has_offset && zone)
         utc_s = rec_zone_to_utc(zone, local_s);
-    int64_t ns = 0;
-    if (utc_s < 0 || !al_mul(utc_s, AL_NS_PER_S, &ns) ||
-        !al_add(ns, (int64_t)c.us * NS_PER_US + NS_PER_US - 1, &ns))
-        return false;
-    *ret_ns = ns - (NS_PER_US - 1);
-    *ret_end_ns = ns;
+    put_instants(utc_s, c.us, ret_ns, ret_end_ns);
     return true;
 }
 

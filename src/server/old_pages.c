@@ -14,6 +14,7 @@ enum { RECENT_S = 300, ADDRESS_BYTES_MAX = 1 << 20 };
 static void redirect(req *r, unsigned status, al_slice path, const al_slice *query)
 {
     al_buf to;
+    size_t n_before = r->n_headers;
     al_buf_init(&to, ADDRESS_BYTES_MAX);
     al_buf_slice_put(&to, path);
     if (query ? query->len > 0 : r->params.n > 0)
@@ -24,7 +25,7 @@ static void redirect(req *r, unsigned status, al_slice path, const al_slice *que
         old_form_put(&to, &r->params);
     if (al_buf_code(&to) == AL_OK)
         req_header(r, "Location", al_buf_slice(&to));
-    if (r->n_headers) /* it was taken */
+    if (r->n_headers > n_before) /* it was taken */
         req_answer(r, status, NULL);
     else
         req_problem(r, 503, "no memory");

@@ -84,6 +84,15 @@ def test_every_mistake_is_named_with_its_place(write):
     assert "secret" not in done.stderr
 
 
+def test_shards_are_addresses(write):
+    path = write('sphinx:\n  shards:\n    - ["a:1", "b"]\n    - ["c:0", "[::1]:9306"]\n')
+    done = check("--config", path)
+    assert done.returncode == 2
+    for place, node in (("3:15", "b"), ("4:8", "c:0")):
+        assert f"{path}:{place}: sphinx.shards[][]: expected HOST:PORT, not '{node}'\n" in done.stderr
+    assert done.stderr.count("expected HOST:PORT") == 2
+
+
 @pytest.mark.parametrize("flags", [("--config", "/no/such/file"), ("--config", "/"), ("--config", "/dev/zero")])
 def test_a_file_that_is_none_is_named(flags):
     done = check(*flags)

@@ -228,6 +228,14 @@ def test_a_range_has_both_its_ends_to_the_microsecond(moscow):
         assert row in grep(moscow, start_ts=row["datetime"], end_ts=row["datetime"])["results"]
 
 
+def test_a_date_may_be_one_that_no_record_has(moscow):
+    moscow.send("logs", [{"@timestamp": stamp(0), "message": "one"}])
+    for before in ("1970-01-01", "1960-01-01 10:00"):  # Moscow's 1970 began in 1969
+        assert lines(moscow, start_ts=before) == ["one"] and lines(moscow, end_ts=before) == []
+    for behind in ("2300-01-01", "12/31/9999"):
+        assert lines(moscow, start_ts=behind) == [] and lines(moscow, end_ts=behind) == ["one"]
+
+
 @pytest.mark.parametrize("name", ["start_ts", "end_ts"])
 @pytest.mark.parametrize("text", ["yesterday", "2016-13-01", "2016-05-32", "2016-05-23 25:00", "1464000800",
                                   "2016-05-23 13:53:60", "9999999-01-01", "2016-05-23x", "\0", "0" * 5000])
@@ -369,6 +377,15 @@ def test_nothing_is_500(moscow, query):
     if answer.status == 200 and answer.json["next"]:
         follow(moscow, answer.json["next"])
     assert moscow.ok("/ready") == {"status": "ready"}
+
+
+def test_links_have_room_for_their_cursor(moscow):
+    send_numbered(moscow, 101)
+    assert moscow.get("/api/grep/logs/?" + "&".join(f"p{i}" for i in range(64))).status == 400
+    most = "&".join(f"p{i}" for i in range(63))
+    page = follow(moscow, moscow.ok("/api/grep/logs/?" + most)["next"])
+    assert page["results"][0]["logline"] == "line 100" and page["previous"]
+    assert len(follow(moscow, page["previous"])["results"]) == 100
 
 
 def test_too_many_parameters_are_400(moscow):
@@ -586,6 +603,7 @@ def test_alco_shortcut(server, alco):
     assert location(server, "/grep/shortcut/slow/h/") == ("/grep/web/", {"host": "h", "search": "slow"})
     for args, status, word in [
             (("create", "web", "slow", "x"), 1, b"exists"), (("create", "no", "x", "x"), 1, b"'no'"),
+            (("create", "", "x", "x"), 1, b"indexes//shortcuts"), (("drop", "", "slow"), 1, b"indexes//shortcuts"),
             (("create", "web", "a b", "x"), 1, b"a b"), (("create", "web", "x"), 2, b"URL"), (("drop", "web"), 2, b"NAME"),
             (("drop", "logs", "slow"), 1, b"slow"), (("list", "a", "b"), 2, b"INDEX"), (("what",), 2, b"what"),
             (("list", "--nosuch"), 2, b"nosuch"), ((), 2, b"list, create or drop")]:
@@ -593,6 +611,10 @@ def test_alco_shortcut(server, alco):
         assert done.returncode == status and word in done.stderr, (args, done)
     assert alco("shortcut", "drop", "web", "slow", *at).returncode == 0
     assert server.ok("/api/v1/indexes/web/shortcuts") == {"shortcuts": []}
+    for index in ("web", "logs"):
+        assert alco("index", "drop", index, *at).returncode == 0
+    done = alco("shortcut", "list", "--json", *at)
+    assert done.returncode == 0 and json.loads(done.stdout) == {"shortcuts": []}
     assert b"create INDEX NAME URL" in alco("shortcut", "--help").stdout
 
 

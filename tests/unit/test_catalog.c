@@ -409,6 +409,10 @@ static void shortcuts_are_kept_and_go_with_their_index(void **state)
     assert_int_equal(catalog_shortcut_get(f->cat, AL_LIT("a"), f->arena, &s, &err), AL_OK);
     assert_true(al_slice_eq(s.description, AL_LIT("what <it> is")) && s.default_field.len == 0);
     assert_true(al_slice_eq(cat_shortcut_query(&s), AL_LIT("y=2")));
+    s.url = AL_LIT("/grep/web/#?y=2");
+    assert_int_equal(cat_shortcut_query(&s).len, 0);
+    s.url = AL_LIT("y=2#?z");
+    assert_true(al_slice_eq(cat_shortcut_query(&s), AL_LIT("y=2")));
     s.url = AL_LIT("/grep/web/");
     s.default_field = AL_LIT("host");
     assert_int_equal(cat_shortcut_query(&s).len, 0);

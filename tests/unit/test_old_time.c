@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "record/old_time.h"
 #include "record/timestamp.h"
@@ -76,10 +77,6 @@ static const char *const bad[] = {
     "23.05.2016",
     "-2016-05-23",
     "2016-05-23-",
-    "1969-12-31",
-    "5/23/69",
-    "2262-04-12",
-    "9999-12-31",
     "99999-01-01",
     "0000-01-01",
     "1463990000",
@@ -100,6 +97,29 @@ static void django_formats_are_read(void **state)
             fail_msg("'%s' is %" PRId64 ", not %" PRId64, good[i].text, ns, good[i].ns);
         assert_true(end_ns == ns + 999);
     }
+}
+
+static void what_no_record_can_be_from_is_an_end(void **state)
+{
+    (void)state;
+    static const char *const before[] = {"1969-12-31", "5/23/69", "0001-01-01",
+                                         "1970-01-01T00:00:00+00:01"};
+    static const char *const behind[] = {"2262-04-13", "9999-12-31 23:59:59.999999"};
+    AL_CLEANUP(rec_zone_freep) rec_zone *berlin = NULL;
+    int64_t ns = -2;
+    int64_t end_ns = -2;
+    al_err err;
+    assert_int_equal(rec_zone_open(AL_LIT("Europe/Berlin"), &berlin, &err), AL_OK);
+    for (size_t i = 0; i < AL_COUNT(before); i++) {
+        assert_true(rec_old_time_parse(al_cstr(before[i]), NULL, &ns, &end_ns));
+        assert_true(ns == 0 && end_ns == -1);
+    }
+    for (size_t i = 0; i < AL_COUNT(behind); i++) {
+        assert_true(rec_old_time_parse(al_cstr(behind[i]), berlin, &ns, &end_ns));
+        assert_true(ns == INT64_MAX && end_ns == INT64_MAX);
+    }
+    assert_true(rec_old_time_parse(AL_LIT("1970-01-01"), berlin, &ns, &end_ns)); /* east of zero */
+    assert_true(ns == 0 && end_ns == -1);
 }
 
 static void everything_else_is_refused(void **state)
@@ -184,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(django_formats_are_read),
+        cmocka_unit_test(what_no_record_can_be_from_is_an_end),
         cmocka_unit_test(everything_else_is_refused),
         cmocka_unit_test(times_are_written_as_python_does),
         cmocka_unit_test(local_times_are_of_the_zone),

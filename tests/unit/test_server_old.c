@@ -76,7 +76,7 @@ static void append_rows(engine *e)
         assert_non_null(fields);
         (void)snprintf(text, sizeof text, "line %d <of> %d", i, ROWS);
         fields[0] = (field){AL_LIT("host"), {VAL_STRING, i % 5 ? AL_LIT("a") : AL_LIT("b")}};
-        fields[1] = (field){AL_LIT("list"), {VAL_ARRAY, AL_LIT("[1,\"x\"]")}};
+        fields[1] = (field){AL_LIT("list"), {VAL_ARRAY, AL_LIT("[1,\"\\u0078\"]")}};
         *r = (record){.time_ns = T0 + i,
                       .message = al_arena_copy(b->arena, al_cstr(text)),
                       .fields = fields,
@@ -97,6 +97,7 @@ static int set_up(void **state)
                       .url = AL_LIT("search=line"),
                       .default_field = AL_LIT("host")};
     assert_int_equal(catalog_field_seen(f->srv.cat, "logs", AL_LIT("host")), AL_OK);
+    assert_int_equal(catalog_field_seen(f->srv.cat, "logs", AL_LIT("list")), AL_OK);
     assert_int_equal(catalog_shortcut_create(f->srv.cat, &s, &err), AL_OK);
     static engine_ops ops;
     model_ops = f->srv.eng->ops;
@@ -236,6 +237,7 @@ static void answers_are_whole_or_503(void **state)
         {"GET", "/api/grep/logs/?search=of,25&host__in=a,b&start_ts=2016-05-23&x=%ff", "", 200},
         {"GET", "/api/grep/logs/?cursor=cj0x", "", 200},
         {"GET", "/api/grep/logs/?id=1464000800000000003&search=of", "", 200},
+        {"GET", "/api/grep/logs/?id=1464000800000000003&list=x", "", 200}, /* in a nested value */
         {"GET", "/api/grep/logs/?cursor=x", "", 404},
         {"GET", "/api/collector/indices/", "", 200},
         {"GET", "/grep/logs?a=b", "", 301},

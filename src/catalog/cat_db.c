@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "catalog/cat_check.h"
 #include "catalog/cat_sql.h"
@@ -50,50 +51,15 @@ struct cat_db {
     bool is_new;
 };
 
-al_code cat_sql_fail(cat_db *db, const char *what, al_err *err)
+sqlite3 *cat_db_handle(const cat_db *db)
 {
-    int r = sqlite3_errcode(db->sql);
-    al_code c = AL_IO;
-    if (r == SQLITE_CORRUPT || r == SQLITE_NOTADB)
-        c = AL_CORRUPT;
-    else if (r == SQLITE_NOMEM)
-        c = AL_NOMEM;
-    else if (r == SQLITE_BUSY || r == SQLITE_LOCKED)
-        return al_fail(err, AL_AGAIN, "catalog.db is in use by another process");
-    (void)al_fail(err, c, "catalog.db: %s: %s", what, sqlite3_errmsg(db->sql));
-    if (err && c == AL_IO) /* SQLite has its own code for a full disk */
-        err->sys_errno = r == SQLITE_FULL ? ENOSPC : sqlite3_system_errno(db->sql);
-    return c;
+    return db->sql;
 }
 
 static al_code run(cat_db *db, const char *text, al_err *err)
 {
     if (sqlite3_exec(db->sql, text, NULL, NULL, NULL) != SQLITE_OK)
         return cat_sql_fail(db, "statement", err);
-    return AL_OK;
-}
-
-al_code cat_sql_prepare(cat_db *db, const char *text, sqlite3_stmt **ret, al_err *err)
-{
-    if (sqlite3_prepare_v3(db->sql, text, -1, 0, ret, NULL) != SQLITE_OK)
-        return cat_sql_fail(db, "prepare", err);
-    return AL_OK;
-}
-
-void cat_sql_finalizep(sqlite3_stmt **s)
-{
-    (void)sqlite3_finalize(*s); /* repeats the last step's error, which was seen */
-}
-
-static al_code read_pragma(cat_db *db, const char *text, int64_t *ret, al_err *err)
-{
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db, text, &s, err);
-    if (c)
-        return c;
-    if (sqlite3_step(s) != SQLITE_ROW)
-        return cat_sql_fail(db, "read version", err);
-    *ret = sqlite3_column_int64(s, 0);
     return AL_OK;
 }
 
@@ -140,9 +106,9 @@ static al_code check_schema(cat_db *db, const cat_index *first, al_err *err)
 {
     int64_t version = 0;
     int64_t id = 0;
-    al_code c = read_pragma(db, "PRAGMA user_version", &version, err);
+    al_code c = cat_sql_number(db, "PRAGMA user_version", NULL, 0, &version, err);
     if (!c)
-        c = read_pragma(db, "PRAGMA application_id", &id, err);
+        c = cat_sql_number(db, "PRAGMA application_id", NULL, 0, &id, err);
     if (c)
         return c;
     if (version == 0 && id == 0)
@@ -208,167 +174,126 @@ cat_db *cat_db_close(cat_db *db)
 {
     if (!db)
         return NULL;
-    cat_sql_finalizep(&db->put_field);
+    (void)sqlite3_finalize(db->put_field);
     (void)sqlite3_close(db->sql); /* what was committed is on disk */
     free(db);
     return NULL;
 }
 
-al_slice cat_sql_column(sqlite3_stmt *s, int i)
-{
-    const void *p = sqlite3_column_blob(s, i);
-    return (al_slice){p, (size_t)sqlite3_column_bytes(s, i)};
-}
+typedef struct reading {
+    cat_db *db;
+    cat_db_index_fn *on_index;
+    cat_db_field_fn *on_field;
+    cat_db_note_fn *on_note;
+    void *ctx;
+} reading;
 
-static al_code read_text_fields(cat_db *db, const char *index, al_slice *names, size_t *ret_n,
-                                al_arena *arena, al_err *err)
-{
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(
-        db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position", &s, err);
-    if (c)
-        return c;
-    (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
-    size_t n = 0;
-    int r = 0;
-    while ((r = sqlite3_step(s)) == SQLITE_ROW && n < CAT_TEXT_FIELDS_MAX) {
-        names[n] = al_arena_copy(arena, cat_sql_column(s, 0));
-        if (!names[n++].ptr)
-            return al_fail(err, AL_NOMEM, "read catalog.db");
-    }
-    if (r != SQLITE_DONE && r != SQLITE_ROW)
-        return cat_sql_fail(db, "read text fields", err);
-    *ret_n = n;
-    return AL_OK;
-}
-
-static al_code read_index(cat_db *db, sqlite3_stmt *s, cat_db_index_fn *fn, void *ctx, al_err *err)
-{
-    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+typedef struct text_fields {
     al_slice names[CAT_TEXT_FIELDS_MAX];
+    size_t n;
+    al_arena *arena;
+} text_fields;
+
+static al_code take_text_field(void *ctx, sqlite3_stmt *s, al_err *err)
+{
+    text_fields *t = ctx;
+    if (t->n == CAT_TEXT_FIELDS_MAX)
+        return al_fail(err, AL_CORRUPT, "catalog.db: too many text fields");
+    t->names[t->n] = al_arena_copy(t->arena, cat_sql_bytes(s, 0));
+    return t->names[t->n++].ptr ? AL_OK : al_fail(err, AL_NOMEM, "read catalog.db");
+}
+
+static al_code take_index(void *ctx, sqlite3_stmt *s, al_err *err)
+{
+    const reading *rd = ctx;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    text_fields t = {.arena = arena};
     if (!arena)
         return al_fail(err, AL_NOMEM, "read catalog.db");
     cat_index idx = {
         .intervals = (uint32_t)sqlite3_column_int64(s, 1),
         .max_bytes = (uint64_t)sqlite3_column_int64(s, 2),
-        .queue_name = cat_sql_column(s, 3),
-        .exchange = cat_sql_column(s, 4),
-        .routing_key = cat_sql_column(s, 5),
+        .queue_name = cat_sql_bytes(s, 3),
+        .exchange = cat_sql_bytes(s, 4),
+        .routing_key = cat_sql_bytes(s, 5),
         .durable = sqlite3_column_int(s, 6) != 0,
         .num_processes = (uint32_t)sqlite3_column_int64(s, 7),
-        .timestamp_zone = cat_sql_column(s, 8),
-        .engine = cat_sql_column(s, 9),
-        .text_fields = names,
+        .timestamp_zone = cat_sql_bytes(s, 8),
+        .engine = cat_sql_bytes(s, 9),
     };
-    (void)snprintf(idx.name, sizeof idx.name, "%.*s", AL_ARG(cat_sql_column(s, 0)));
-    al_code c = read_text_fields(db, idx.name, names, &idx.n_text_fields, arena, err);
+    (void)snprintf(idx.name, sizeof idx.name, "%.*s", AL_ARG(cat_sql_bytes(s, 0)));
+    const cat_value name = cat_text(idx.name);
+    al_code c =
+        cat_sql_each(rd->db, "SELECT field FROM text_fields WHERE index_name=? ORDER BY position",
+                     &name, 1, take_text_field, &t, err);
+    idx.text_fields = t.names;
+    idx.n_text_fields = t.n;
     if (!c && cat_index_check(&idx, err))
         c = al_fail(err, AL_CORRUPT, "catalog.db: index '%s' has impossible settings", idx.name);
-    return c ? c : fn(ctx, &idx, err);
+    return c ? c : rd->on_index(rd->ctx, &idx, err);
 }
 
-static al_code read_fields(cat_db *db, cat_db_field_fn *fn, void *ctx, al_err *err)
+static al_code take_field(void *ctx, sqlite3_stmt *s, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c =
-        cat_sql_prepare(db,
-                        "SELECT index_name, name, filtered, display, excluded, context, indexed"
-                        " FROM fields ORDER BY index_name, name",
-                        &s, err);
-    int r = SQLITE_DONE;
-    while (!c && (r = sqlite3_step(s)) == SQLITE_ROW) {
-        cat_field f = {
-            .name = cat_sql_column(s, 1),
-            .filtered = sqlite3_column_int(s, 2) != 0,
-            .display = sqlite3_column_int(s, 3) != 0,
-            .excluded = sqlite3_column_int(s, 4) != 0,
-            .context = sqlite3_column_int(s, 5) != 0,
-            .indexed = sqlite3_column_int(s, 6) != 0,
-        };
-        char index[CAT_INDEX_NAME_MAX + 1];
-        (void)snprintf(index, sizeof index, "%.*s", AL_ARG(cat_sql_column(s, 0)));
-        c = fn(ctx, index, &f, err);
-    }
-    if (!c && r != SQLITE_DONE)
-        c = cat_sql_fail(db, "read fields", err);
-    return c;
+    const reading *rd = ctx;
+    char index[CAT_INDEX_NAME_MAX + 1];
+    cat_field f = {
+        .name = cat_sql_bytes(s, 1),
+        .filtered = sqlite3_column_int(s, 2) != 0,
+        .display = sqlite3_column_int(s, 3) != 0,
+        .excluded = sqlite3_column_int(s, 4) != 0,
+        .context = sqlite3_column_int(s, 5) != 0,
+        .indexed = sqlite3_column_int(s, 6) != 0,
+    };
+    (void)snprintf(index, sizeof index, "%.*s", AL_ARG(cat_sql_bytes(s, 0)));
+    return rd->on_field(rd->ctx, index, &f, err);
 }
 
 al_code cat_db_read(cat_db *db, cat_db_index_fn *on_index, cat_db_field_fn *on_field, void *ctx,
                     al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c =
-        cat_sql_prepare(db,
-                        "SELECT name, intervals, max_bytes, queue_name, exchange, routing_key,"
-                        " durable, num_processes, timestamp_zone, engine FROM indexes"
-                        " ORDER BY name",
-                        &s, err);
-    int r = SQLITE_DONE;
-    while (!c && (r = sqlite3_step(s)) == SQLITE_ROW)
-        c = read_index(db, s, on_index, ctx, err);
-    if (!c && r != SQLITE_DONE)
-        c = cat_sql_fail(db, "read indexes", err);
-    return c ? c : read_fields(db, on_field, ctx, err);
-}
-
-void cat_sql_bind(sqlite3_stmt *s, int i, al_slice v)
-{
-    /* A NULL pointer would bind NULL, where an empty blob is meant. */
-    (void)sqlite3_bind_blob64(s, i, v.ptr ? (const void *)v.ptr : "", v.len, SQLITE_STATIC);
-}
-
-al_code cat_sql_finish(cat_db *db, sqlite3_stmt *s, const char *what, al_err *err)
-{
-    int r = sqlite3_step(s);
-    return r == SQLITE_DONE ? AL_OK : cat_sql_fail(db, what, err);
-}
-
-int cat_sql_changes(cat_db *db)
-{
-    return sqlite3_changes(db->sql);
+    reading rd = {.db = db, .on_index = on_index, .on_field = on_field, .ctx = ctx};
+    al_code c = cat_sql_each(db,
+                             "SELECT name, intervals, max_bytes, queue_name, exchange, routing_key,"
+                             " durable, num_processes, timestamp_zone, engine FROM indexes"
+                             " ORDER BY name",
+                             NULL, 0, take_index, &rd, err);
+    return c ? c
+             : cat_sql_each(db,
+                            "SELECT index_name, name, filtered, display, excluded, context, indexed"
+                            " FROM fields ORDER BY index_name, name",
+                            NULL, 0, take_field, &rd, err);
 }
 
 static al_code delete_of(cat_db *db, const char *text, const char *index, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db, text, &s, err);
-    if (c)
-        return c;
-    (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
-    return cat_sql_finish(db, s, "delete", err);
+    const cat_value name = cat_text(index);
+    return cat_sql_do(db, text, &name, 1, err);
 }
 
 static al_code put_settings(cat_db *db, const cat_index *idx, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c =
-        cat_sql_prepare(db, "INSERT OR REPLACE INTO indexes VALUES(?,?,?,?,?,?,?,?,?,?)", &s, err);
-    if (c)
-        return c;
-    (void)sqlite3_bind_text(s, 1, idx->name, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(s, 2, idx->intervals);
-    (void)sqlite3_bind_int64(s, 3, (int64_t)idx->max_bytes);
-    cat_sql_bind(s, 4, idx->queue_name);
-    cat_sql_bind(s, 5, idx->exchange);
-    cat_sql_bind(s, 6, idx->routing_key);
-    (void)sqlite3_bind_int(s, 7, idx->durable);
-    (void)sqlite3_bind_int64(s, 8, idx->num_processes);
-    cat_sql_bind(s, 9, idx->timestamp_zone);
-    cat_sql_bind(s, 10, idx->engine);
-    return cat_sql_finish(db, s, "write index", err);
+    const cat_value row[] = {
+        cat_text(idx->name),
+        cat_number(idx->intervals),
+        cat_number((int64_t)idx->max_bytes),
+        cat_blob(idx->queue_name),
+        cat_blob(idx->exchange),
+        cat_blob(idx->routing_key),
+        cat_number(idx->durable),
+        cat_number(idx->num_processes),
+        cat_blob(idx->timestamp_zone),
+        cat_blob(idx->engine),
+    };
+    return cat_sql_do(db, "INSERT OR REPLACE INTO indexes VALUES(?,?,?,?,?,?,?,?,?,?)", row,
+                      AL_COUNT(row), err);
 }
 
 static al_code put_text_field(cat_db *db, const cat_index *idx, size_t i, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db, "INSERT INTO text_fields VALUES(?,?,?)", &s, err);
-    if (c)
-        return c;
-    (void)sqlite3_bind_text(s, 1, idx->name, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(s, 2, (int64_t)i);
-    cat_sql_bind(s, 3, idx->text_fields[i]);
-    return cat_sql_finish(db, s, "write text field", err);
+    const cat_value row[] = {cat_text(idx->name), cat_number((int64_t)i),
+                             cat_blob(idx->text_fields[i])};
+    return cat_sql_do(db, "INSERT INTO text_fields VALUES(?,?,?)", row, AL_COUNT(row), err);
 }
 
 al_code cat_db_end(cat_db *db, al_code c, al_err *err)
@@ -414,29 +339,24 @@ al_code cat_db_drop_index(cat_db *db, const char *name, al_err *err)
     return cat_db_end(db, c, err);
 }
 
+static al_code take_note(void *ctx, sqlite3_stmt *s, al_err *err)
+{
+    const reading *rd = ctx;
+    return rd->on_note(rd->ctx, cat_sql_bytes(s, 0), cat_sql_bytes(s, 1), err);
+}
+
 al_code cat_db_read_notes(cat_db *db, cat_db_note_fn *fn, void *ctx, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db, "SELECT name, value FROM notes ORDER BY name", &s, err);
-    int r = SQLITE_DONE;
-    while (!c && (r = sqlite3_step(s)) == SQLITE_ROW)
-        c = fn(ctx, cat_sql_column(s, 0), cat_sql_column(s, 1), err);
-    return !c && r != SQLITE_DONE ? cat_sql_fail(db, "read notes", err) : c;
+    reading rd = {.on_note = fn, .ctx = ctx};
+    return cat_sql_each(db, "SELECT name, value FROM notes ORDER BY name", NULL, 0, take_note, &rd,
+                        err);
 }
 
 al_code cat_db_put_note(cat_db *db, al_slice name, al_slice text, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db,
-                                text.len ? "INSERT OR REPLACE INTO notes VALUES(?,?)"
-                                         : "DELETE FROM notes WHERE name=?",
-                                &s, err);
-    if (c)
-        return c;
-    cat_sql_bind(s, 1, name);
-    if (text.len)
-        cat_sql_bind(s, 2, text);
-    return cat_sql_finish(db, s, "write note", err);
+    const cat_value row[] = {cat_blob(name), cat_blob(text)};
+    return text.len ? cat_sql_do(db, "INSERT OR REPLACE INTO notes VALUES(?,?)", row, 2, err)
+                    : cat_sql_do(db, "DELETE FROM notes WHERE name=?", row, 1, err);
 }
 
 al_code cat_db_begin(cat_db *db, al_err *err)
@@ -446,18 +366,12 @@ al_code cat_db_begin(cat_db *db, al_err *err)
 
 al_code cat_db_put_field(cat_db *db, const char *index, const cat_field *f, al_err *err)
 {
-    sqlite3_stmt *s = db->put_field;
-    (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
-    cat_sql_bind(s, 2, f->name);
-    (void)sqlite3_bind_int(s, 3, f->filtered);
-    (void)sqlite3_bind_int(s, 4, f->display);
-    (void)sqlite3_bind_int(s, 5, f->excluded);
-    (void)sqlite3_bind_int(s, 6, f->context);
-    (void)sqlite3_bind_int(s, 7, f->indexed);
-    al_code c = cat_sql_finish(db, s, "write field", err);
-    (void)sqlite3_reset(s);
-    (void)sqlite3_clear_bindings(s); /* the slices end with this call */
-    return c;
+    const cat_value row[] = {
+        cat_text(index),        cat_blob(f->name),       cat_number(f->filtered),
+        cat_number(f->display), cat_number(f->excluded), cat_number(f->context),
+        cat_number(f->indexed),
+    };
+    return cat_sql_run(db, db->put_field, row, AL_COUNT(row), err);
 }
 
 al_code cat_db_commit(cat_db *db, al_err *err)
@@ -468,45 +382,6 @@ al_code cat_db_commit(cat_db *db, al_err *err)
 void cat_db_rollback(cat_db *db)
 {
     (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL); /* may have happened by itself */
-}
-
-int64_t cat_row_number(const cat_row *row, int i)
-{
-    return sqlite3_column_int64((sqlite3_stmt *)(uintptr_t)row, i);
-}
-
-al_slice cat_row_bytes(const cat_row *row, int i)
-{
-    return cat_sql_column((sqlite3_stmt *)(uintptr_t)row, i);
-}
-
-al_code cat_db_select(cat_db *db, const char *sql, cat_db_row_fn *fn, void *ctx, al_err *err)
-{
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db, sql, &s, err);
-    int r = SQLITE_DONE;
-    while (!c && (r = sqlite3_step(s)) == SQLITE_ROW)
-        c = fn(ctx, (const cat_row *)s, err);
-    return !c && r != SQLITE_DONE ? cat_sql_fail(db, "read", err) : c;
-}
-
-al_code cat_db_do(cat_db *db, const char *sql, const cat_value *values, size_t n, al_err *err)
-{
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db, sql, &s, err);
-    if (c)
-        return c;
-    for (size_t i = 0; i < n; i++) {
-        const cat_value *v = &values[i];
-        if (v->kind == CAT_NUMBER)
-            (void)sqlite3_bind_int64(s, (int)i + 1, v->number);
-        else if (v->kind == CAT_TEXT)
-            (void)sqlite3_bind_text64(s, (int)i + 1, v->bytes.ptr ? (const char *)v->bytes.ptr : "",
-                                      v->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
-        else
-            cat_sql_bind(s, (int)i + 1, v->bytes);
-    }
-    return cat_sql_finish(db, s, "write", err);
 }
 
 al_code cat_db_truncate_log(cat_db *db, al_err *err)

@@ -11,6 +11,8 @@ AL_CHECK al_code cat_db_open(const char *dir, const cat_index *first, cat_db **r
 /* Was it empty or not there before? */
 bool cat_db_is_new(const cat_db *db);
 cat_db *cat_db_close(cat_db *db);
+/* For cat_sql.h. */
+struct sqlite3 *cat_db_handle(const cat_db *db);
 
 /* Calls back for each index, by name, and for each field of it. The slices live during the call.
  * A callback's error ends the reading. */
@@ -36,24 +38,6 @@ AL_CHECK al_code cat_db_put_field(cat_db *db, const char *index, const cat_field
 AL_CHECK al_code cat_db_commit(cat_db *db, al_err *err);
 void cat_db_rollback(cat_db *db);
 
-/* ---- One statement, for the parts of the catalogue that bring their own tables (which cat_db
- * makes with the file). */
-typedef struct cat_value {
-    enum { CAT_NUMBER, CAT_TEXT, CAT_BLOB } kind;
-    int64_t number;
-    al_slice bytes;
-} cat_value;
-typedef struct cat_row cat_row; /* of a SELECT; lives during the call */
-int64_t cat_row_number(const cat_row *row, int column);
-/* A text or a blob. */
-al_slice cat_row_bytes(const cat_row *row, int column);
-typedef al_code cat_db_row_fn(void *ctx, const cat_row *row, al_err *err);
-/* A callback's error ends the reading. */
-AL_CHECK al_code cat_db_select(cat_db *db, const char *sql, cat_db_row_fn *fn, void *ctx,
-                               al_err *err);
-/* A transaction of its own, when none was begun. `values` are those of the statement's `?`. */
-AL_CHECK al_code cat_db_do(cat_db *db, const char *sql, const cat_value *values, size_t n,
-                           al_err *err);
 /* After cat_db_begin: commits if `c` is AL_OK and that works, else rolls back; how it ended. */
 AL_CHECK al_code cat_db_end(cat_db *db, al_code c, al_err *err);
 

@@ -5,35 +5,22 @@
 
 typedef struct asked {
     const char *name;
-    uint64_t number;
+    int64_t number;
 } asked;
 
 /* AL_NOT_FOUND: none yet. */
 static al_code look_up(cat_db *db, asked *a, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(db, "SELECT number FROM index_numbers WHERE name=?", &s, err);
-    if (c)
-        return c;
-    (void)sqlite3_bind_text(s, 1, a->name, -1, SQLITE_STATIC);
-    int r = sqlite3_step(s);
-    if (r == SQLITE_DONE)
-        return AL_NOT_FOUND;
-    if (r != SQLITE_ROW)
-        return cat_sql_fail(db, "read number", err);
-    a->number = (uint64_t)sqlite3_column_int64(s, 0);
-    return AL_OK;
+    const cat_value name = cat_text(a->name);
+    return cat_sql_number(db, "SELECT number FROM index_numbers WHERE name=?", &name, 1, &a->number,
+                          err);
 }
 
 static al_code give(cat_db *db, const asked *a, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code c = cat_sql_prepare(
-        db, "INSERT INTO index_numbers(name) SELECT name FROM indexes WHERE name=?", &s, err);
-    if (c)
-        return c;
-    (void)sqlite3_bind_text(s, 1, a->name, -1, SQLITE_STATIC);
-    c = cat_sql_finish(db, s, "write number", err);
+    const cat_value name = cat_text(a->name);
+    al_code c = cat_sql_do(
+        db, "INSERT INTO index_numbers(name) SELECT name FROM indexes WHERE name=?", &name, 1, err);
     if (!c && cat_sql_changes(db) == 0)
         return al_fail(err, AL_NOT_FOUND, "no index '%.40s'", a->name);
     return c;
@@ -60,6 +47,6 @@ al_code catalog_index_number(catalog *cat, const char *name, uint64_t *ret, al_e
     if (c == AL_NOT_FOUND)
         c = catalog_use_db(cat, true, give_and_find, &a, err);
     if (!c)
-        *ret = a.number;
+        *ret = (uint64_t)a.number;
     return c;
 }

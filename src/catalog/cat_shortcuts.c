@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "catalog/cat_sql.h"
 #include "catalog/catalog_priv.h"
 
@@ -16,6 +17,7 @@ typedef struct call {
     al_arena *arena;
     cat_shortcut *ret; /* n of them */
     size_t n;
+    size_t room;
 } call;
 
 /* ---- Checks */
@@ -75,16 +77,19 @@ al_slice cat_shortcut_query(const cat_shortcut *s)
 
 static al_code take_text(const call *c, sqlite3_stmt *s, int i, al_slice *ret, al_err *err)
 {
-    *ret = al_arena_copy(c->arena, cat_sql_column(s, i));
+    *ret = al_arena_copy(c->arena, cat_sql_bytes(s, i));
     return ret->ptr ? AL_OK : al_fail(err, AL_NOMEM, "read shortcuts");
 }
 
-static al_code take_row(call *c, sqlite3_stmt *s, al_err *err)
+static al_code take_row(void *ctx, sqlite3_stmt *s, al_err *err)
 {
+    call *c = ctx;
+    if (c->n == c->room)
+        return al_fail(err, AL_CORRUPT, "catalog.db: shortcuts do not hold still");
     cat_shortcut *to = &c->ret[c->n];
     *to = (cat_shortcut){0};
-    (void)snprintf(to->name, sizeof to->name, "%.*s", AL_ARG(cat_sql_column(s, 0)));
-    (void)snprintf(to->index, sizeof to->index, "%.*s", AL_ARG(cat_sql_column(s, 1)));
+    (void)snprintf(to->name, sizeof to->name, "%.*s", AL_ARG(cat_sql_bytes(s, 0)));
+    (void)snprintf(to->index, sizeof to->index, "%.*s", AL_ARG(cat_sql_bytes(s, 1)));
     al_code code = take_text(c, s, 2, &to->description, err);
     if (!code)
         code = take_text(c, s, 3, &to->url, err);
@@ -99,57 +104,34 @@ static al_code take_row(call *c, sqlite3_stmt *s, al_err *err)
 static al_code read_one(void *ctx, cat_db *db, al_err *err)
 {
     call *c = ctx;
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code code = cat_sql_prepare(db, SELECT "WHERE name=?", &s, err);
-    if (code)
-        return code;
-    cat_sql_bind(s, 1, c->name);
-    int r = sqlite3_step(s);
-    if (r == SQLITE_DONE)
+    const cat_value name = cat_blob(c->name);
+    al_code code = cat_sql_each(db, SELECT "WHERE name=?", &name, 1, take_row, c, err);
+    if (!code && c->n == 0)
         return al_fail(err, AL_NOT_FOUND, "no shortcut '%.*s'", AL_ARG(c->name));
-    return r == SQLITE_ROW ? take_row(c, s, err) : cat_sql_fail(db, "read shortcut", err);
+    return code;
 }
 
 al_code catalog_shortcut_get(catalog *cat, al_slice name, al_arena *arena, cat_shortcut *ret,
                              al_err *err)
 {
-    call c = {.name = name, .arena = arena, .ret = ret};
+    call c = {.name = name, .arena = arena, .ret = ret, .room = 1};
     return catalog_use_db(cat, false, read_one, &c, err);
-}
-
-static al_code count_rows(cat_db *db, const char *text, const char *index, size_t *ret, al_err *err)
-{
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code code = cat_sql_prepare(db, text, &s, err);
-    if (code)
-        return code;
-    if (index)
-        (void)sqlite3_bind_text(s, 1, index, -1, SQLITE_STATIC);
-    if (sqlite3_step(s) != SQLITE_ROW)
-        return cat_sql_fail(db, "count", err);
-    *ret = (size_t)sqlite3_column_int64(s, 0);
-    return AL_OK;
 }
 
 static al_code read_all(void *ctx, cat_db *db, al_err *err)
 {
     call *c = ctx;
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    size_t n = 0;
+    const cat_value index = cat_text(c->index);
+    int64_t n = 0;
     al_code code =
-        count_rows(db, "SELECT count(*) FROM shortcuts WHERE index_name=?", c->index, &n, err);
-    if (!code)
-        code = cat_sql_prepare(db, SELECT "WHERE index_name=? ORDER BY name", &s, err);
+        cat_sql_number(db, "SELECT count(*) FROM shortcuts WHERE index_name=?", &index, 1, &n, err);
     if (code)
         return code;
-    c->ret = al_arena_alloc(c->arena, n + 1, sizeof *c->ret);
+    c->room = (size_t)n;
+    c->ret = al_arena_alloc(c->arena, c->room + 1, sizeof *c->ret);
     if (!c->ret)
         return al_fail(err, AL_NOMEM, "read shortcuts");
-    (void)sqlite3_bind_text(s, 1, c->index, -1, SQLITE_STATIC);
-    int r = SQLITE_DONE;
-    while (!code && c->n <= n && (r = sqlite3_step(s)) == SQLITE_ROW)
-        code = take_row(c, s, err);
-    return !code && r != SQLITE_DONE ? cat_sql_fail(db, "read shortcuts", err) : code;
+    return cat_sql_each(db, SELECT "WHERE index_name=? ORDER BY name", &index, 1, take_row, c, err);
 }
 
 al_code catalog_shortcuts(catalog *cat, const char *index, al_arena *arena, cat_shortcut **ret,
@@ -168,52 +150,53 @@ al_code catalog_shortcuts(catalog *cat, const char *index, al_arena *arena, cat_
 
 static al_code put(cat_db *db, const cat_shortcut *given, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code code =
-        cat_sql_prepare(db, "INSERT OR REPLACE INTO shortcuts VALUES(?,?,?,?,?)", &s, err);
-    if (code)
-        return code;
-    cat_sql_bind(s, 1, al_cstr(given->name));
-    (void)sqlite3_bind_text(s, 2, given->index, -1, SQLITE_STATIC);
-    cat_sql_bind(s, 3, given->description);
-    cat_sql_bind(s, 4, given->url);
-    cat_sql_bind(s, 5, given->default_field);
-    return cat_sql_finish(db, s, "write shortcut", err);
+    const cat_value row[] = {cat_blob(al_cstr(given->name)), cat_text(given->index),
+                             cat_blob(given->description), cat_blob(given->url),
+                             cat_blob(given->default_field)};
+    return cat_sql_do(db, "INSERT OR REPLACE INTO shortcuts VALUES(?,?,?,?,?)", row, AL_COUNT(row),
+                      err);
 }
 
-/* Whose is the name now? AL_NOT_FOUND: nobody's. */
-static al_code find_owner(cat_db *db, al_slice name, char ret[CAT_INDEX_NAME_MAX + 1], al_err *err)
+typedef struct owner {
+    char index[CAT_INDEX_NAME_MAX + 1];
+    bool is_there;
+} owner;
+
+static al_code take_owner(void *ctx, sqlite3_stmt *s, al_err *err)
 {
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
-    al_code code = cat_sql_prepare(db, "SELECT index_name FROM shortcuts WHERE name=?", &s, err);
-    if (code)
-        return code;
-    cat_sql_bind(s, 1, name);
-    int r = sqlite3_step(s);
-    if (r == SQLITE_DONE)
-        return AL_NOT_FOUND;
-    if (r != SQLITE_ROW)
-        return cat_sql_fail(db, "read shortcut", err);
-    (void)snprintf(ret, CAT_INDEX_NAME_MAX + 1, "%.*s", AL_ARG(cat_sql_column(s, 0)));
+    owner *o = ctx;
+    (void)err;
+    (void)snprintf(o->index, sizeof o->index, "%.*s", AL_ARG(cat_sql_bytes(s, 0)));
+    o->is_there = true;
     return AL_OK;
+}
+
+/* Whose is the name now? */
+static al_code find_owner(cat_db *db, al_slice name, owner *ret, al_err *err)
+{
+    const cat_value value = cat_blob(name);
+    *ret = (owner){0};
+    return cat_sql_each(db, "SELECT index_name FROM shortcuts WHERE name=?", &value, 1, take_owner,
+                        ret, err);
 }
 
 static al_code create(void *ctx, cat_db *db, al_err *err)
 {
     const call *c = ctx;
-    char owner[CAT_INDEX_NAME_MAX + 1];
-    size_t n = 0;
-    al_code code = find_owner(db, al_cstr(c->given->name), owner, err);
-    if (code == AL_OK)
-        return al_fail(err, AL_EXISTS, "shortcut '%s' exists, of index '%s'", c->given->name,
-                       owner);
-    if (code != AL_NOT_FOUND)
+    const cat_value index = cat_text(c->given->index);
+    owner has;
+    int64_t n = 0;
+    al_code code = find_owner(db, al_cstr(c->given->name), &has, err);
+    if (code)
         return code;
-    code = count_rows(db, "SELECT count(*) FROM indexes WHERE name=?", c->given->index, &n, err);
+    if (has.is_there)
+        return al_fail(err, AL_EXISTS, "shortcut '%s' exists, of index '%s'", c->given->name,
+                       has.index);
+    code = cat_sql_number(db, "SELECT count(*) FROM indexes WHERE name=?", &index, 1, &n, err);
     if (!code && n == 0)
         return al_fail(err, AL_NOT_FOUND, "no index '%s'", c->given->index);
     if (!code)
-        code = count_rows(db, "SELECT count(*) FROM shortcuts", NULL, &n, err);
+        code = cat_sql_number(db, "SELECT count(*) FROM shortcuts", NULL, 0, &n, err);
     if (!code && n >= CAT_SHORTCUTS_MAX)
         return al_fail(err, AL_LIMIT, "there are %d shortcuts already", CAT_SHORTCUTS_MAX);
     return code ? code : put(db, c->given, err);
@@ -221,9 +204,9 @@ static al_code create(void *ctx, cat_db *db, al_err *err)
 
 static al_code owned(cat_db *db, const char *index, al_slice name, al_err *err)
 {
-    char owner[CAT_INDEX_NAME_MAX + 1];
-    al_code code = find_owner(db, name, owner, err);
-    if (code == AL_NOT_FOUND || (!code && strcmp(owner, index) != 0))
+    owner has;
+    al_code code = find_owner(db, name, &has, err);
+    if (!code && (!has.is_there || strcmp(has.index, index) != 0))
         return al_fail(err, AL_NOT_FOUND, "index '%s' has no shortcut '%.*s'", index, AL_ARG(name));
     return code;
 }
@@ -238,14 +221,9 @@ static al_code change(void *ctx, cat_db *db, al_err *err)
 static al_code drop(void *ctx, cat_db *db, al_err *err)
 {
     const call *c = ctx;
-    AL_CLEANUP(cat_sql_finalizep) sqlite3_stmt *s = NULL;
+    const cat_value name = cat_blob(c->name);
     al_code code = owned(db, c->index, c->name, err);
-    if (!code)
-        code = cat_sql_prepare(db, "DELETE FROM shortcuts WHERE name=?", &s, err);
-    if (code)
-        return code;
-    cat_sql_bind(s, 1, c->name);
-    return cat_sql_finish(db, s, "drop shortcut", err);
+    return code ? code : cat_sql_do(db, "DELETE FROM shortcuts WHERE name=?", &name, 1, err);
 }
 
 al_code catalog_shortcut_create(catalog *cat, const cat_shortcut *s, al_err *err)

@@ -17,7 +17,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "catalog/cat_db.h"
+#include "catalog/cat_sql.h"
 
 enum { KEYS_MAX = CAT_USERS_MAX * (CAT_TOKENS_PER_USER_MAX + CAT_SESSIONS_PER_USER_MAX) };
 
@@ -89,19 +89,9 @@ bool cat_user_name_is_good(al_slice name, size_t max)
     return true;
 }
 
-static cat_value text(const char *s)
+static cat_value hash_value(const cat_secret_hash *h)
 {
-    return (cat_value){.kind = CAT_TEXT, .bytes = al_cstr(s)};
-}
-
-static cat_value blob(const cat_secret_hash *h)
-{
-    return (cat_value){.kind = CAT_BLOB, .bytes = {h->bytes, sizeof h->bytes}};
-}
-
-static cat_value number(int64_t n)
-{
-    return (cat_value){.kind = CAT_NUMBER, .number = n};
+    return cat_blob((al_slice){h->bytes, sizeof h->bytes});
 }
 
 /* ---- Finding */
@@ -279,7 +269,7 @@ static bool copy_text(char *to, size_t room, al_slice from)
     return true;
 }
 
-static al_code read_member(void *ctx, const cat_row *row, al_err *err)
+static al_code read_member(void *ctx, sqlite3_stmt *row, al_err *err)
 {
     cat_users *u = ctx;
     al_code c = reserve_member(u, err);
@@ -288,34 +278,34 @@ static al_code read_member(void *ctx, const cat_row *row, al_err *err)
     AL_CLEANUP(al_freep) member *m = al_zalloc(1, sizeof *m);
     if (!m)
         return al_fail(err, AL_NOMEM, "read users");
-    if (!copy_text(m->user.name, sizeof m->user.name, cat_row_bytes(row, 0)) ||
-        !cat_role_of(cat_row_bytes(row, 1), &m->user.role) ||
-        !copy_text(m->user.password, sizeof m->user.password, cat_row_bytes(row, 2)))
+    if (!copy_text(m->user.name, sizeof m->user.name, cat_sql_bytes(row, 0)) ||
+        !cat_role_of(cat_sql_bytes(row, 1), &m->user.role) ||
+        !copy_text(m->user.password, sizeof m->user.password, cat_sql_bytes(row, 2)))
         return al_fail(err, AL_CORRUPT, "catalog.db: impossible user");
-    m->user.made_ns = cat_row_number(row, 3);
+    m->user.made_ns = sqlite3_column_int64(row, 3);
     AL_WRITING(&u->lock);
     insert_member_locked(u, AL_TAKE(m)); /* names are unique in the file */
     return AL_OK;
 }
 
 /* hash, user, name, made_ns, end_ns; a session has no name. */
-static al_code read_key(cat_users *u, const cat_row *row, bool is_session, al_err *err)
+static al_code read_key(cat_users *u, sqlite3_stmt *row, bool is_session, al_err *err)
 {
     char user[CAT_USER_NAME_MAX + 1];
-    al_slice hash = cat_row_bytes(row, 0);
+    al_slice hash = cat_sql_bytes(row, 0);
     al_code c = reserve_key(u, err);
     if (c)
         return c;
     AL_CLEANUP(al_freep) key *k = al_zalloc(1, sizeof *k);
     if (!k)
         return al_fail(err, AL_NOMEM, "read tokens");
-    if (hash.len != sizeof k->hash || !copy_text(user, sizeof user, cat_row_bytes(row, 1)) ||
-        !copy_text(k->name, sizeof k->name, cat_row_bytes(row, 2)))
+    if (hash.len != sizeof k->hash || !copy_text(user, sizeof user, cat_sql_bytes(row, 1)) ||
+        !copy_text(k->name, sizeof k->name, cat_sql_bytes(row, 2)))
         return al_fail(err, AL_CORRUPT, "catalog.db: impossible token or session");
     memcpy(&k->hash, hash.ptr, hash.len);
     k->is_session = is_session;
-    k->made_ns = cat_row_number(row, 3);
-    k->end_ns = cat_row_number(row, 4);
+    k->made_ns = sqlite3_column_int64(row, 3);
+    k->end_ns = sqlite3_column_int64(row, 4);
     AL_WRITING(&u->lock);
     member *who = find_locked(u, user);
     bool is_there = false;
@@ -325,12 +315,12 @@ static al_code read_key(cat_users *u, const cat_row *row, bool is_session, al_er
     return AL_OK;
 }
 
-static al_code read_token(void *ctx, const cat_row *row, al_err *err)
+static al_code read_token(void *ctx, sqlite3_stmt *row, al_err *err)
 {
     return read_key(ctx, row, false, err);
 }
 
-static al_code read_session(void *ctx, const cat_row *row, al_err *err)
+static al_code read_session(void *ctx, sqlite3_stmt *row, al_err *err)
 {
     return read_key(ctx, row, true, err);
 }
@@ -345,15 +335,15 @@ al_code cat_users_open(cat_db *db, pthread_mutex_t *db_lock, bool *is_log_dirty,
     u->db_lock = db_lock;
     u->is_log_dirty = is_log_dirty;
     (void)pthread_rwlock_init(&u->lock, NULL);
-    al_code c = cat_db_select(db, "SELECT name, role, password, made_ns FROM users ORDER BY name",
-                              read_member, u, err);
+    al_code c = cat_sql_each(db, "SELECT name, role, password, made_ns FROM users ORDER BY name",
+                             NULL, 0, read_member, u, err);
     if (!c) /* in the order in which they were made: the newest becomes the first of its list */
-        c = cat_db_select(db, "SELECT hash, user, name, made_ns, 0 FROM tokens ORDER BY made_ns",
-                          read_token, u, err);
+        c = cat_sql_each(db, "SELECT hash, user, name, made_ns, 0 FROM tokens ORDER BY made_ns",
+                         NULL, 0, read_token, u, err);
     if (!c)
-        c = cat_db_select(db,
-                          "SELECT hash, user, '', made_ns, end_ns FROM sessions ORDER BY made_ns",
-                          read_session, u, err);
+        c = cat_sql_each(db,
+                         "SELECT hash, user, '', made_ns, end_ns FROM sessions ORDER BY made_ns",
+                         NULL, 0, read_session, u, err);
     if (c) {
         (void)cat_users_close(u);
         return c;
@@ -414,10 +404,10 @@ al_code cat_user_add(cat_users *u, const cat_user *user, al_err *err)
     al_code c = check_new(u, user, err); /* only we write: db_lock is enough to read */
     if (!c)
         c = reserve_member(u, err);
-    cat_value row[] = {text(user->name), text(cat_role_name(user->role)), text(user->password),
-                       number(user->made_ns)};
+    cat_value row[] = {cat_text(user->name), cat_text(cat_role_name(user->role)),
+                       cat_text(user->password), cat_number(user->made_ns)};
     if (!c)
-        c = cat_db_do(u->db, "INSERT INTO users VALUES(?,?,?,?)", row, AL_COUNT(row), err);
+        c = cat_sql_do(u->db, "INSERT INTO users VALUES(?,?,?,?)", row, AL_COUNT(row), err);
     if (c)
         return c;
     *u->is_log_dirty = true;
@@ -429,14 +419,14 @@ al_code cat_user_add(cat_users *u, const cat_user *user, al_err *err)
 static al_code write_change(cat_users *u, const member *m, const cat_role *role,
                             const char *password, al_err *err)
 {
-    cat_value row[] = {text(cat_role_name(role ? *role : m->user.role)),
-                       text(password ? password : m->user.password), text(m->user.name)};
+    cat_value row[] = {cat_text(cat_role_name(role ? *role : m->user.role)),
+                       cat_text(password ? password : m->user.password), cat_text(m->user.name)};
     al_code c = cat_db_begin(u->db, err);
     if (c)
         return c;
-    c = cat_db_do(u->db, "UPDATE users SET role=?, password=? WHERE name=?", row, 3, err);
+    c = cat_sql_do(u->db, "UPDATE users SET role=?, password=? WHERE name=?", row, 3, err);
     if (!c && password)
-        c = cat_db_do(u->db, "DELETE FROM sessions WHERE user=?", &row[2], 1, err);
+        c = cat_sql_do(u->db, "DELETE FROM sessions WHERE user=?", &row[2], 1, err);
     return cat_db_end(u->db, c, err);
 }
 
@@ -470,12 +460,12 @@ static al_code delete_user(cat_users *u, const char *name, al_err *err)
     static const char *const statements[] = {"DELETE FROM users WHERE name=?",
                                              "DELETE FROM tokens WHERE user=?",
                                              "DELETE FROM sessions WHERE user=?"};
-    cat_value value = text(name);
+    cat_value value = cat_text(name);
     al_code c = cat_db_begin(u->db, err);
     if (c)
         return c;
     for (size_t i = 0; !c && i < AL_COUNT(statements); i++)
-        c = cat_db_do(u->db, statements[i], &value, 1, err);
+        c = cat_sql_do(u->db, statements[i], &value, 1, err);
     return cat_db_end(u->db, c, err);
 }
 
@@ -583,9 +573,10 @@ al_code cat_token_add(cat_users *u, const char *user, cat_token *token, const ca
     al_code c = check_token(m, token, err);
     if (!c)
         c = reserve_key(u, err);
-    cat_value row[] = {blob(hash), text(user), text(token->name), number(token->made_ns)};
+    cat_value row[] = {hash_value(hash), cat_text(user), cat_text(token->name),
+                       cat_number(token->made_ns)};
     if (!c)
-        c = cat_db_do(u->db, "INSERT INTO tokens VALUES(?,?,?,?)", row, AL_COUNT(row), err);
+        c = cat_sql_do(u->db, "INSERT INTO tokens VALUES(?,?,?,?)", row, AL_COUNT(row), err);
     if (c)
         return c;
     *u->is_log_dirty = true;
@@ -606,8 +597,8 @@ al_code cat_token_drop(cat_users *u, const char *user, const char *name, al_err 
     const key *k = find_token_locked(m, name);
     if (!k)
         return al_fail(err, AL_NOT_FOUND, "user '%s' has no token '%.64s'", m->user.name, name);
-    cat_value value = blob(&k->hash);
-    al_code c = cat_db_do(u->db, "DELETE FROM tokens WHERE hash=?", &value, 1, err);
+    cat_value value = hash_value(&k->hash);
+    al_code c = cat_sql_do(u->db, "DELETE FROM tokens WHERE hash=?", &value, 1, err);
     if (c)
         return c;
     *u->is_log_dirty = true;
@@ -631,17 +622,17 @@ static const key *oldest_session(const member *m)
 static al_code write_session(cat_users *u, const cat_value row[4], const key *gone, int64_t now_ns,
                              al_err *err)
 {
-    cat_value now = number(now_ns);
+    cat_value now = cat_number(now_ns);
     al_code c = cat_db_begin(u->db, err);
     if (c)
         return c;
-    c = cat_db_do(u->db, "DELETE FROM sessions WHERE end_ns<=?", &now, 1, err);
+    c = cat_sql_do(u->db, "DELETE FROM sessions WHERE end_ns<=?", &now, 1, err);
     if (!c && gone) {
-        cat_value old = blob(&gone->hash);
-        c = cat_db_do(u->db, "DELETE FROM sessions WHERE hash=?", &old, 1, err);
+        cat_value old = hash_value(&gone->hash);
+        c = cat_sql_do(u->db, "DELETE FROM sessions WHERE hash=?", &old, 1, err);
     }
     if (!c)
-        c = cat_db_do(u->db, "INSERT INTO sessions VALUES(?,?,?,?)", row, 4, err);
+        c = cat_sql_do(u->db, "INSERT INTO sessions VALUES(?,?,?,?)", row, 4, err);
     return cat_db_end(u->db, c, err);
 }
 
@@ -665,7 +656,7 @@ al_code cat_session_add(cat_users *u, const char *user, const char *password,
         return AL_NOT_FOUND;
     const key *oldest = oldest_session(m);
     al_code c = reserve_key(u, err);
-    cat_value row[] = {blob(hash), text(user), number(now_ns), number(end_ns)};
+    cat_value row[] = {hash_value(hash), cat_text(user), cat_number(now_ns), cat_number(end_ns)};
     if (!c)
         c = write_session(u, row, oldest, now_ns, err);
     if (c)
@@ -684,10 +675,10 @@ al_code cat_session_drop(cat_users *u, const cat_secret_hash *hash, al_err *err)
 {
     AL_LOCKED(u->db_lock);
     const key *k = find_key_locked(u, hash, true);
-    cat_value value = blob(hash);
+    cat_value value = hash_value(hash);
     if (!k)
         return AL_OK;
-    al_code c = cat_db_do(u->db, "DELETE FROM sessions WHERE hash=?", &value, 1, err);
+    al_code c = cat_sql_do(u->db, "DELETE FROM sessions WHERE hash=?", &value, 1, err);
     if (c)
         return c;
     *u->is_log_dirty = true;

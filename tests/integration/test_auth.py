@@ -193,6 +193,7 @@ def test_readers_read_and_writers_write(users):
 def test_without_users_this_machine_is_admin(server):
     assert server.ok("/api/v1/me") == {"name": None, "role": "admin"}
     assert server.ok("/api/v1/users") == {"users": []}
+    page = server.request("GET", "/").body
     for headers in ({"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"},
                     {"X-Forwarded-For": "127.0.0.1", "Authorization": "Bearer x"}, {"X-Forwarded-Host": "x"}):
         for method, path, o in routes(server):

@@ -2,9 +2,10 @@
  * Order of a change, so that a crash at any point leaves something sensible: create = catalogue,
  * then engine (attach opens what an earlier run only wrote down); drop = engine, then catalogue (an
  * index without records is left, and can be dropped again).
- * Locks: change_lock (over a whole change, from reading what is changed on), then lock or listen_lock (short); no call into engine
- * or catalogue is made under the short ones, no listener of changes under any. Listeners for
- * commits and room run under listen_lock: they must not block, and not come back here. */
+ * Locks: change_lock (over a whole change, from reading what is changed on), then lock or
+ * listen_lock (short); no call into engine or catalogue is made under the short ones, no listener
+ * of changes under any. Listeners for commits and room run under listen_lock: they must not block,
+ * and not come back here. */
 #include "ingest/ingest.h"
 
 #include <assert.h>

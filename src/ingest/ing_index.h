@@ -1,6 +1,7 @@
 #pragma once
 /* ing_index.h: what ingest knows of one index: its settings as a snapshot, its known paths, its
  * counter. Refcounted; any thread. */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "catalog/catalog.h"

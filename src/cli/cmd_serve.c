@@ -357,7 +357,7 @@ static void report(serve *s, node *n)
 /* ---- SIGHUP */
 
 /* Takes over what can change now, and says of the rest that it cannot. */
-static al_code apply(const config *old, const config *new, server *srv)
+static al_code apply(const config *old, const config *new, node *n)
 {
     server_tuning tuning = {0};
     al_err err = {0};
@@ -366,7 +366,10 @@ static al_code apply(const config *old, const config *new, server *srv)
             cli_say("%s: the change takes effect at the next start", settings[id].key);
     al_code c = read_tuning(new, &tuning);
     if (!c)
-        c = server_tune(srv, &tuning, &err);
+        c = server_tune(node_server(n), &tuning, &err);
+    if (!c)
+        node_set_min_free(n, config_number(new, SET_MIN_FREE),
+                          config_number(new, SET_WHEN_LOW) == 1);
     free(tuning.hosts);
     return c;
 }
@@ -376,7 +379,7 @@ static void reload(serve *s, node *n)
 {
     AL_CLEANUP(config_freep) config *c = config_new(say_mistake, NULL);
     if (!c || parse_flags(s, c) != CLI_OK || read_config(c, s->config_file) != CLI_OK ||
-        apply(s->newer ? s->newer : s->config, c, node_server(n)) != AL_OK) {
+        apply(s->newer ? s->newer : s->config, c, n) != AL_OK) {
         cli_say("settings: nothing is changed");
         return;
     }

@@ -143,6 +143,11 @@ static al_code miss_store(node *n, const char *data, al_err *err)
     return c;
 }
 
+void node_set_min_free(node *n, uint64_t min_free_bytes, bool drops_when_low)
+{
+    store_set_min_free(n->eng, min_free_bytes, drops_when_low);
+}
+
 static al_code open_store(node *n, const node_options *o, al_err *err)
 {
     store_options so = {.path = o->data,

@@ -29,6 +29,8 @@ AL_CHECK al_code node_open(const node_options *o,
 server *node_server(node *n);
 ingest *node_ingest(node *n);
 catalog *node_catalog(node *n);
+/* As in the options, from now on. */
+void node_set_min_free(node *n, uint64_t min_free_bytes, bool drops_when_low);
 /* Of every node, so that what it remembers outlives runs that follow no files; the caller may start
  * it and then stops it. */
 files_input *node_files(node *n);

@@ -45,9 +45,9 @@ typedef struct setting {
       "rows of an answer when the request names no limit") \
     X(MEMORY, "memory", "", "memory", "BYTES", BYTES, START, 8ULL << 20, 1ULL << 44, "256MiB", "", \
       "the one budget of memory") \
-    X(MIN_FREE, "min_free", "", "min-free", "BYTES", BYTES, START, 0, UINT64_MAX - 1, "1GiB", "", \
+    X(MIN_FREE, "min_free", "", "min-free", "BYTES", BYTES, LIVE, 0, UINT64_MAX - 1, "1GiB", "", \
       "what stays free on the disk: below it input stops, or the oldest goes (when_low)") \
-    X(WHEN_LOW, "when_low", "", "when-low", "stop|drop", CHOICE, START, 0, 0, "stop", "", \
+    X(WHEN_LOW, "when_low", "", "when-low", "stop|drop", CHOICE, LIVE, 0, 0, "stop", "", \
       "when less than min_free is left: stop input until there is room, or drop the oldest " \
       "records, never today's") \
     X(QUERY_TIMEOUT, "query_timeout", "", "query-timeout", "SECONDS", NUMBER, LIVE, 1, 3600, "30", "", \

@@ -159,8 +159,18 @@ static al_code finish(ingest_batch *b, const record *decoded, unsigned notes, si
     return AL_OK;
 }
 
+/* A change that was answered holds for what comes now. */
+static void follow_settings(ingest_batch *b)
+{
+    if (!ing_index_has_changed(b->ix, b->settings))
+        return;
+    (void)ing_settings_unref(b->settings);
+    b->settings = ing_index_pin(b->ix);
+}
+
 al_code ingest_add(ingest_batch *b, al_slice body)
 {
+    follow_settings(b);
     rec_options opt = {.arrival_ns = al_now_ns(), .zone = b->settings->zone};
     unsigned notes = 0;
     record r = {0};
@@ -196,6 +206,7 @@ static bool append_fields(ingest_batch *b, record *r, const field *fields, size_
 al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns, const field *fields,
                         size_t n_fields)
 {
+    follow_settings(b);
     rec_options opt = {.arrival_ns = time_ns >= 0 ? time_ns : al_now_ns(),
                        .zone = b->settings->zone};
     unsigned notes = 0;

@@ -1,5 +1,6 @@
-/* One index as ingest sees it. A batch pins the settings it began with: a change applies to batches
- * that begin later. */
+/* One index as ingest sees it. A batch pins the settings, and looks with each document whether
+ * there are newer ones: a change applies to all that is added after it, also to batches that were
+ * begun before, as those that fill while the disk is busy. */
 #include "ingest/ing_index.h"
 
 #include <assert.h>
@@ -100,9 +101,16 @@ al_code ing_index_reload(catalog *cat, ing_index *ix, al_err *err)
         return c;
     AL_LOCKED(&ix->lock);
     ing_settings *old = ix->settings;
+    s->number = atomic_load(&ix->number) + 1;
     ix->settings = s;
+    atomic_store(&ix->number, s->number);
     s = old;
     return AL_OK;
+}
+
+bool ing_index_has_changed(const ing_index *ix, const ing_settings *than)
+{
+    return atomic_load(&ix->number) != than->number;
 }
 
 al_code ing_index_new(catalog *cat, const char *name, ing_index **ret, al_err *err)

@@ -1,6 +1,7 @@
 #pragma once
 /* ing_index.h: what ingest knows of one index: its settings as a snapshot, its known paths, its
  * counter. Refcounted; any thread. */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "catalog/catalog.h"
@@ -10,6 +11,7 @@
 
 typedef struct ing_settings { /* immutable, refcounted */
     _Atomic unsigned refs;
+    uint64_t number; /* newer settings of the index have a higher one */
     al_arena *arena;
     rec_zone *zone;     /* NULL = UTC */
     al_slice *excluded; /* sorted */
@@ -24,6 +26,7 @@ typedef struct ing_index {
     _Atomic unsigned n_parents; /* at most CAT_FIELDS_MAX of them are kept */
     _Atomic bool is_full;       /* of field names: the catalogue takes none any more */
     _Atomic uint64_t records;   /* made durable since the start */
+    _Atomic uint64_t number;    /* of the settings that hold: it is compared without the lock */
     pthread_mutex_t lock;
     ing_settings *settings; /* guarded by lock */
 } ing_index;
@@ -40,6 +43,8 @@ bool ing_index_is_field(const ing_index *ix, al_slice name);
 AL_CHECK al_code ing_index_reload(catalog *cat, ing_index *ix, al_err *err);
 /* The settings as they are now, to be unreferenced. */
 ing_settings *ing_index_pin(ing_index *ix);
+/* Are there newer ones? */
+bool ing_index_has_changed(const ing_index *ix, const ing_settings *than);
 ing_settings *ing_settings_unref(ing_settings *s);
 /* Is `engine` one this build has, and `timestamp_zone` known to the system? */
 AL_CHECK al_code ing_index_check(const cat_index *idx, al_err *err);

@@ -2,9 +2,10 @@
  * Order of a change, so that a crash at any point leaves something sensible: create = catalogue,
  * then engine (attach opens what an earlier run only wrote down); drop = engine, then catalogue (an
  * index without records is left, and can be dropped again).
- * Locks: change_lock (over a whole change), then lock or listen_lock (short); no call into engine
- * or catalogue is made under the short ones, no listener of changes under any. Listeners for
- * commits and room run under listen_lock: they must not block, and not come back here. */
+ * Locks: change_lock (over a whole change, from reading what is changed on), then lock or
+ * listen_lock (short); no call into engine or catalogue is made under the short ones, no listener
+ * of changes under any. Listeners for commits and room run under listen_lock: they must not block,
+ * and not come back here. */
 #include "ingest/ingest.h"
 
 #include <assert.h>
@@ -281,12 +282,12 @@ al_code ingest_index_create(ingest *in, const cat_index *idx, al_err *err)
     return c;
 }
 
-static al_code change(ingest *in, const cat_index *idx, al_err *err)
+/* The caller holds change_lock. */
+static al_code change_locked(ingest *in, const cat_index *idx, al_err *err)
 {
     engine *e = atomic_load(&in->eng);
     if (!e)
         return AL_AGAIN;
-    AL_LOCKED(&in->change_lock);
     AL_CLEANUP(ing_index_unrefp) ing_index *ix = ingest_find(in, idx->name);
     if (!ix)
         return al_fail(err, AL_NOT_FOUND, "no index '%.40s'", idx->name);
@@ -300,9 +301,32 @@ static al_code change(ingest *in, const cat_index *idx, al_err *err)
 
 al_code ingest_index_change(ingest *in, const cat_index *idx, al_err *err)
 {
-    al_code c = change(in, idx, err);
+    al_code c = AL_OK;
+    {
+        AL_LOCKED(&in->change_lock);
+        c = change_locked(in, idx, err);
+    }
     if (!c)
         tell_change(in, idx->name);
+    return c;
+}
+
+al_code ingest_index_edit(ingest *in, cat_index *idx, al_arena *arena, ingest_index_edit_fn *edit,
+                          void *ctx, al_err *err)
+{
+    char name[CAT_INDEX_NAME_MAX + 1];
+    (void)snprintf(name, sizeof name, "%s", idx->name);
+    al_code c = AL_OK;
+    {
+        AL_LOCKED(&in->change_lock);
+        c = catalog_index_get(in->cat, name, arena, idx, err);
+        if (!c)
+            c = edit(ctx, idx, err);
+        if (!c)
+            c = change_locked(in, idx, err);
+    }
+    if (!c)
+        tell_change(in, name);
     return c;
 }
 
@@ -334,14 +358,51 @@ al_code ingest_index_drop(ingest *in, const char *name, al_err *err)
     return c;
 }
 
-al_code ingest_field_set(ingest *in, const char *index, const cat_field *f, al_err *err)
+/* The caller holds change_lock. */
+static al_code field_set_locked(ingest *in, const char *index, const cat_field *f, al_err *err)
 {
-    AL_LOCKED(&in->change_lock);
     AL_CLEANUP(ing_index_unrefp) ing_index *ix = ingest_find(in, index);
     if (!ix)
         return al_fail(err, AL_NOT_FOUND, "no index '%.40s'", index);
     al_code c = catalog_field_set(in->cat, index, f, err);
     return c ? c : ing_index_reload(in->cat, ix, err);
+}
+
+al_code ingest_field_set(ingest *in, const char *index, const cat_field *f, al_err *err)
+{
+    AL_LOCKED(&in->change_lock);
+    return field_set_locked(in, index, f, err);
+}
+
+static al_code get_flags(ingest *in, const char *index, cat_field *f, al_err *err)
+{
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    cat_field *all = NULL;
+    size_t n = 0;
+    if (!arena)
+        return al_fail(err, AL_NOMEM, "no memory for the fields of index '%.40s'", index);
+    al_code c = catalog_fields(in->cat, index, arena, &all, &n, err);
+    for (size_t i = 0; !c && i < n; i++) {
+        if (!al_slice_eq(all[i].name, f->name))
+            continue;
+        al_slice name = f->name; /* the one found goes with the arena */
+        *f = all[i];
+        f->name = name;
+        return AL_OK;
+    }
+    return c ? c
+             : al_fail(err, AL_NOT_FOUND, "index '%.40s' has no field '%.*s'", index,
+                       AL_ARG(f->name));
+}
+
+al_code ingest_field_edit(ingest *in, const char *index, cat_field *f, ingest_field_edit_fn *edit,
+                          void *ctx, al_err *err)
+{
+    AL_LOCKED(&in->change_lock);
+    al_code c = get_flags(in, index, f, err);
+    if (!c)
+        c = edit(ctx, f, err);
+    return c ? c : field_set_locked(in, index, f, err);
 }
 
 bool ingest_is_field(ingest *in, const char *index, al_slice name)

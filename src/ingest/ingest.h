@@ -38,9 +38,21 @@ void ingest_stop(ingest *in);
 AL_CHECK al_code ingest_index_create(ingest *in, const cat_index *idx, al_err *err);
 AL_CHECK al_code ingest_index_change(ingest *in, const cat_index *idx, al_err *err);
 AL_CHECK al_code ingest_index_drop(ingest *in, const char *name, al_err *err);
-
-/* Sets a field's flags; `excluded` holds for batches that begin when this has returned. */
+/* Sets a field's flags; `excluded` holds for documents that are added when this has returned. */
 AL_CHECK al_code ingest_field_set(ingest *in, const char *index, const cat_field *f, al_err *err);
+
+/* The same for a part of the settings or flags: `edit` changes them as they are now, or fails, and
+ * nothing comes in between, so that of two changes at once neither undoes the other. It must be
+ * short, and not come back here. */
+typedef al_code ingest_index_edit_fn(void *ctx, cat_index *idx, al_err *err);
+typedef al_code ingest_field_edit_fn(void *ctx, cat_field *f, al_err *err);
+/* The index named in *idx; its settings now, in the arena. AL_NOT_FOUND, what `edit` says, and as
+ * ingest_index_change. */
+AL_CHECK al_code ingest_index_edit(ingest *in, cat_index *idx, al_arena *arena,
+                                   ingest_index_edit_fn *edit, void *ctx, al_err *err);
+/* The field named in *f; its flags now. AL_NOT_FOUND: no such index or field. */
+AL_CHECK al_code ingest_field_edit(ingest *in, const char *index, cat_field *f,
+                                   ingest_field_edit_fn *edit, void *ctx, al_err *err);
 /* Records made durable since the start, index by index, by name. `fn` must be short. */
 void ingest_each_index(ingest *in, void (*fn)(void *ctx, const char *index, uint64_t records),
                        void *ctx);

@@ -41,6 +41,7 @@ enum {
     STALLED_MS_MAX = 20000,
     IDLE_MS = 1000, /* longest wait: the library looks after heartbeats when it is called */
     FINISH_MS = 5000,
+    GONE_MS = 1000,
 };
 
 /* ---- Small things */
@@ -318,10 +319,24 @@ static amqp_end end_of(const amqp_session *s, al_code c)
     return s->k->is_broken || c == AL_IO ? AMQP_END_LOST : AMQP_END_STORE;
 }
 
+/* The index is being dropped: ingest has it no more, and the plan that says so is on its way. */
+static bool has_new_plan(amqp_session *s)
+{
+    int64_t end_ns = al_mono_ns() + GONE_MS * AL_NS_PER_MS;
+    while (!must_leave(s) && al_mono_ns() < end_ns) {
+        struct pollfd fd = {.fd = s->me->waker.fd, .events = POLLIN};
+        (void)poll(&fd, 1, HELD_EVERY_MS);
+        amqp_waker_clear(&s->me->waker);
+    }
+    return must_leave(s);
+}
+
 static amqp_end run(amqp_session *s, al_err *err)
 {
     while (!must_leave(s)) {
         al_code c = step(s, err);
+        if (c == AL_NOT_FOUND && !s->was_cancelled && has_new_plan(s))
+            return AMQP_END_PLAN;
         if (c)
             return end_of(s, c);
         if (s->what->until_empty && is_empty(s))

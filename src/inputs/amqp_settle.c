@@ -124,8 +124,8 @@ al_code amqp_settle(amqp_session *s, al_err *err)
     while (n < s->n_way && atomic_load_explicit(&s->way[n]->is_done, memory_order_acquire)) {
         amqp_batch *b = s->way[n];
         if (b->code) {
-            c = al_fail(err, AL_CANCELLED, "not stored: %s",
-                        b->code == AL_AGAIN ? "the disk is full" : b->err.msg);
+            c = al_fail(err, b->code == AL_NOT_FOUND ? AL_NOT_FOUND : AL_CANCELLED,
+                        "not stored: %s", b->code == AL_AGAIN ? "the disk is full" : b->err.msg);
             break;
         }
         ledger_state st = look_after(s, b);

@@ -116,6 +116,13 @@ static al_code take_flag(void *ctx, al_slice name, json_reader *v, al_err *err)
                    AL_ARG(name));
 }
 
+/* What the body has, over the flags of this moment. */
+static al_code edit(void *ctx, cat_field *f, al_err *err)
+{
+    req *r = ctx;
+    return json_each_member(al_buf_slice(&r->body), r->arena, take_flag, f, err);
+}
+
 void api_field_set(req *r)
 {
     const char *index = NULL;
@@ -123,9 +130,7 @@ void api_field_set(req *r)
     cat_field *f = find_field(r, &index);
     if (!f)
         return;
-    al_code c = json_each_member(al_buf_slice(&r->body), r->arena, take_flag, f, &err);
-    if (!c)
-        c = ingest_field_set(r->srv->in, index, f, &err);
+    al_code c = ingest_field_edit(r->srv->in, index, f, edit, r, &err);
     if (c)
         req_fail(r, c, &err);
     else

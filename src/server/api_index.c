@@ -279,18 +279,27 @@ void api_index_create(req *r)
     al_buf_done(&path);
 }
 
+/* What the body has, over the settings of this moment. */
+static al_code edit(void *ctx, cat_index *idx, al_err *err)
+{
+    settings *s = ctx;
+    s->idx = *idx;
+    al_code c = json_each_member(al_buf_slice(&s->r->body), s->r->arena, take_setting, s, err);
+    if (!c && s->name.ptr && !al_slice_eq(s->name, al_cstr(idx->name)))
+        c = al_fail(err, AL_INVALID, "name '%.*s': an index cannot be renamed", AL_ARG(s->name));
+    *idx = s->idx;
+    return c;
+}
+
 void api_index_change(req *r)
 {
     settings s = {.r = r};
+    cat_index idx;
     al_err err = {0};
-    const char *name = api_index_name(r, &s.idx);
+    const char *name = api_index_name(r, &idx);
     if (!name)
         return;
-    al_code c = json_each_member(al_buf_slice(&r->body), r->arena, take_setting, &s, &err);
-    if (!c && s.name.ptr && !al_slice_eq(s.name, al_cstr(name)))
-        c = al_fail(&err, AL_INVALID, "name '%.*s': an index cannot be renamed", AL_ARG(s.name));
-    if (!c)
-        c = ingest_index_change(r->srv->in, &s.idx, &err);
+    al_code c = ingest_index_edit(r->srv->in, &idx, r->arena, edit, &s, &err);
     if (c)
         req_fail(r, c, &err);
     else

@@ -184,8 +184,8 @@ void retention_look_at_disk(store *st, bool now)
     if (st->io->free_bytes(st->io, st->store_dir, &bytes, &ignored))
         return;
     atomic_store(&st->free_bytes, bytes);
-    bool is_low = bytes < st->min_free_bytes;
-    if (is_low && st->drops_when_low)
+    bool is_low = bytes < atomic_load(&st->min_free_bytes);
+    if (is_low && atomic_load(&st->drops_when_low))
         (void)drop_oldest(st, &ignored); /* one each time; looked at again soon */
     atomic_store(&st->is_low, is_low);
 }

@@ -309,6 +309,14 @@ static uint64_t memory_of(const store_options *o)
     return AL_MAX(o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT, MEMORY_MIN);
 }
 
+void store_set_min_free(engine *e, uint64_t min_free_bytes, bool drops_when_low)
+{
+    store *st = store_of(e);
+    atomic_store(&st->min_free_bytes,
+                 min_free_bytes == UINT64_MAX ? MIN_FREE_DEFAULT : min_free_bytes);
+    atomic_store(&st->drops_when_low, drops_when_low);
+}
+
 static store *new_store(const store_options *o, const eng_hooks *hooks)
 {
     store *st = al_zalloc(1, sizeof *st);
@@ -322,8 +330,7 @@ static store *new_store(const store_options *o, const eng_hooks *hooks)
         st->hooks = *hooks;
     st->queue_bytes_max = memory / 8;
     st->tail_bytes_max = memory / 4;
-    st->min_free_bytes = o->min_free_bytes == UINT64_MAX ? MIN_FREE_DEFAULT : o->min_free_bytes;
-    st->drops_when_low = o->drops_when_low;
+    store_set_min_free(&st->base, o->min_free_bytes, o->drops_when_low);
     st->idle_ns = o->idle_ns ? o->idle_ns : TAIL_IDLE_S * AL_NS_PER_S;
     st->now_ns = o->now_ns;
     st->now_ctx = o->now_ctx;

@@ -35,6 +35,10 @@ typedef struct store_options {
 AL_CHECK al_code store_open(const store_options *o, const eng_hooks *hooks, engine **ret,
                             al_err *err);
 
+/* Both options anew for a store that is open; they hold from its next look at the disk, within a
+ * second while input is stopped. Any thread. */
+void store_set_min_free(engine *e, uint64_t min_free_bytes, bool drops_when_low);
+
 typedef struct store_verified {
     uint64_t n_indexes;
     uint64_t n_segments;

@@ -89,8 +89,6 @@ struct store {
     seg_env *env;
     uint64_t queue_bytes_max;
     uint64_t tail_bytes_max;
-    uint64_t min_free_bytes;
-    bool drops_when_low;
     int64_t idle_ns; /* < 0: never */
     int64_t (*now_ns)(void *ctx);
     void *now_ctx;
@@ -140,6 +138,8 @@ struct store {
     int64_t tidied_ns;
 
     /* ---- atomic */
+    atomic_uint_least64_t min_free_bytes;
+    atomic_bool drops_when_low;
     atomic_bool is_low;
     atomic_bool is_ending; /* cancels merges */
     atomic_uint_least64_t free_bytes;

@@ -156,12 +156,27 @@ def test_sighup_reads_the_file_again(write, serve):
         return server.request("GET", "/api/v1/indexes", headers={"Host": host}).status
 
     assert status("old.example") == 200 and status("new.example") == 421
-    write("page_size: 3\nhosts: [new.example]\nmin_free: 2GiB\n")
+    write("page_size: 3\nhosts: [new.example]\nmemory: 64MiB\namqp: [\"amqp://broker.example/\"]\n")
     told = hang_up(server, "settings: read again")
-    assert "min_free: the change takes effect at the next start" in told
+    for key in ("memory", "amqp[].url"):
+        assert key + ": the change takes effect at the next start" in told
     assert status("old.example") == 421 and status("new.example") == 200
     assert len(server.api("logs", "search")["hits"]) == 3
-    assert "min_free" not in hang_up(server, "settings: read again")  # said once
+    assert "memory" not in hang_up(server, "settings: read again")  # said once
+
+
+def test_sighup_changes_what_stays_free_of_the_disk(write, serve):
+    path = write("min_free: 0\n")
+    server = serve("--config", path)
+    assert server.send("logs", [{"message": "before"}]) == 1
+    write("min_free: 1000TiB\n")  # no disk has that
+    hang_up(server, "settings: read again")
+    wait_for(lambda: server.metric("alco_disk_low") == 1, "no room")
+    assert server.request("POST", "/api/v1/indexes/logs/logs", b'{"message":"meanwhile"}').status == 503
+    write("min_free: 0\n")
+    hang_up(server, "settings: read again")
+    wait_for(lambda: server.metric("alco_disk_low") == 0, "room again")
+    assert server.send("logs", [{"message": "after"}]) == 1
 
 
 def test_sighup_with_a_mistake_changes_nothing(write, serve):

@@ -2,8 +2,10 @@
 Method: every setting, every refusal; the document is held against the program's answers."""
 import errno
 import gzip
+import json
 import os
 import re
+import threading
 
 import pytest
 
@@ -338,3 +340,29 @@ def test_nobody_else_reads_the_data_directory(make_server):
     files = [os.path.join(d, name) for d, _, names in os.walk(server.data) for name in names]
     assert os.path.join(server.data, "catalog.db") in files
     assert [f for f in files if os.stat(f).st_mode & 0o027] == []
+
+
+def test_of_changes_at_once_none_undoes_another(server):
+    """Each caller has a setting, or a flag, of its own; what it set holds until it sets it again."""
+    server.send("logs", [{"message": "x", "a": 1}])
+    failed = []
+
+    def change(path, name, values):
+        try:
+            for value in values:
+                changed = server.request("PATCH", path, json.dumps({name: value}))
+                assert changed.status == 200 and changed.json[name] == value
+                assert server.ok(path)[name] == value
+        except Exception as e:  # told below, not lost with the thread
+            failed.append(e)
+
+    index, field = "/api/v1/indexes/logs", "/api/v1/indexes/logs/fields/a"
+    threads = [threading.Thread(target=change, args=args) for args in (
+        (index, "intervals", range(2, 52)), (index, "num_processes", range(1, 51)),
+        (index, "max_bytes", range(10**9, 10**9 + 50)), (field, "context", [True, False] * 25),
+        (field, "filtered", [True, False] * 25))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failed, failed

@@ -154,9 +154,10 @@ static void excluded_fields_go_and_the_rest_stays(void **state)
     }
 }
 
-static void a_flag_set_to_excluded_holds_for_the_next_batch(void **state)
+static void a_flag_set_to_excluded_holds_for_the_next_document(void **state)
 {
     fixture *f = *state;
+    ingest_batch *b = NULL;
     al_err err = {0};
     add(f, "logs", "{\"message\":\"x\",\"a\":1,\"b\":2}");
     assert_int_equal(all_rows(f, "logs").n_fields, 2);
@@ -164,6 +165,106 @@ static void a_flag_set_to_excluded_holds_for_the_next_batch(void **state)
     assert_int_equal(ingest_field_set(f->in, "logs", &flags, &err), AL_OK);
     add(f, "logs", "{\"message\":\"x\",\"a\":1,\"b\":2}");
     assert_int_equal(all_rows(f, "logs").n_fields, 1);
+
+    /* Also in a batch that was begun before, as one that fills while another is being stored. */
+    assert_int_equal(ingest_begin(f->in, "logs", "http", &b, &err), AL_OK);
+    assert_int_equal(ingest_add(b, AL_LIT("{\"a\":1,\"b\":2}")), AL_OK);
+    flags.excluded = false;
+    assert_int_equal(ingest_field_set(f->in, "logs", &flags, &err), AL_OK);
+    assert_int_equal(ingest_add(b, AL_LIT("{\"a\":1,\"b\":2}")), AL_OK);
+    assert_int_equal(ingest_submit_wait(b, NULL, &err), AL_OK);
+    rows r = all_rows(f, "logs");
+    assert_int_equal(r.n, 4);
+    assert_int_equal(r.n_fields, 2);
+}
+
+typedef struct second_edit {
+    fixture *f;
+    pthread_t t;
+} second_edit;
+
+static al_code edit_processes(void *ctx, cat_index *idx, al_err *err)
+{
+    (void)ctx;
+    (void)err;
+    idx->num_processes = 3;
+    return AL_OK;
+}
+
+static al_code edit_filtered(void *ctx, cat_field *f, al_err *err)
+{
+    (void)ctx;
+    (void)err;
+    f->filtered = true;
+    return AL_OK;
+}
+
+static void *edit_too(void *arg)
+{
+    const second_edit *s = arg;
+    al_err err = {0};
+    cat_index idx = {.name = "logs"};
+    cat_field a = {.name = AL_LIT("a")};
+    al_arena *arena = al_arena_new(4096);
+    bool is_done = ingest_index_edit(s->f->in, &idx, arena, edit_processes, NULL, &err) == AL_OK &&
+                   ingest_field_edit(s->f->in, "logs", &a, edit_filtered, NULL, &err) == AL_OK;
+    (void)al_arena_free(arena);
+    return is_done ? arg : NULL;
+}
+
+/* The other one comes while this one is at it. */
+static al_code edit_intervals(void *ctx, cat_index *idx, al_err *err)
+{
+    second_edit *s = ctx;
+    idx->intervals = 77;
+    return al_thread_start(&s->t, "edit", edit_too, s, err);
+}
+
+static al_code edit_context(void *ctx, cat_field *f, al_err *err)
+{
+    second_edit *s = ctx;
+    f->context = true;
+    return al_thread_start(&s->t, "edit", edit_too, s, err);
+}
+
+static al_code edit_nothing(void *ctx, cat_index *idx, al_err *err)
+{
+    (void)ctx;
+    idx->intervals = 1;
+    return al_fail(err, AL_INVALID, "no");
+}
+
+static void of_two_changes_at_once_neither_undoes_the_other(void **state)
+{
+    fixture *f = *state;
+    al_err err = {0};
+    second_edit s = {.f = f};
+    cat_index idx = {.name = "logs"};
+    cat_field a = {.name = AL_LIT("a")};
+    void *is_done = NULL;
+    add(f, "logs", "{\"a\":1}");
+    assert_int_equal(ingest_index_edit(f->in, &idx, f->arena, edit_intervals, &s, &err), AL_OK);
+    assert_int_equal(pthread_join(s.t, &is_done), 0);
+    assert_non_null(is_done);
+    assert_int_equal(ingest_index_edit(f->in, &idx, f->arena, edit_nothing, &s, &err), AL_INVALID);
+    assert_int_equal(catalog_index_get(f->cat, "logs", f->arena, &idx, &err), AL_OK);
+    assert_int_equal(idx.intervals, 77);
+    assert_int_equal(idx.num_processes, 3);
+
+    assert_int_equal(ingest_field_edit(f->in, "logs", &a, edit_context, &s, &err), AL_OK);
+    assert_int_equal(pthread_join(s.t, &is_done), 0);
+    cat_field *all = NULL;
+    size_t n = 0;
+    assert_int_equal(catalog_fields(f->cat, "logs", f->arena, &all, &n, &err), AL_OK);
+    assert_int_equal(n, 1);
+    assert_true(all[0].context && all[0].filtered && all[0].display);
+
+    cat_field none = {.name = AL_LIT("nothere")};
+    assert_int_equal(ingest_field_edit(f->in, "logs", &none, edit_filtered, &s, &err),
+                     AL_NOT_FOUND);
+    cat_index gone = {.name = "nothere"};
+    assert_int_equal(ingest_index_edit(f->in, &gone, f->arena, edit_processes, &s, &err),
+                     AL_NOT_FOUND);
 }
 
 static void text_lines_keep_their_words_and_get_fields(void **state)
@@ -338,7 +439,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_zone_of_the_index_is_applied, set_up, tear_down),
         cmocka_unit_test(excluded_fields_go_and_the_rest_stays),
-        cmocka_unit_test_setup_teardown(a_flag_set_to_excluded_holds_for_the_next_batch, set_up,
+        cmocka_unit_test_setup_teardown(a_flag_set_to_excluded_holds_for_the_next_document, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(of_two_changes_at_once_neither_undoes_the_other, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(text_lines_keep_their_words_and_get_fields, set_up,
                                         tear_down),

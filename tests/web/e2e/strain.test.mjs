@@ -76,11 +76,11 @@ test('a new query cancels the one that is still waited for, and says that it is 
   const { page, troubles } = await openBrowser(t);
   const tag = newTag('held');
   await send([{ '@timestamp': timeAgo(1000), message: `quick ${tag}`, run: tag }, { message: `slow ${tag}`, run: tag }]);
+  await page.route((url) => /slow/.test(url.searchParams.get('q') ?? ''), () => { /* no answer, ever */ });
   await openLog(page, { q: `@run=${tag}` });
   await waitForHits(page, 2);
   const cancelled = [];
   page.on('requestfailed', (request) => cancelled.push(request.url()));
-  await page.route((url) => /slow/.test(url.searchParams.get('q') ?? ''), () => { /* no answer, ever */ });
   await page.locator('.q-input').fill(`@run=${tag} slow `);
   await page.locator('.q-input').press('Enter');
   await page.locator('.progress.on').waitFor({ state: 'attached' });

@@ -8,7 +8,7 @@
  * written. An address of ours has at least `from`, be it empty: without any it is old ALCO's short form, which
  * the server completes with a start. */
 
-import { oldBound, queryWithOld } from './old_address.ts';
+import { oldEnd, oldStart, queryWithOld } from './old_address.ts';
 
 export interface RowRef {
   index: string;
@@ -40,8 +40,8 @@ export function parseAddress(path: string, query: string): Route {
     view: {
       indexes,
       q: queryWithOld(params),
-      from: params.get('from') ?? oldBound(params.get('start_ts')),
-      to: params.get('to') ?? oldBound(params.get('end_ts')),
+      from: params.get('from') ?? oldStart(params),
+      to: params.get('to') ?? oldEnd(params),
       context: parseContext(params.get('context')),
       line: parseLine(params.get('line') ?? '', indexes),
       columns: columns === null ? null : splitNames(columns),

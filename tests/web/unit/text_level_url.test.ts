@@ -97,7 +97,12 @@ test('old addresses', () => {
   assert.equal(view('?start_ts=2026-11-22 10:53').from, '2026-11-22T10:53:00Z');
   assert.equal(view('?start_ts=2026-11-22T10:53:20.5').from, '2026-11-22T10:53:20.5Z');
   assert.equal(view('?start_ts=11/22/2026 10:53:20&end_ts=2026-11-23').from, '2026-11-22T10:53:20Z');
-  assert.equal(view('?end_ts=2026-11-23').to, '2026-11-23T00:00:00Z');
+  for (const day of ['5/3/2016', '05/03/16', '2016-05-03']) assert.equal(view(`?start_ts=${day} 10:53`).from, '2016-05-03T10:53:00Z');
+  assert.equal(view('?start_ts=1/2/70').from, '1970-01-02T00:00:00Z');
+  assert.equal(view('?start_ts=1/2/123').from, '');
+  assert.equal(view('?start_ts=2026-11-22T10:53:20%2B03:00').from, '2026-11-22T07:53:20Z');
+  assert.equal(view('?end_ts=2026-11-23').to, '2026-11-23T00:00:00.000001Z', 'it is included');
+  assert.equal(view('?start_ts=-1h&end_ts=now').to, '');
   assert.equal(view('?start_ts=yesterday').from, '');
   assert.equal(q('?host=a&host__in=b,c d'), '@host=(b,"c d")', '__in wins');
   assert.equal(q('?host=a,b'), '@host="a,b"');

@@ -16,8 +16,9 @@ import { alcoUrl, messages, newTag, openBrowser, openLog, send, timeAgo, waitFor
 const ALCO = process.env.ALCO ?? fileURLToPath(new URL('../../../build/alco', import.meta.url));
 
 /* Starts alco on `data`; the port is kept over restarts, as the page knows it. */
-async function serve(data, listen) {
-  const child = spawn(ALCO, ['serve', '--data', data, '--listen', listen], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function serve(data, listen, env = {}) {
+  const child = spawn(ALCO, ['serve', '--data', data, '--listen', listen],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   child.stderr.resume();
   for await (const line of createInterface({ input: child.stdout })) {
     const ready = /^alco: ready on (http:\S+?)\/?$/.exec(line);
@@ -71,6 +72,34 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
     assert.deepEqual(troubles, []);
   });
 }
+
+test("times in addresses of old ALCO are the server's local time", async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'alco-page-'));
+  const server = await serve(data, '127.0.0.1:0', { TZ: 'EST5' });
+  t.after(async () => {
+    await stop(server, 'SIGKILL');
+    await rm(data, { recursive: true });
+  });
+  const at = (ms) => new Date(ms).toISOString();
+  const local = (ms) => at(ms - 5 * 3_600_000).slice(0, 23).replace('T', ' ');
+  const noon = Math.floor(Date.now() / 1000) * 1000 - 43_200_000;
+  const minutes = [-1, 0, 1, 2, 12 * 60 - 3];
+  const response = await fetch(`${server.url}/api/v1/indexes/logs/logs`, {
+    method: 'POST', body: minutes.map((n) => JSON.stringify({ '@timestamp': at(noon + n * 60_000), message: `minute ${n}` })).join('\n'),
+  });
+  assert.equal(response.status, 200);
+  const { page } = await openBrowser(t);
+  const open = async (params, hits) => {
+    await page.goto(`${server.url}/grep/logs/?${new URLSearchParams(params)}`);
+    await waitForHits(page, hits);
+    return messages(page);
+  };
+  assert.deepEqual(await open({}, 1), ['minute 717'], 'the last five minutes');
+  assert.deepEqual(await open({ start_ts: local(noon) }, 4), ['minute 0', 'minute 1', 'minute 2', 'minute 717']);
+  const both = { start_ts: local(noon), end_ts: local(noon + 60_000) };
+  const old = await (await fetch(`${server.url}/api/grep/logs/?${new URLSearchParams(both)}`)).json();
+  assert.deepEqual(await open(both, 2), old.results.map(({ logline }) => logline));
+});
 
 test('a new query cancels the one that is still waited for, and says that it is at work', async (t) => {
   const { page, troubles } = await openBrowser(t);

@@ -49,9 +49,9 @@ export function IndexList() {
       <header class="top">
         <a class="logo" href="/">alco<i>_</i></a>
         <span class="spring" />
-        <button type="button" class="btn" title="Colours: system, dark, light"
+        <button type="button" class="btn" title="As the system has them, dark or light"
           onClick={() => (theme.value = theme.value === 'system' ? 'dark' : theme.value === 'dark' ? 'light' : 'system')}>
-          {theme.value}
+          colours: {theme.value}
         </button>
       </header>
       <main>

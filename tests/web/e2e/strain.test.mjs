@@ -3,37 +3,12 @@
  * largest sizes and the oddest names are read. ALCO names the program (default build/alco). */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { alcoUrl, messages, newTag, openBrowser, openLog, send, timeAgo, waitForHits } from './alco_page.mjs';
-
-const ALCO = process.env.ALCO ?? fileURLToPath(new URL('../../../build/alco', import.meta.url));
-
-/* Starts alco on `data`; the port is kept over restarts, as the page knows it. */
-async function serve(data, listen, env = {}) {
-  const child = spawn(ALCO, ['serve', '--data', data, '--listen', listen],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  child.stderr.resume();
-  for await (const line of createInterface({ input: child.stdout })) {
-    const ready = /^alco: ready on (http:\S+?)\/?$/.exec(line);
-    if (ready === null) continue;
-    child.stdout.resume();
-    return { url: ready[1], child };
-  }
-  throw new Error('alco serve ended before it was ready');
-}
-
-async function stop({ child }, signal) {
-  const ended = once(child, 'exit');
-  child.kill(signal);
-  await ended;
-}
+import { ownServer, serve, stop } from './alco_server.mjs';
 
 async function store(url, tag, from, to) {
   const lines = Array.from({ length: to - from }, (_, i) =>
@@ -74,12 +49,7 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
 }
 
 test("times in addresses of old ALCO are the server's local time", async (t) => {
-  const data = await mkdtemp(join(tmpdir(), 'alco-page-'));
-  const server = await serve(data, '127.0.0.1:0', { TZ: 'EST5' });
-  t.after(async () => {
-    await stop(server, 'SIGKILL');
-    await rm(data, { recursive: true });
-  });
+  const server = await ownServer(t, { TZ: 'EST5' });
   const at = (ms) => new Date(ms).toISOString();
   const local = (ms) => at(ms - 5 * 3_600_000).slice(0, 23).replace('T', ' ');
   const noon = Math.floor(Date.now() / 1000) * 1000 - 43_200_000;
@@ -205,12 +175,7 @@ test('a record of a thousand fields, and fields of odd names', async (t) => {
 });
 
 test('hundreds of indexes in the lists', async (t) => {
-  const data = await mkdtemp(join(tmpdir(), 'alco-page-'));
-  const server = await serve(data, '127.0.0.1:0');
-  t.after(async () => {
-    await stop(server, 'SIGKILL');
-    await rm(data, { recursive: true });
-  });
+  const server = await ownServer(t);
   for (let i = 0; i < 200; i++) {
     const response = await fetch(`${server.url}/api/v1/indexes`, {
       method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: `index_${i}` }),

@@ -34,8 +34,8 @@ export function IndexList() {
       if (isRead) return;
       isRead = true;
       for (const { name } of indexes.value ?? []) {
-        const found = await listShortcuts(name, abort.signal).catch(() => null);
-        if (found === null) return; /* none here knows them, or the server is busy: they are an extra */
+        const found = await listShortcuts(name, abort.signal).catch(() => []); /* they are an extra */
+        if (abort.signal.aborted) return;
         if (found.length > 0) shortcuts.value = new Map([...shortcuts.value, [name, found]]);
       }
     };

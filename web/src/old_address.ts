@@ -53,6 +53,9 @@ export function queryWithOld(params: URLSearchParams): string {
   for (const [field, values] of filters) {
     values.forEach((value, i) => (q = (i === 0 ? onlyValue : toggleValue)(q, field, value)));
   }
-  const search = params.get('search') ?? '';
-  return search.trim() === '' ? q : `${oldSearch(search)} ${q}`.trim();
+  return hasOldSearch(params) ? `${oldSearch(params.get('search')!)} ${q}`.trim() : q;
+}
+
+export function hasOldSearch(params: URLSearchParams): boolean {
+  return /[^\s,]/.test(params.get('search') ?? '');
 }

@@ -8,7 +8,7 @@
  * written. An address of ours has at least `from`, be it empty: without any it is old ALCO's short form, which
  * the server completes with a start. */
 
-import { oldEnd, oldStart, queryWithOld } from './old_address.ts';
+import { hasOldSearch, oldEnd, oldStart, queryWithOld } from './old_address.ts';
 
 export interface RowRef {
   index: string;
@@ -34,7 +34,7 @@ export function parseAddress(path: string, query: string): Route {
   const indexes = (m === null ? '' : decode(m[1]!)).split(',').filter((name) => name !== '');
   if (indexes.length === 0) return { page: 'indexes' };
   const params = new URLSearchParams(query);
-  const columns = params.get('cols') ?? params.get('columns');
+  const columns = params.get('cols') ?? (params.get('columns') || null);
   return {
     page: 'log',
     view: {
@@ -42,7 +42,7 @@ export function parseAddress(path: string, query: string): Route {
       q: queryWithOld(params),
       from: params.get('from') ?? oldStart(params),
       to: params.get('to') ?? oldEnd(params),
-      context: parseContext(params.get('context')),
+      context: params.has('q') || hasOldSearch(params) ? parseContext(params.get('context')) : 'off', /* hits of what? */
       line: parseLine(params.get('line') ?? '', indexes),
       columns: columns === null ? null : splitNames(columns),
     },

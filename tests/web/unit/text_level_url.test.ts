@@ -113,6 +113,10 @@ test('old addresses', () => {
   assert.equal(q('?search=%20,&page=2&cursor=cD0x&format=json'), '');
   assert.equal(q('?q=timeout&host=web-3'), 'timeout @host=web-3', 'both kinds');
   assert.equal(view('?from=&start_ts=2026-11-22').from, '', 'ours wins');
+  assert.equal(view('?start_ts=2026-11-22&columns=').columns, null);
+  for (const search of ['', '&search=', '&search=%20,']) {
+    assert.equal(view(`?start_ts=2026-11-22&context=y&level=ERROR${search}`).context, 'off', 'without a search it was a list like any');
+  }
   for (const query of ['?start_ts=2026-11-22&search=%F0%9F%92%A9+"x&f__in=,,&__in=a&__proto__=a&constructor__in=b', '?search=%2F%5C%28']) {
     const read = view(query);
     const again = new URL(logAddress(read), 'http://x');

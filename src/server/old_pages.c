@@ -75,6 +75,47 @@ static void redirect_to_recent(req *r)
         redirect(r, 302, r->target.path, NULL);
 }
 
+/* An old time stands without a zone and is the server's; the page, which cannot know that zone, takes
+ * it for UTC. Where these differ it becomes the same instant with its Z, and *ret_is_changed is set. */
+static al_code make_clear(req *r, const char *name, bool *ret_is_changed, al_err *err)
+{
+    al_slice text = {0};
+    al_buf out;
+    int64_t ns = 0;
+    int64_t utc_ns = 0;
+    int64_t end_ns = 0;
+    (void)req_text(r, name, &text);
+    if (!rec_old_time_parse(text, r->srv->local_zone, &ns, &end_ns) ||
+        !rec_old_time_parse(text, NULL, &utc_ns, &end_ns) || ns == utc_ns)
+        return AL_OK;
+    al_buf_init(&out, 64);
+    rec_old_time_format(&out, NULL, ns, 'T');
+    al_buf_u8(&out, 'Z');
+    al_slice copy = {0};
+    if (al_buf_code(&out) == AL_OK)
+        copy = al_arena_copy(r->arena, al_buf_slice(&out));
+    al_buf_done(&out);
+    if (!copy.ptr)
+        return al_fail(err, AL_NOMEM, "read address");
+    *ret_is_changed = true;
+    return old_form_set(&r->params, al_cstr(name), copy, err);
+}
+
+static void show_or_make_clear(req *r)
+{
+    bool is_changed = false;
+    al_err err = {0};
+    al_code c = make_clear(r, "start_ts", &is_changed, &err);
+    if (!c)
+        c = make_clear(r, "end_ts", &is_changed, &err);
+    if (c)
+        req_fail(r, c, &err);
+    else if (is_changed)
+        redirect(r, 302, r->target.path, NULL);
+    else
+        r->asset = asset_find(AL_LIT("/"));
+}
+
 /* 404 for programs; people get the page, which names what is not there and leads on. */
 static void show_nothing(req *r)
 {
@@ -103,7 +144,7 @@ void old_log_page(req *r)
     if (n == 1 && !has_start && !is_new_address(r))
         redirect_to_recent(r);
     else
-        r->asset = asset_find(AL_LIT("/"));
+        show_or_make_clear(r);
 }
 
 /* ---- Shortcuts */

@@ -507,8 +507,31 @@ def test_a_log_without_a_time_is_that_of_the_last_five_minutes(moscow, query):
              if k != "start_ts"}
     got = urllib.parse.parse_qsl(got, keep_blank_values=True)
     assert got[-1][0] == "start_ts" and dict(got[:-1]) == given and len(got) == len(given) + 1
-    assert before <= datetime.datetime.strptime(got[-1][1], "%Y-%m-%d %H:%M:%S") <= after
+    start = datetime.datetime.strptime(got[-1][1], "%Y-%m-%d %H:%M:%S")
+    assert before <= start <= after
+    answer = moscow.get(answer.headers["location"])  # and that is in UTC, for the page
+    got = dict(urllib.parse.parse_qsl(answer.headers["location"].partition("?")[2], keep_blank_values=True))
+    assert answer.status == 302 and got == {
+        **given, "start_ts": (start - datetime.timedelta(hours=3)).isoformat() + "Z"}
     assert is_page(moscow.get(answer.headers["location"]))
+
+
+@pytest.mark.parametrize("text, clear", [
+    ("2016-05-23 13:53:20.5", "2016-05-23T10:53:20.500000Z"), ("5/23/2016 13:53", "2016-05-23T10:53:00Z"),
+    ("2016-05-23", "2016-05-22T21:00:00Z")])
+def test_the_page_gets_local_times_with_their_zone(moscow, text, clear):
+    """The page has no other way to know the server's zone; what it shows begins where the API's answer does."""
+    moscow.send("logs", [{"@timestamp": clear, "message": "first"}])
+    for names in (["start_ts"], ["end_ts", "start_ts"]):
+        args = {**dict.fromkeys(names, text), "search": "a b"}
+        answer = moscow.get("/grep/logs,logs/?" + urllib.parse.urlencode(args))
+        to, _, got = answer.headers["location"].partition("?")
+        assert (answer.status, to) == (302, "/grep/logs,logs/")
+        assert dict(urllib.parse.parse_qsl(got)) == {**dict.fromkeys(names, clear), "search": "a b"}
+        assert is_page(moscow.get(answer.headers["location"]))
+        assert lines(moscow, start_ts=text) == lines(moscow, start_ts=clear) == ["first"]
+    for query in (f"start_ts={clear}", "start_ts=2016-05-23T13:53%2B03:00", "start_ts=x", "end_ts=", "from=&start_ts="):
+        assert is_page(moscow.get(f"/grep/logs/?start_ts=2016-05-23T00:00Z&{query}")), query
 
 
 def test_who_may_not_ask_gets_the_page_and_nothing_else(server):

@@ -99,6 +99,7 @@ static int set_up(void **state)
     assert_int_equal(catalog_field_seen(f->srv.cat, "logs", AL_LIT("host")), AL_OK);
     assert_int_equal(catalog_field_seen(f->srv.cat, "logs", AL_LIT("list")), AL_OK);
     assert_int_equal(catalog_shortcut_create(f->srv.cat, &s, &err), AL_OK);
+    assert_int_equal(rec_zone_open(AL_LIT("Europe/Moscow"), &f->srv.local_zone, &err), AL_OK);
     static engine_ops ops;
     model_ops = f->srv.eng->ops;
     ops = *model_ops;
@@ -199,6 +200,13 @@ typedef struct way {
     unsigned status;
 } way;
 
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    f->srv.local_zone = rec_zone_free(f->srv.local_zone);
+    return fixture_end(state);
+}
+
 /* Without the marks of what was found: those may be left out without memory (query.h). */
 static void put_unmarked(al_buf *out, al_slice text)
 {
@@ -242,6 +250,7 @@ static void answers_are_whole_or_503(void **state)
         {"GET", "/api/collector/indices/", "", 200},
         {"GET", "/grep/logs?a=b", "", 301},
         {"GET", "/grep/shortcut/saved/v/w/?a=b", "", 302},
+        {"GET", "/grep/logs/?start_ts=2016-05-23&end_ts=2016-05-24", "", 302},
         {"GET", "/api/v1/indexes/logs/shortcuts", "", 200},
         {"GET", "/api/v1/indexes/logs/shortcuts/saved", "", 200},
         {"PATCH", "/api/v1/indexes/logs/shortcuts/saved", "{\"description\":\"d\",\"url\":\"b\"}",
@@ -277,5 +286,5 @@ int main(void)
         cmocka_unit_test(a_page_that_ran_out_of_time_goes_on),
         cmocka_unit_test(answers_are_whole_or_503),
     };
-    return cmocka_run_group_tests(tests, set_up, fixture_end);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

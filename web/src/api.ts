@@ -227,18 +227,13 @@ export interface Shortcut {
   description: string;
 }
 
-/* Saved searches of an index. null: this server knows none at all. */
-export async function listShortcuts(index: string, signal?: AbortSignal): Promise<Shortcut[] | null> {
-  try {
-    const body = object(await get(indexPath([index], 'shortcuts'), {}, signal));
-    return list(body.get('shortcuts')).map((json) => {
-      const shortcut = object(json);
-      return { name: string(shortcut.get('name')), description: string(shortcut.get('description')) };
-    });
-  } catch (error) {
-    if (error instanceof Problem && error.status === 404) return null;
-    throw error;
-  }
+/* Saved searches of an index. */
+export async function listShortcuts(index: string, signal?: AbortSignal): Promise<Shortcut[]> {
+  const body = object(await get(indexPath([index], 'shortcuts'), {}, signal));
+  return list(body.get('shortcuts')).map((json) => {
+    const shortcut = object(json);
+    return { name: string(shortcut.get('name')), description: string(shortcut.get('description')) };
+  });
 }
 
 /* The fields of all indexes that are read; flags of one name are joined. */

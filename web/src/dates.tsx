@@ -25,12 +25,13 @@ export function Dates({ control }: { control: LogControl }) {
   const { from } = control.view.value;
   const since = sinceOf(from, zone.value, now);
   const today = days[days.length - 1]!;
+  const active = days.filter((day) => day >= since.day || day === today);
   const pick = (day: string): void => control.setRange(boundOn(day, since.time, zone.value, now) ?? '', '');
   return (
-    <Section name=" dates" title="dates" aside={<StartTime key={from} control={control} day={since.day || days[0]!} time={since.time} />}>
+    <Section name=" dates" title="dates" aside={<StartTime key={from} control={control} day={active[0]!} time={since.time} />}>
       <div class="days">
         {days.map((day) => {
-          const isOn = day >= since.day || day === today;
+          const isOn = active.includes(day);
           return (
             <button type="button" key={day} class={`day-chip ${isOn ? 'on' : ''}`} aria-pressed={isOn} data-day={day}
               title={`since ${dayTitle(`${day}T12:00:00.000000000Z`, 'utc').replace(/, UTC$/, '')}`} onClick={() => pick(day)}>

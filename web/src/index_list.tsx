@@ -34,8 +34,8 @@ export function IndexList() {
       if (isRead) return;
       isRead = true;
       for (const { name } of indexes.value ?? []) {
-        const found = await listShortcuts(name, abort.signal).catch(() => null);
-        if (found === null) return; /* none here knows them, or the server is busy: they are an extra */
+        const found = await listShortcuts(name, abort.signal).catch(() => []); /* they are an extra */
+        if (abort.signal.aborted) return;
         if (found.length > 0) shortcuts.value = new Map([...shortcuts.value, [name, found]]);
       }
     };
@@ -49,9 +49,9 @@ export function IndexList() {
       <header class="top">
         <a class="logo" href="/">alco<i>_</i></a>
         <span class="spring" />
-        <button type="button" class="btn" title="Colours: system, dark, light"
+        <button type="button" class="btn" title="As the system has them, dark or light"
           onClick={() => (theme.value = theme.value === 'system' ? 'dark' : theme.value === 'dark' ? 'light' : 'system')}>
-          {theme.value}
+          colours: {theme.value}
         </button>
       </header>
       <main>

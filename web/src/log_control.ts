@@ -189,9 +189,11 @@ export class LogControl implements Screen, ListSource, ListEvents {
     const isOwn = columns?.join() === this.ownColumns.value.join();
     const chosen = isOwn ? null : columns;
     storeColumns(this.view.value.indexes, chosen);
+    clearTimeout(this.addressTimer);
+    const before = { ...this.view.value, columns: this.columns.value };
+    if (this.view.value.columns === null) history.replaceState(null, '', logAddress(before)); /* for Back */
     this.chosenColumns.value = chosen;
     this.view.value = { ...this.view.value, columns: chosen };
-    clearTimeout(this.addressTimer);
     history.pushState(null, '', logAddress(this.view.value));
   }
 
@@ -525,10 +527,10 @@ export class LogControl implements Screen, ListSource, ListEvents {
     this.saidTimer = setTimeout(() => (this.said.value = ''), 2500);
   }
 
-  /* Fields that some loaded row has, for the menu of columns. */
+  /* Fields that may be columns; before the server has named them those of the loaded rows. */
   fieldNames(): string[] {
-    const names = this.reader.summary.fields.value.filter((field) => field.display).map((field) => field.name);
-    if (names.length > 0) return names;
+    const known = this.reader.summary.fields.value;
+    if (known.length > 0) return known.filter((field) => field.display).map((field) => field.name);
     const seen = new Set<string>();
     for (const row of this.reader.window.rows.slice(-100)) {
       for (const [name] of row.fields) if (!isEmpty(fieldAt(row.fields, name))) seen.add(name);

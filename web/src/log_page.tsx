@@ -1,7 +1,7 @@
 /* The log page: what stands where. The list of rows is mounted once and painted by rows.ts alone. */
 
 import { render } from 'preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { serverNowMs } from './api.ts';
 import { Help } from './help.tsx';
 import { HistogramView } from './histogram.tsx';
@@ -34,9 +34,10 @@ export function LogPage({ control }: { control: LogControl }) {
   );
 }
 
-/* Keys act unless one is typing, in a menu, or on a button that takes them itself. */
+/* Keys act unless one is typing, in a menu, or on a button that takes them itself; from the first paint on,
+ * as whoever opens a log may be typing already. */
 function useKeys(control: LogControl): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement;
       if (event.key === 'Tab') document.documentElement.dataset['tabbed'] = 'y';

@@ -9,7 +9,7 @@ import { Dates } from './dates.tsx';
 import { textIsSelected } from './dom.ts';
 import { levelOfValue, LEVEL_FIELDS } from './level.ts';
 import type { LogControl, Pick } from './log_control.ts';
-import { filterOf, hasField, type FieldFilter } from './query_text.ts';
+import { askedFields, filterOf, type FieldFilter } from './query_text.ts';
 import type { PanelField } from './summary.ts';
 import { groupDigits } from './text.ts';
 
@@ -100,11 +100,11 @@ function Columns({ control }: { control: LogControl }) {
 function Asked({ control }: { control: LogControl }) {
   const names = control.reader.summary.fields.value
     .filter((field) => !field.filtered && (field.display || field.context)).map((field) => field.name);
+  const asked = askedFields(control.draft.value);
   if (names.length === 0) return null;
   return (
     <Section name=" ask" title="@field=value" aside={<span>{names.length}</span>}>
-      <Chips names={names} sign="@" isOn={(name) => hasField(control.draft.value, name)}
-        flip={(name) => control.toggleAsked(name)} />
+      <Chips names={names} sign="@" isOn={(name) => asked.has(name)} flip={(name) => control.toggleAsked(name)} />
     </Section>
   );
 }

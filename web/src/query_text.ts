@@ -109,9 +109,9 @@ function readValueList(text: string, at: number): { values: string[]; end: numbe
   }
 }
 
-/* `@name=value` or, for a known field, `name=value` at `at`. */
-function readFilter(text: string, at: number, depth: number, known: ReadonlySet<string>):
-    Pick<Part, 'field' | 'op' | 'values' | 'end' | 'valueStart'> | null {
+/* `@name=` or, for a known field, `name=` at `at`: how a filter begins. */
+function readFilterHead(text: string, at: number, known: ReadonlySet<string>):
+    { field: string; op: string; valueStart: number } | null {
   const sign = text[at] === '@';
   const nameAt = sign ? at + 1 : at;
   const nameEnd = sign ? quotedEnd(text, nameAt) : -1;
@@ -119,9 +119,19 @@ function readFilter(text: string, at: number, depth: number, known: ReadonlySet<
   if (name === null || (!sign && !known.has(name))) return null;
   const op = matchAt(OPERATOR, text, nameAt + name.length);
   if (op === null) return null;
-  const valueStart = nameAt + name.length + op.length;
-  if (valueStart >= text.length || isSpaceAt(text, valueStart)) return null;
-  const found = { field: nameEnd > 0 ? unquote(name) : name, op, valueStart };
+  return { field: nameEnd > 0 ? unquote(name) : name, op, valueStart: nameAt + name.length + op.length };
+}
+
+/* The filter at `at`; `@name=` that still waits for its value is text that knows its field. */
+function readFilter(text: string, at: number, depth: number, known: ReadonlySet<string>):
+    (Partial<Part> & { kind: PartKind; end: number }) | null {
+  const head = readFilterHead(text, at, known);
+  if (head === null) return null;
+  const { op, valueStart } = head;
+  if (valueStart >= text.length || isSpaceAt(text, valueStart)) {
+    return text[at] === '@' ? { field: head.field, op, kind: 'text', end: valueStart } : null;
+  }
+  const found = { ...head, kind: 'filter' } as const;
   if (text[valueStart] === '(' && (op === '=' || op === '!=')) {
     const list = readValueList(text, valueStart);
     if (list !== null) return { ...found, ...list };
@@ -181,7 +191,7 @@ function cut(text: string, known: ReadonlySet<string>, asText: ReadonlySet<numbe
     const filter = readFilter(text, from, depth, known);
     if (regex !== null) put({ kind: 'regex', end: from + regex.length, negated });
     else if (quoteEnd > 0 && isTermEnd(text, quoteEnd)) put({ kind: 'quoted', end: quoteEnd, negated });
-    else if (filter !== null) put({ kind: 'filter', negated, ...filter, end: filter.end });
+    else if (filter !== null) put({ negated, ...filter });
     else {
       const end = Math.max(wordEnd(text, from, depth), from + 1);
       const word = /^(?:AND|OR|NOT)$/.test(text.slice(at, end));
@@ -197,20 +207,22 @@ export function isPlainText(text: string): boolean {
     parseQueryText(text).every((part) => (part.kind === 'text' || part.kind === 'space') && !part.negated);
 }
 
-/* `@field=` at the end of the query, for a value to be typed; or taken away, with the value it has. */
-export function toggleField(text: string, field: string): string {
-  const start = `${writtenName(field)}=`;
-  const parts = parseQueryText(text);
-  const gone = parts.filter((part) => part.kind !== 'space' && part.depth === 0 && !part.negated &&
-    ((part.kind === 'filter' && part.field === field && part.op === '=') ||
-      (part.kind === 'text' && text.slice(part.start, part.end) === start)));
-  if (gone.length > 0) return withoutParts(text, gone);
-  const head = text.trimEnd();
-  return head === '' ? start : `${head} ${start}`;
+/* ---- chips of fields ---- */
+
+/* Terms `@field=…` at the top, with a value or waiting for one. */
+function askedParts(text: string): Part[] {
+  return parseQueryText(text).filter((part) => part.field !== undefined && part.op === '=' && part.depth === 0 && !part.negated);
 }
 
-export function hasField(text: string, field: string): boolean {
-  return toggleField(text, field).length < text.length;
+export function askedFields(text: string): ReadonlySet<string> {
+  return new Set(askedParts(text).map((part) => part.field!));
+}
+
+/* `@field=` at the end of the query, for a value to be typed; or taken away, with the value it has. */
+export function toggleField(text: string, field: string): string {
+  const gone = askedParts(text).filter((part) => part.field === field);
+  if (gone.length > 0) return withoutParts(text, gone);
+  return `${text.trimEnd()} ${writtenName(field)}=`.trimStart();
 }
 
 /* ---- filters of the value panel ---- */

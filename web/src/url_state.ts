@@ -8,7 +8,7 @@
  * written. An address of ours has at least `from`, be it empty: without any it is old ALCO's short form, which
  * the server completes with a start. */
 
-import { oldBound, queryWithOld } from './old_address.ts';
+import { hasOldSearch, oldEnd, oldStart, queryWithOld } from './old_address.ts';
 
 export interface RowRef {
   index: string;
@@ -34,15 +34,15 @@ export function parseAddress(path: string, query: string): Route {
   const indexes = (m === null ? '' : decode(m[1]!)).split(',').filter((name) => name !== '');
   if (indexes.length === 0) return { page: 'indexes' };
   const params = new URLSearchParams(query);
-  const columns = params.get('cols') ?? params.get('columns');
+  const columns = params.get('cols') ?? (params.get('columns') || null);
   return {
     page: 'log',
     view: {
       indexes,
       q: queryWithOld(params),
-      from: params.get('from') ?? oldBound(params.get('start_ts')),
-      to: params.get('to') ?? oldBound(params.get('end_ts')),
-      context: parseContext(params.get('context')),
+      from: params.get('from') ?? oldStart(params),
+      to: params.get('to') ?? oldEnd(params),
+      context: params.has('q') || hasOldSearch(params) ? parseContext(params.get('context')) : 'off', /* hits of what? */
       line: parseLine(params.get('line') ?? '', indexes),
       columns: columns === null ? null : splitNames(columns),
     },

@@ -3,7 +3,8 @@
  * ALCO_URL      address of a running alco with an index `logs` (required)
  * CHROME        the browser (default /usr/bin/chromium)
  * Every test marks its records with a tag of its own in the field `run`, so that tests neither see each
- * other's records nor those of an earlier run. Waiting is always for a condition. */
+ * other's records nor those of an earlier run. Waiting is always for a condition. `page.route` comes before
+ * the page is opened: of an open page Chromium may let the next request by. */
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';

@@ -78,6 +78,12 @@ test('start time: Enter applies it to the first day, and the range begins there'
   await page.locator(`.day-chip[data-day="${isoDay(noon - DAY_MS)}"]`).click();
   await waitForHits(page, 0);
   assert.equal(address(page).from, `${isoDay(noon - DAY_MS)}T12:00:01Z`, 'the time is kept');
+  await openLog(page, { q: `@run=${tag}`, from: '2001-01-01T00:00:00Z' });
+  const first = await page.locator('.day-chip.on').first().getAttribute('data-day');
+  await time.fill('12:00:02');
+  await time.press('Enter');
+  await page.waitForURL(/12%3A00%3A02/);
+  assert.equal(address(page).from, `${first}T12:00:02Z`, 'the first of the days that are on');
 });
 
 test('a range from a fixed moment begins at that moment, others at the newest line', async (t) => {
@@ -111,6 +117,11 @@ test('columns: a click shows or hides without reading anew, the last one taken a
     return [text.width, line.getBoundingClientRect().right - text.right];
   });
   assert.ok(wide[0] > 150 && wide[1] >= 0, `the message is still there: ${wide}`);
+  for (let i = 0; i < 4; i++) await page.goBack();
+  await cell(page, 'order', 'n2').waitFor({ state: 'detached' });
+  assert.equal(address(page).cols, 'host,logger', 'Back undoes the first click, too');
+  await page.goForward();
+  await cell(page, 'order', 'n2').waitFor();
   assert.equal(searches, 0);
   const shared = page.url();
   await page.getByRole('button', { name: 'as at first' }).click();

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { alcoUrl, messages, newTag, openBrowser, openLog, send, timeAgo, waitForHits } from './alco_page.mjs';
-import { startServer } from './own_server.mjs';
+import { ownServer } from './alco_server.mjs';
 
 const DAY_MS = 86_400_000;
 const query = (page) => page.locator('.q-input').inputValue();
@@ -30,7 +30,7 @@ async function openHosts(t) {
 }
 
 test('the list: by name, with what was logged in the last five minutes and links to it', async (t) => {
-  const server = await startServer(t);
+  const server = await ownServer(t);
   const { page, troubles } = await openBrowser(t);
   for (const name of ['zeta', 'alpha']) await server.call('POST', '', { name });
   await server.send('alpha', [0, 60_000, 3_600_000, 2 * DAY_MS].map((ago) => ({ '@timestamp': timeAgo(ago), message: 'a line' })));
@@ -51,7 +51,7 @@ test('the list: by name, with what was logged in the last five minutes and links
 });
 
 test('a log without a time opens with its last five minutes, other arguments stay', async (t) => {
-  const server = await startServer(t, { TZ: 'UTC' });
+  const server = await ownServer(t, { TZ: 'UTC' });
   const { page } = await openBrowser(t);
   await server.send('logs', [[0, 'a'], [60_000, 'b'], [120_000, 'a'], [3_600_000, 'a']].map(([ago, host]) =>
     ({ '@timestamp': timeAgo(ago), message: `${ago / 1000} s ago`, host })));
@@ -66,7 +66,7 @@ test('a log without a time opens with its last five minutes, other arguments sta
 });
 
 test('a shortcut with a value opens the log with the value chosen', async (t) => {
-  const server = await startServer(t, { TZ: 'UTC' });
+  const server = await ownServer(t, { TZ: 'UTC' });
   const { page } = await openBrowser(t);
   await server.call('POST', '', { name: 'web' });
   await server.send('web', ['a', 'b'].flatMap((host) => ['slow', 'fast'].map((message) => ({ message: `${message} on ${host}`, host }))));
@@ -90,7 +90,7 @@ test('a log that is not there is said, with a way back', async (t) => {
 });
 
 test('flags of fields decide what the page shows', async (t) => {
-  const server = await startServer(t);
+  const server = await ownServer(t);
   const { page, troubles } = await openBrowser(t);
   const line = (i, more) => ({ '@timestamp': timeAgo(9000 - i * 1000), message: `line ${i}`, host: 'h', shop: `s${i % 2}`, hidden: i, ...more });
   await server.send('logs', [line(0, { note: 'said here', gone: 1 }), line(1, { note: '' }), line(2, { note: null }), line(3, {})]);
@@ -122,7 +122,7 @@ test('flags of fields decide what the page shows', async (t) => {
 });
 
 test('dates: a chip for each kept day of the index; in a view of today only today is on', async (t) => {
-  const server = await startServer(t);
+  const server = await ownServer(t);
   const { page } = await openBrowser(t);
   await server.call('POST', '', { name: 'short', intervals: 3 });
   await server.send('short', [{ message: 'a line' }]);

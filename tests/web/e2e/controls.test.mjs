@@ -120,11 +120,13 @@ test('a server that is away is said, and tried again on demand', async (t) => {
   const { page } = await openBrowser(t);
   const tag = newTag('away');
   await sendTenMinutes(tag);
+  let isAway = false;
+  await page.route('**/api/v1/**', (route) => (isAway ? route.abort() : route.continue()));
   await openLog(page, { q: `@run=${tag}` });
-  await page.route('**/api/v1/**', (route) => route.abort());
+  isAway = true;
   await page.keyboard.press('g');
   await page.locator('.nothing[role=alert]', { hasText: 'does not answer' }).waitFor();
-  await page.unroute('**/api/v1/**');
+  isAway = false;
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.locator('.rows .m', { hasText: /^line 599/ }).waitFor();
 });

@@ -3,36 +3,12 @@
  * largest sizes and the oddest names are read. ALCO names the program (default build/alco). */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { alcoUrl, messages, newTag, openBrowser, openLog, send, timeAgo, waitForHits } from './alco_page.mjs';
-
-const ALCO = process.env.ALCO ?? fileURLToPath(new URL('../../../build/alco', import.meta.url));
-
-/* Starts alco on `data`; the port is kept over restarts, as the page knows it. */
-async function serve(data, listen) {
-  const child = spawn(ALCO, ['serve', '--data', data, '--listen', listen], { stdio: ['ignore', 'pipe', 'pipe'] });
-  child.stderr.resume();
-  for await (const line of createInterface({ input: child.stdout })) {
-    const ready = /^alco: ready on (http:\S+?)\/?$/.exec(line);
-    if (ready === null) continue;
-    child.stdout.resume();
-    return { url: ready[1], child };
-  }
-  throw new Error('alco serve ended before it was ready');
-}
-
-async function stop({ child }, signal) {
-  const ended = once(child, 'exit');
-  child.kill(signal);
-  await ended;
-}
+import { ownServer, serve, stop } from './alco_server.mjs';
 
 async function store(url, tag, from, to) {
   const lines = Array.from({ length: to - from }, (_, i) =>
@@ -72,15 +48,38 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
   });
 }
 
+test("times in addresses of old ALCO are the server's local time", async (t) => {
+  const server = await ownServer(t, { TZ: 'EST5' });
+  const at = (ms) => new Date(ms).toISOString();
+  const local = (ms) => at(ms - 5 * 3_600_000).slice(0, 23).replace('T', ' ');
+  const noon = Math.floor(Date.now() / 1000) * 1000 - 43_200_000;
+  const minutes = [-1, 0, 1, 2, 12 * 60 - 3];
+  const response = await fetch(`${server.url}/api/v1/indexes/logs/logs`, {
+    method: 'POST', body: minutes.map((n) => JSON.stringify({ '@timestamp': at(noon + n * 60_000), message: `minute ${n}` })).join('\n'),
+  });
+  assert.equal(response.status, 200);
+  const { page } = await openBrowser(t);
+  const open = async (params, hits) => {
+    await page.goto(`${server.url}/grep/logs/?${new URLSearchParams(params)}`);
+    await waitForHits(page, hits);
+    return messages(page);
+  };
+  assert.deepEqual(await open({}, 1), ['minute 717'], 'the last five minutes');
+  assert.deepEqual(await open({ start_ts: local(noon) }, 4), ['minute 0', 'minute 1', 'minute 2', 'minute 717']);
+  const both = { start_ts: local(noon), end_ts: local(noon + 60_000) };
+  const old = await (await fetch(`${server.url}/api/grep/logs/?${new URLSearchParams(both)}`)).json();
+  assert.deepEqual(await open(both, 2), old.results.map(({ logline }) => logline));
+});
+
 test('a new query cancels the one that is still waited for, and says that it is at work', async (t) => {
   const { page, troubles } = await openBrowser(t);
   const tag = newTag('held');
   await send([{ '@timestamp': timeAgo(1000), message: `quick ${tag}`, run: tag }, { message: `slow ${tag}`, run: tag }]);
+  await page.route((url) => /slow/.test(url.searchParams.get('q') ?? ''), () => { /* no answer, ever */ });
   await openLog(page, { q: `@run=${tag}` });
   await waitForHits(page, 2);
   const cancelled = [];
   page.on('requestfailed', (request) => cancelled.push(request.url()));
-  await page.route((url) => /slow/.test(url.searchParams.get('q') ?? ''), () => { /* no answer, ever */ });
   await page.locator('.q-input').fill(`@run=${tag} slow `);
   await page.locator('.q-input').press('Enter');
   await page.locator('.progress.on').waitFor({ state: 'attached' });
@@ -176,12 +175,7 @@ test('a record of a thousand fields, and fields of odd names', async (t) => {
 });
 
 test('hundreds of indexes in the lists', async (t) => {
-  const data = await mkdtemp(join(tmpdir(), 'alco-page-'));
-  const server = await serve(data, '127.0.0.1:0');
-  t.after(async () => {
-    await stop(server, 'SIGKILL');
-    await rm(data, { recursive: true });
-  });
+  const server = await ownServer(t);
   for (let i = 0; i < 200; i++) {
     const response = await fetch(`${server.url}/api/v1/indexes`, {
       method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: `index_${i}` }),

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  clearField, excludeValue, filterOf, isCaseSensitive, onlyValue, parseQueryText, quoteValue, toggleCase,
-  toggleValue, withoutText, writtenName,
+  askedFields, clearField, excludeValue, filterOf, isCaseSensitive, onlyValue, parseQueryText, quoteValue, toggleCase,
+  toggleField, toggleValue, withoutText, writtenName,
 } from '../../../web/src/query_text.ts';
 
 const kinds = (text: string, known: string[] = []): string[] =>
@@ -138,4 +138,20 @@ test('random clicks: the text says what was clicked', () => {
     for (const field of fields) text = clearField(text, field);
     assert.equal(text, start, `seed ${seed}: what was typed is as it was`);
   }
+});
+
+test('fields asked for by their chips', () => {
+  assert.equal(toggleField('', 'host'), '@host=');
+  assert.equal(toggleField('a  ', 'host'), 'a @host=');
+  assert.equal(toggleField('a @host=x b', 'host'), 'a b', 'with the value it has');
+  assert.equal(toggleField('@host=(x,"y z") @host= @host!=w', 'host'), '@host!=w');
+  assert.equal(toggleField('@hostname=x (@host=y) -@host=z', 'host'), '@hostname=x (@host=y) -@host=z @host=');
+  for (const field of ['host', 'odd name', 'a"b', 'a\\', 'x=y', '\u202e', '(']) {
+    const asked = toggleField('some text', field);
+    assert.deepEqual([...askedFields(asked)], [field]);
+    assert.deepEqual([...askedFields(`${asked}"a value"`)], [field]);
+    assert.equal(toggleField(asked, field), 'some text');
+    assert.equal(toggleField(`${asked}"a value"`, field), 'some text');
+  }
+  assert.deepEqual([...askedFields('@a=1 @b>2 @c!=3 @d= e= "@f=1" @g>')], ['a', 'd']);
 });

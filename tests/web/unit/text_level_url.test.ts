@@ -97,7 +97,12 @@ test('old addresses', () => {
   assert.equal(view('?start_ts=2026-11-22 10:53').from, '2026-11-22T10:53:00Z');
   assert.equal(view('?start_ts=2026-11-22T10:53:20.5').from, '2026-11-22T10:53:20.5Z');
   assert.equal(view('?start_ts=11/22/2026 10:53:20&end_ts=2026-11-23').from, '2026-11-22T10:53:20Z');
-  assert.equal(view('?end_ts=2026-11-23').to, '2026-11-23T00:00:00Z');
+  for (const day of ['5/3/2016', '05/03/16', '2016-05-03']) assert.equal(view(`?start_ts=${day} 10:53`).from, '2016-05-03T10:53:00Z');
+  assert.equal(view('?start_ts=1/2/70').from, '1970-01-02T00:00:00Z');
+  assert.equal(view('?start_ts=1/2/123').from, '');
+  assert.equal(view('?start_ts=2026-11-22T10:53:20%2B03:00').from, '2026-11-22T07:53:20Z');
+  assert.equal(view('?end_ts=2026-11-23').to, '2026-11-23T00:00:00.000001Z', 'it is included');
+  assert.equal(view('?start_ts=-1h&end_ts=now').to, '');
   assert.equal(view('?start_ts=yesterday').from, '');
   assert.equal(q('?host=a&host__in=b,c d'), '@host=(b,"c d")', '__in wins');
   assert.equal(q('?host=a,b'), '@host="a,b"');
@@ -108,6 +113,10 @@ test('old addresses', () => {
   assert.equal(q('?search=%20,&page=2&cursor=cD0x&format=json'), '');
   assert.equal(q('?q=timeout&host=web-3'), 'timeout @host=web-3', 'both kinds');
   assert.equal(view('?from=&start_ts=2026-11-22').from, '', 'ours wins');
+  assert.equal(view('?start_ts=2026-11-22&columns=').columns, null);
+  for (const search of ['', '&search=', '&search=%20,']) {
+    assert.equal(view(`?start_ts=2026-11-22&context=y&level=ERROR${search}`).context, 'off', 'without a search it was a list like any');
+  }
   for (const query of ['?start_ts=2026-11-22&search=%F0%9F%92%A9+"x&f__in=,,&__in=a&__proto__=a&constructor__in=b', '?search=%2F%5C%28']) {
     const read = view(query);
     const again = new URL(logAddress(read), 'http://x');

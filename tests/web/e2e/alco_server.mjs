@@ -1,0 +1,57 @@
+/* Servers of a test's own: to be stopped and started again, to have another zone, or just to be empty.
+ * ALCO names the program (default build/alco). */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ALCO = process.env.ALCO ?? fileURLToPath(new URL('../../../build/alco', import.meta.url));
+
+/* Starts alco on `data`; with the port of `listen` it can be kept over restarts, as the page knows it. */
+export async function serve(data, listen = '127.0.0.1:0', env = {}) {
+  const child = spawn(ALCO, ['serve', '--data', data, '--listen', listen],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  child.stderr.resume();
+  for await (const line of createInterface({ input: child.stdout })) {
+    const ready = /^alco: ready on (http:\S+?)\/?$/.exec(line);
+    if (ready === null) continue;
+    child.stdout.resume();
+    return { url: ready[1], child };
+  }
+  throw new Error('alco serve ended before it was ready');
+}
+
+export async function stop({ child }, signal) {
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}
+
+async function ask(url, method, path, body) {
+  const response = await fetch(`${url}/api/v1/indexes${path}`, { method, body });
+  const text = await response.text();
+  assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
+  return text === '' ? null : JSON.parse(text);
+}
+
+/* An empty one that is gone after the test, with { url, child, call, send }: call(method, path, value) speaks to
+ * /api/v1/indexes + path and answers with the JSON of a success; send(index, records). */
+export async function ownServer(t, env = {}) {
+  const data = await mkdtemp(join(tmpdir(), 'alco-page-'));
+  const server = await serve(data, undefined, env);
+  t.after(async () => {
+    await stop(server, 'SIGKILL');
+    await rm(data, { recursive: true });
+  });
+  const call = async (method, path, value) => ask(server.url, method, path, value === undefined ? undefined : JSON.stringify(value));
+  const send = async (index, records) => {
+    const body = `${records.map((record) => JSON.stringify(record)).join('\n')}\n`;
+    assert.equal((await ask(server.url, 'POST', `/${index}/logs`, body)).accepted, records.length);
+  };
+  return { ...server, call, send };
+}

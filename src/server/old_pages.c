@@ -75,8 +75,9 @@ static void redirect_to_recent(req *r)
         redirect(r, 302, r->target.path, NULL);
 }
 
-/* An old time stands without a zone and is the server's; the page, which cannot know that zone, takes
- * it for UTC. Where these differ it becomes the same instant with its Z, and *ret_is_changed is set. */
+/* An old time stands without a zone and is the server's; the page, which cannot know that zone,
+ * takes it for UTC. Where these differ it becomes the same instant with its Z, and *ret_is_changed
+ * is set. */
 static al_code make_clear(req *r, const char *name, bool *ret_is_changed, al_err *err)
 {
     al_slice text = {0};

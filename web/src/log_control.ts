@@ -64,6 +64,7 @@ export class LogControl implements Screen, ListSource, ListEvents {
     this.view.value.columns ?? this.chosenColumns.value ?? this.ownColumns.value);
   private readonly chosenColumns = signal<string[] | null>(null);
   private readonly ownColumns = signal<string[]>([]);
+  private readonly seenFields = signal<ReadonlySet<string>>(new Set()); /* of the rows that came first */
 
   get hasChosenColumns(): boolean {
     return (this.view.value.columns ?? this.chosenColumns.value) !== null;
@@ -234,6 +235,9 @@ export class LogControl implements Screen, ListSource, ListEvents {
   private chooseColumns(): void {
     const own = defaultColumns(this.reader.summary.fields.value, this.reader.window.rows);
     if (own.join() !== this.ownColumns.value.join()) this.ownColumns.value = own;
+    const filled = this.reader.window.rows.slice(-100).flatMap((row) =>
+      [...row.fields.keys()].filter((name) => !isEmpty(fieldAt(row.fields, name))));
+    this.seenFields.value = new Set(filled);
     this.setWidths();
   }
 
@@ -527,14 +531,16 @@ export class LogControl implements Screen, ListSource, ListEvents {
     this.saidTimer = setTimeout(() => (this.said.value = ''), 2500);
   }
 
-  /* Fields that may be columns; before the server has named them those of the loaded rows. */
+  /* Fields that may be columns; before the server has named them those of the rows. */
   fieldNames(): string[] {
     const known = this.reader.summary.fields.value;
-    if (known.length > 0) return known.filter((field) => field.display).map((field) => field.name);
-    const seen = new Set<string>();
-    for (const row of this.reader.window.rows.slice(-100)) {
-      for (const [name] of row.fields) if (!isEmpty(fieldAt(row.fields, name))) seen.add(name);
-    }
-    return [...seen];
+    if (known.length === 0) return [...this.seenFields.value];
+    return this.seenFirst(known.filter((field) => field.display).map((field) => field.name));
+  }
+
+  /* A log may have thousands of fields: those that are there to be seen come first. */
+  seenFirst(names: readonly string[]): string[] {
+    const seen = this.seenFields.value;
+    return [...names.filter((name) => seen.has(name)), ...names.filter((name) => !seen.has(name))];
   }
 }

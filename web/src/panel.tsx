@@ -98,8 +98,8 @@ function Columns({ control }: { control: LogControl }) {
 
 /* Fields without values in the panel: asked for in the query box. */
 function Asked({ control }: { control: LogControl }) {
-  const names = control.reader.summary.fields.value
-    .filter((field) => !field.filtered && (field.display || field.context)).map((field) => field.name);
+  const names = control.seenFirst(control.reader.summary.fields.value
+    .filter((field) => !field.filtered && (field.display || field.context)).map((field) => field.name));
   const asked = askedFields(control.draft.value);
   if (names.length === 0) return null;
   return (

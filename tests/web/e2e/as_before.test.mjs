@@ -153,6 +153,19 @@ test('a click on a cell shows only its value, if the panel has it; hosts are sho
   assert.equal(await query(page), `@run=${tag} @host=web-2.shop.example`);
 });
 
+test('of many fields those of the rows come first', async (t) => {
+  await send([Object.fromEntries([['message', 'many'], ...Array.from({ length: 60 }, (_, i) => [`a_field_${i}`, i])])]);
+  const { page } = await openShop(t);
+  for (const name of ['columns', '@field=value']) {
+    const chips = section(page, name).locator('[data-field]');
+    await chips.nth(20).waitFor();
+    await section(page, name).locator('[data-field="order"]').waitFor();
+    assert.ok(await chips.count() < 40, 'others on demand');
+    await section(page, name).getByRole('button', { name: /^\d+ more$/ }).click();
+    await section(page, name).locator('[data-field="a_field_59"]').waitFor();
+  }
+});
+
 test('@field= chips put a field into the query box and take it out', async (t) => {
   const { page, tag } = await openShop(t);
   const chips = section(page, '@field=value');
@@ -181,7 +194,7 @@ test('grep: hits load on at both ends', async (t) => {
   await sendNeedles(tag);
   await openLog(page, { q: `@run=${tag}`, from: '-1h' });
   await page.locator('.q-input').fill(`@run=${tag} needle`);
-  await page.getByRole('button', { name: 'grep' }).click();
+  await page.getByRole('button', { name: 'grep', exact: true }).click();
   await waitForHits(page, 400);
   await page.locator('.rows .m', { hasText: /^needle 3995$/ }).waitFor();
   const seen = new Set();

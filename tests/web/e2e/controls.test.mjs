@@ -104,7 +104,7 @@ test('columns and colours are kept', async (t) => {
   await openLog(page, { q: `@run=${tag}` });
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const dark = await background();
-  const more = page.getByRole('button', { name: 'More' });
+  const more = page.getByRole('button', { name: 'More', exact: true });
   await more.click();
   await page.getByRole('button', { name: 'light', exact: true }).click();
   const light = await background();

@@ -5,6 +5,7 @@
  * browser's may be wrong. */
 
 import type { Bucket, Histogram } from './buckets.ts';
+import { gateOpenings, waitAtGate } from './gate.ts';
 import { isScalar, parseJson, plainText, type Json, type JsonObject } from './json.ts';
 import { levelOf } from './level.ts';
 import { msOf } from './time.ts';
@@ -16,6 +17,7 @@ export class Problem extends Error {
     message: string,
     readonly status: number,
     readonly column: number | null = null, /* where reading the query stopped, from 1 */
+    readonly waitS: number | null = null, /* not before so many seconds again */
   ) {
     super(message);
   }
@@ -86,25 +88,54 @@ export function indexPath(indexes: readonly string[], what: string): string {
   return `/api/v1/indexes/${indexes.map(encodeURIComponent).join(',')}/${what}`;
 }
 
-async function get(path: string, params: Params, signal?: AbortSignal): Promise<Json> {
-  let response: Response;
-  try {
-    response = await fetch(address(path, params), {
-      headers: { accept: 'application/json' },
-      ...(signal === undefined ? {} : { signal }),
-    });
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new Problem('The server does not answer.', 0);
-  }
-  noteClock(response);
+function get(path: string, params: Params, signal?: AbortSignal): Promise<Json> {
+  return getJson(address(path, params), signal);
+}
+
+export async function getJson(path: string, signal?: AbortSignal): Promise<Json> {
+  const response = await request(path, () => ({
+    headers: { accept: 'application/json' },
+    ...(signal === undefined ? {} : { signal }),
+  }));
   const text = await response.text();
-  if (!response.ok) throw problemOf(response.status, text);
   try {
     return parseJson(text);
   } catch {
     throw new Problem('The server sent an answer that is not JSON.', response.status);
   }
+}
+
+export function sendJson(method: string, body: unknown, headers: Record<string, string> = {}): RequestInit {
+  return { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } };
+}
+
+/* One answer that is a success. When the server does not know who asks this waits for a login and asks again,
+ * with what `init` then makes. */
+export async function request(path: string, init: () => RequestInit): Promise<Response> {
+  for (;;) {
+    const options = init();
+    const openings = gateOpenings();
+    try {
+      return await ask(path, options);
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 401) throw error;
+      if (openings === gateOpenings()) await waitAtGate(error.message, options.signal);
+    }
+  }
+}
+
+/* The same without waiting. */
+export async function ask(path: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new Problem('The server does not answer.', 0);
+  }
+  noteClock(response);
+  if (!response.ok) throw problemOf(response.status, await response.text(), response.headers.get('retry-after'));
+  return response;
 }
 
 export function isAbort(error: unknown): boolean {
@@ -119,7 +150,7 @@ function noteClock(response: Response): void {
   }
 }
 
-export function problemOf(status: number, text: string): Problem {
+export function problemOf(status: number, text: string, retryAfter: string | null = null): Problem {
   let detail = '';
   let column: number | null = null;
   try {
@@ -133,7 +164,8 @@ export function problemOf(status: number, text: string): Problem {
   const named = /\bcolumn (\d+)/.exec(detail);
   if (column === null && named !== null) column = Number(named[1]);
   if (detail === '') detail = status === 401 ? 'This server asks for a login.' : `The server answered ${status}.`;
-  return new Problem(detail, status, column);
+  const waitS = /^\d+$/.test(retryAfter ?? '') ? Number(retryAfter) : null;
+  return new Problem(detail, status, column, waitS);
 }
 
 /* ---- reading JSON that may lack what we expect ---- */

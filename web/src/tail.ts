@@ -4,7 +4,7 @@
  * again, and hides the server's sentence when it refuses. A broken connection is resumed behind the last
  * event by its id; `reset` means that this is no longer possible and the reader must read anew. */
 
-import { indexPath, isAbort, problemOf, readHit, readReport, Problem, type Report } from './api.ts';
+import { indexPath, isAbort, readHit, readReport, request, Problem, type Report } from './api.ts';
 import { parseJson } from './json.ts';
 import type { Row } from './window.ts';
 
@@ -100,7 +100,7 @@ export class Tail {
         if (error instanceof Problem && error.status >= 400 && error.status < 500) {
           return this.events.refused(error);
         }
-        if (error instanceof Problem) why = error.message;
+        if (error instanceof Problem && error.status > 0) why = error.message;
         else why = 'the connection broke';
       }
       if (this.abort.signal.aborted) return;
@@ -114,10 +114,9 @@ export class Tail {
     const query = this.q === '' ? '' : `?${new URLSearchParams({ q: this.q })}`;
     const headers: Record<string, string> = { accept: 'text/event-stream' };
     if (this.lastId !== null) headers['last-event-id'] = this.lastId;
-    const response = await fetch(indexPath(this.indexes, 'tail') + query, {
+    const response = await request(indexPath(this.indexes, 'tail') + query, () => ({
       headers, cache: 'no-store', signal: this.abort.signal,
-    });
-    if (!response.ok) throw problemOf(response.status, await response.text());
+    }));
     connected();
     this.events.opened(this.lastId !== null);
     const reader = response.body!.getReader();

@@ -5,7 +5,7 @@
  * browser's may be wrong. */
 
 import type { Bucket, Histogram } from './buckets.ts';
-import { gateOpenings, waitAtGate } from './gate.ts';
+import { gateOpenings, noteServed, waitAtGate } from './gate.ts';
 import { isScalar, parseJson, plainText, type Json, type JsonObject } from './json.ts';
 import { levelOf } from './level.ts';
 import { msOf } from './time.ts';
@@ -116,7 +116,9 @@ export async function request(path: string, init: () => RequestInit): Promise<Re
     const options = init();
     const openings = gateOpenings();
     try {
-      return await ask(path, options);
+      const response = await ask(path, options);
+      noteServed();
+      return response;
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401) throw error;
       if (openings === gateOpenings()) await waitAtGate(error.message, options.signal);

@@ -8,10 +8,20 @@ export const locked = signal<string | null>(null);
 
 let waiting: Array<() => void> = [];
 let openings = 0;
+let served = false;
 
 /* How often the gate was opened: an answer to a request sent before the last time says nothing about now. */
 export function gateOpenings(): number {
   return openings;
+}
+
+/* Did this page ever get what it asked for? */
+export function wasServed(): boolean {
+  return served;
+}
+
+export function noteServed(): void {
+  served = true;
 }
 
 /* Resolves when the gate opens; fails as a fetch does when it is aborted. */

@@ -7,6 +7,7 @@ import { theme, zone } from './settings.ts';
 import { byteSize, groupDigits } from './text.ts';
 import { fullTime } from './time.ts';
 import { indexAddress } from './url_state.ts';
+import { isAdmin, Who } from './who.tsx';
 
 const REFRESH_MS = 5000;
 
@@ -53,6 +54,8 @@ export function IndexList() {
           onClick={() => (theme.value = theme.value === 'system' ? 'dark' : theme.value === 'dark' ? 'light' : 'system')}>
           colours: {theme.value}
         </button>
+        {isAdmin() && <a class="btn" href="/admin/">administration</a>}
+        <Who />
       </header>
       <main>
         {problem.value !== null && <p class="banner" role="alert">{problem.value}</p>}

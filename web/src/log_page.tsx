@@ -3,6 +3,7 @@
 import { render } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { serverNowMs } from './api.ts';
+import { locked } from './gate.ts';
 import { Help } from './help.tsx';
 import { HistogramView } from './histogram.tsx';
 import { commandOf } from './keys.ts';
@@ -41,7 +42,7 @@ function useKeys(control: LogControl): void {
     const press = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement;
       if (event.key === 'Tab') document.documentElement.dataset['tabbed'] = 'y';
-      if (control.helpOpen.value || target.closest('input, textarea, select, .sheet, dialog') !== null) return;
+      if (control.helpOpen.value || locked.value !== null || target.closest('input, textarea, select, .sheet, dialog') !== null) return;
       if ((event.key === 'Enter' || event.key === ' ') && target.closest('button, a') !== null) return;
       const command = commandOf(event, singleKeys.value === 'on');
       if (command === null) return;

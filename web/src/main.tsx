@@ -6,6 +6,8 @@ import { render } from 'preact';
 import { IndexList } from './index_list.tsx';
 import { LogControl } from './log_control.ts';
 import { LogPage } from './log_page.tsx';
+import { LoginGate } from './login_form.tsx';
+import { csrfValue, me } from './session.ts';
 import { parseAddress } from './url_state.ts';
 
 const root = document.getElementById('app')!;
@@ -29,4 +31,14 @@ addEventListener('popstate', () => {
   if (route.page === 'log' && log !== null) log.apply(route.view);
 });
 
+/* A page that comes back out of the browser's memory may be somebody else's by now. */
+const session = csrfValue();
+addEventListener('pageshow', (event) => {
+  if (event.persisted && csrfValue() !== session) location.reload();
+});
+
+const gate = document.createElement('div');
+document.body.append(gate);
+render(<LoginGate />, gate);
+void me().catch(() => undefined); /* what is asked next says what is wrong */
 open();

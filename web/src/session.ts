@@ -3,7 +3,6 @@
 
 import { signal } from '@preact/signals';
 import { ask, getJson, sendJson } from './api.ts';
-import { openGate } from './gate.ts';
 import type { JsonObject } from './json.ts';
 
 export interface Asker {
@@ -25,12 +24,11 @@ export function csrfHeaders(): Record<string, string> {
   return value === '' ? {} : { 'X-CSRF-Token': value };
 }
 
-/* Throws the server's Problem: 401 wrong, 429 too often. Then requests that waited are sent again. */
+/* Throws the server's Problem: 401 wrong, 429 too often. */
 export async function login(name: string, password: string): Promise<void> {
   const response = await ask('/api/v1/login', sendJson('POST', { name, password }));
   const body = await response.json() as { name: string; role: string };
   asker.value = { name: body.name, role: body.role };
-  openGate();
 }
 
 export async function logout(): Promise<void> {

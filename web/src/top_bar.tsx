@@ -11,6 +11,7 @@ import { theme, wrap, zone, type Theme } from './settings.ts';
 import { groupDigits } from './text.ts';
 import { indexAddress } from './url_state.ts';
 import { zoneName } from './time.ts';
+import { isAdmin, Who } from './who.tsx';
 
 export function TopBar({ control }: { control: LogControl }) {
   return (
@@ -25,6 +26,7 @@ export function TopBar({ control }: { control: LogControl }) {
       <RangeMenu control={control} />
       <FollowButton control={control} />
       <MoreMenu control={control} />
+      <Who />
     </header>
   );
 }
@@ -81,6 +83,7 @@ function MoreMenu({ control }: { control: LogControl }) {
           open.value = false;
           control.helpOpen.value = true;
         }}>help</button></li>
+        {isAdmin() && <li><a href="/admin/">administration</a></li>}
       </ul>
       <div class="choice" role="group" aria-label="Colours"><span>colours</span>
         {THEMES.map((name) => (

@@ -55,3 +55,37 @@ export async function ownServer(t, env = {}) {
   };
   return { ...server, call, send };
 }
+
+/* The passwords of `withUsers`. */
+export const PASSWORDS = { root: 'a root of seven', ann: 'ann reads logs' };
+
+/* Ends the freedom of a server without users: `root` is an admin, `ann` a reader. Answers with a call of the API
+ * by root's token: as(method, path, value) below /api/v1. */
+export async function withUsers(url) {
+  const speak = async (token, method, path, value) => {
+    const response = await fetch(`${url}/api/v1${path}`, {
+      method, headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      body: value === undefined ? undefined : typeof value === 'string' ? value : JSON.stringify(value),
+    });
+    const text = await response.text();
+    assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
+    return text === '' ? null : JSON.parse(text);
+  };
+  await speak(null, 'POST', '/users', { name: 'root', role: 'admin', password: PASSWORDS.root });
+  const login = await fetch(`${url}/api/v1/login`, { method: 'POST', body: JSON.stringify({ name: 'root', password: PASSWORDS.root }) });
+  const cookie = login.headers.getSetCookie().map((text) => text.split(';')[0]).join('; ');
+  const made = await fetch(`${url}/api/v1/users/root/tokens`, {
+    method: 'POST', body: '{"name":"test"}', headers: { cookie, 'x-csrf-token': (await login.json()).csrf_token },
+  });
+  const { token } = await made.json();
+  const as = (method, path, value) => speak(token, method, path, value);
+  await as('POST', '/users', { name: 'ann', role: 'reader', password: PASSWORDS.ann });
+  return as;
+}
+
+/* Fills in the form that stands before the page. */
+export async function logIn(page, name, password = PASSWORDS[name]) {
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Password').fill(password);
+  await page.getByLabel('Password').press('Enter');
+}

@@ -3,6 +3,7 @@
 import './style.css';
 import './settings.ts';
 import { render } from 'preact';
+import { AdminPage } from './admin_page.tsx';
 import { IndexList } from './index_list.tsx';
 import { LogControl } from './log_control.ts';
 import { LogPage } from './log_page.tsx';
@@ -19,6 +20,9 @@ function open(): void {
     log = new LogControl(route.view);
     document.title = `${route.view.indexes.join(', ')} \u00b7 alco`;
     render(<LogPage control={log} />, root);
+  } else if (route.page === 'admin') {
+    document.title = 'administration \u00b7 alco';
+    render(<AdminPage />, root);
   } else {
     document.title = 'alco';
     render(<IndexList />, root);

@@ -27,9 +27,10 @@ export interface View {
   columns: string[] | null; /* null: the page's own choice */
 }
 
-export type Route = { page: 'indexes' } | { page: 'log'; view: View };
+export type Route = { page: 'indexes' } | { page: 'admin' } | { page: 'log'; view: View };
 
 export function parseAddress(path: string, query: string): Route {
+  if (/^\/admin\/?$/.test(path)) return { page: 'admin' };
   const m = /^\/grep\/([^/]+)\/?$/.exec(path);
   const indexes = (m === null ? '' : decode(m[1]!)).split(',').filter((name) => name !== '');
   if (indexes.length === 0) return { page: 'indexes' };

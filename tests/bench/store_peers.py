@@ -63,6 +63,8 @@ def ripgrep(path, folder, asked):
     write_lines(path, lines)
     found = {}
     for name, words in asked.items():
+        if not words:
+            continue
         how = ["-e"] if name == "Q9" else ["-iFe"]
         found[name] = "rg " + ms([timed(lambda w=w: subprocess.call(
             ["rg", "-c", *how, w, lines], stdout=subprocess.DEVNULL)) for w in words])
@@ -153,5 +155,7 @@ def all_of(path, folder, words, wanted, hard_bytes):
     found = {}
     for part in parts:
         for name, text in part.items():
+            if text.endswith(" -"):  # nothing to ask for
+                continue
             found[name] = "; ".join(filter(None, (found.get(name), text)))
     return found

@@ -50,7 +50,7 @@ class Words:
         many = self.rows
         self.once = between(1, 1, lambda w: len(w) >= 8 and has_digit(w))
         self.ten = between(8, 12, lambda w: len(w) >= 6 and has_digit(w))
-        self.thousand = between(700, 1400, lambda w: len(w) >= 5)
+        self.thousand = between(400, 2500, lambda w: len(w) >= 5)
         self.common = between(.02 * many, .2 * many, str.isalpha)
         share = many / SAMPLE_EVERY
         self.phrases = self._some(rng, [p for p, k in phrases.items() if .004 * share <= k <= .06 * share], n)

@@ -206,11 +206,12 @@ static void take_zone_name(reader *r, al_slice s)
     } zones[] = {{"UTC", "+00:00", 0},   {"GMT", "+00:00", 0}, {"CET", "+01:00", 0},
                  {"CEST", "+02:00", 0},  {"EET", "+02:00", 0}, {"EEST", "+03:00", 0},
                  {"MSK", "+03:00", 2015}};
+    const al_slice ends = AL_LIT(" ]:\t\r\n");
     for (size_t i = 0; i < AL_COUNT(zones); i++) {
         size_t n = strlen(zones[i].name);
         uint8_t next = s.len > n ? s.ptr[n] : ' ';
         if (!al_slice_starts(s, al_cstr(zones[i].name)) || r->p.year < zones[i].since ||
-            !memchr(" ]:\t\r\n", next, 6))
+            !memchr(ends.ptr, next, ends.len))
             continue;
         memcpy(r->p.offset, zones[i].offset, sizeof r->p.offset);
         r->at += 1 + n;

@@ -1,0 +1,218 @@
+/* Goal: the filter of a segment never hides what is there, and hides most of what is not.
+ * Method: sets of all sizes; random texts and what stands inside them, by a fixed seed. */
+#include "test.h"
+
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "store/codec/fuse.h"
+#include "store/codec/grams.h"
+
+static uint64_t state = 88172645463325252U;
+
+static uint64_t next(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+/* ---- fuse.h */
+
+static void check_set(size_t n)
+{
+    uint64_t *keys = al_alloc(n + 1, sizeof *keys);
+    uint64_t *kept = al_alloc(n + 1, sizeof *kept);
+    al_buf out;
+    al_err err;
+    fuse f;
+    size_t n_wrong = 0;
+    for (size_t i = 0; i < n; i++)
+        kept[i] = keys[i] = next();
+    al_buf_init(&out, 1 << 30);
+    assert_int_equal(fuse_build(keys, n, &out), AL_OK);
+    assert_int_equal(fuse_open(al_buf_slice(&out), &f, &err), AL_OK);
+    for (size_t i = 0; i < n; i++)
+        if (!fuse_has(&f, kept[i]))
+            fail_msg("%zu keys: one is missing", n);
+    for (size_t i = 0; i < 100000; i++)
+        n_wrong += fuse_has(&f, next());
+    assert_true(n_wrong < 600); /* 391 are expected */
+    if (n > 10000)
+        assert_true(out.len * 8 < n * 10);
+    for (size_t cut = 0; cut < out.len && cut < 40; cut++) {
+        al_slice part = al_slice_sub(al_buf_slice(&out), 0, out.len - 1 - cut);
+        assert_int_equal(fuse_open(part, &f, &err), AL_CORRUPT);
+    }
+    al_buf_done(&out);
+    free(keys);
+    free(kept);
+}
+
+static void every_key_is_found_and_few_others(void **s)
+{
+    (void)s;
+    static const size_t sizes[] = {0, 1, 2, 3, 4, 7, 10, 100, 1000, 5000, 65536, 300000, 1000000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        check_set(sizes[i]);
+    for (size_t n = 0; n < 64; n++)
+        check_set(n);
+}
+
+static void keys_may_stand_twice(void **s)
+{
+    (void)s;
+    uint64_t keys[] = {5, 5, 7, 5, 7, 9};
+    al_buf out;
+    al_err err;
+    fuse f;
+    al_buf_init(&out, 1 << 20);
+    assert_int_equal(fuse_build(keys, 6, &out), AL_OK);
+    assert_int_equal(fuse_open(al_buf_slice(&out), &f, &err), AL_OK);
+    assert_true(fuse_has(&f, 5) && fuse_has(&f, 7) && fuse_has(&f, 9));
+    al_buf_done(&out);
+}
+
+/* ---- grams.h */
+
+typedef struct key_set {
+    uint64_t keys[8192];
+    size_t n;
+} key_set;
+
+static bool keep(void *ctx, uint64_t key)
+{
+    key_set *set = ctx;
+    assert_true(set->n < 8192);
+    set->keys[set->n++] = key;
+    return true;
+}
+
+static bool has(const key_set *set, uint64_t key)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (set->keys[i] == key)
+            return true;
+    return false;
+}
+
+static bool has_all(const key_set *set, const key_set *of)
+{
+    for (size_t i = 0; i < of->n; i++)
+        if (!has(set, of->keys[i]))
+            return false;
+    return true;
+}
+
+static key_set text_keys, part_keys;
+
+static void take_keys(key_set *set, al_slice text)
+{
+    set->n = 0;
+    assert_true(grams_each(text, keep, set));
+}
+
+/* Words of few different bytes, long ones too; separators; bytes that are no characters. */
+static size_t make_text(uint8_t *to, size_t max)
+{
+    static const char alphabet[] = "aB3900117 -.x\xe2\x84\xaa\xc5\xbfz\xff";
+    size_t n = next() % max;
+    size_t letters = 2 + next() % (sizeof alphabet - 3);
+    for (size_t i = 0; i < n; i++)
+        to[i] = (uint8_t)alphabet[next() % letters];
+    return n;
+}
+
+static void a_text_has_the_keys_of_all_its_parts(void **s)
+{
+    (void)s;
+    uint8_t text[1500];
+    size_t n_keys = 0;
+    for (int round = 0; round < 3000; round++) {
+        size_t n = make_text(text, round % 10 ? 80 : sizeof text);
+        take_keys(&text_keys, (al_slice){text, n});
+        for (int k = 0; k < 20 && n; k++) {
+            size_t from = next() % n;
+            size_t to = from + next() % (n - from + 1);
+            /* A part of a character is another text: literals are cut between characters. */
+            while (from < n && (text[from] & 0xc0) == 0x80)
+                from++;
+            while (to < n && (text[to] & 0xc0) == 0x80)
+                to++;
+            take_keys(&part_keys, al_slice_sub((al_slice){text, n}, from, AL_MAX(from, to)));
+            n_keys += part_keys.n;
+            if (!has_all(&text_keys, &part_keys))
+                fail_msg("round %d: '%.*s' [%zu, %zu)", round, (int)n, text, from, to);
+        }
+    }
+    assert_true(n_keys > 50000);
+}
+
+static void case_is_no_matter(void **s)
+{
+    (void)s;
+    take_keys(&text_keys, AL_LIT("see REQUESTtimeoutKELVIN99 there"));
+    take_keys(&part_keys, AL_LIT("reque\xc5\xbfTTIMEOUT\xe2\x84\xaa"
+                                 "elvin99"));
+    assert_true(part_keys.n > 3 && has_all(&text_keys, &part_keys));
+}
+
+static void short_literals_have_no_key(void **s)
+{
+    (void)s;
+    static const struct {
+        const char *literal;
+        bool has_key;
+    } rows[] = {
+        {"", false},          {"abcdefg", false},        {"abcdefgh", true},
+        {"abc-defgh", false}, {"123456789", false},      {"1234567890", true},
+        {"a123456789", true}, {"a12345678", false},      {"ndl00014b5eb4", true},
+        {"73.190", false},    {"Failed password", true}, {"1234567x", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        take_keys(&part_keys, al_cstr(rows[i].literal));
+        if ((part_keys.n > 0) != rows[i].has_key)
+            fail_msg("'%s': %zu keys", rows[i].literal, part_keys.n);
+    }
+}
+
+static bool refuse(void *ctx, uint64_t key)
+{
+    (void)key;
+    ++*(int *)ctx;
+    return false;
+}
+
+static void whoever_says_no_is_not_asked_again(void **s)
+{
+    (void)s;
+    int n = 0;
+    assert_false(grams_each(AL_LIT("requesttimeout of somebody"), refuse, &n));
+    assert_int_equal(n, 1);
+}
+
+static void values_have_keys_of_their_own(void **s)
+{
+    (void)s;
+    uint64_t key = grams_of_value(AL_LIT("host"), 4, AL_LIT("web1"));
+    assert_true(key != grams_of_value(AL_LIT("hos"), 4, AL_LIT("tweb1")));
+    assert_true(key != grams_of_value(AL_LIT("host"), 3, AL_LIT("web1")));
+    assert_true(key != grams_of_value(AL_LIT("host"), 4, AL_LIT("web2")));
+    assert_true(key == grams_of_value(AL_LIT("host"), 4, AL_LIT("web1")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_key_is_found_and_few_others),
+        cmocka_unit_test(keys_may_stand_twice),
+        cmocka_unit_test(a_text_has_the_keys_of_all_its_parts),
+        cmocka_unit_test(case_is_no_matter),
+        cmocka_unit_test(short_literals_have_no_key),
+        cmocka_unit_test(whoever_says_no_is_not_asked_again),
+        cmocka_unit_test(values_have_keys_of_their_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -76,7 +76,7 @@ for (const colorScheme of ['dark', 'light']) {
       await isReadable(page, 'an opened row');
       if (width < 760) {
         await page.keyboard.press('x');
-        await page.locator('.panel-open .day-chip.on').waitFor();
+        await page.locator('.panel-open .day-chip.on').first().waitFor();
         await isReadable(page, 'the panel as a sheet');
         await page.keyboard.press('Escape');
       }

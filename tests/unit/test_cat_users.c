@@ -1,59 +1,22 @@
 /* Goal: the contract of cat_users.h. Method: users, tokens and sessions made, changed and dropped,
  * looked at before and after the catalogue was closed and opened; what must be refused; each
  * allocation failing once; a file of the version before; readers beside a writer. */
-#include "test.h"
+#include "catalog_help.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "catalog/cat_users.h"
 
-typedef struct fixture {
-    char dir[64];
-    catalog *cat;
-    cat_users *users;
-    al_arena *arena;
-} fixture;
-
-static void reopen(fixture *f)
+static cat_users *users_of(const fixture *f)
 {
-    al_err err = {0};
-    f->cat = catalog_close(f->cat);
-    if (catalog_open(f->dir, &f->cat, &err))
-        fail_msg("%s", err.msg);
-    f->users = catalog_users(f->cat);
-}
-
-static int set_up(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    (void)snprintf(f->dir, sizeof f->dir, "/tmp/alco-users-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->arena = al_arena_new(4096);
-    reopen(f);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    char path[100];
-    (void)catalog_close(f->cat);
-    (void)al_arena_free(f->arena);
-    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
-    (void)unlink(path);
-    assert_int_equal(rmdir(f->dir), 0);
-    free(f);
-    return 0;
+    return catalog_users(f->cat);
 }
 
 static al_code add(fixture *f, const char *name, cat_role role)
@@ -62,7 +25,7 @@ static al_code add(fixture *f, const char *name, cat_role role)
     cat_user user = {.role = role, .made_ns = 7};
     (void)snprintf(user.name, sizeof user.name, "%s", name);
     (void)snprintf(user.password, sizeof user.password, "hash of %s", name);
-    return cat_user_add(f->users, &user, &err);
+    return cat_user_add(users_of(f), &user, &err);
 }
 
 static cat_secret_hash hash_of(unsigned n)
@@ -78,7 +41,7 @@ static al_code add_token(fixture *f, const char *user, const char *name, unsigne
     cat_token token = {.made_ns = 5};
     cat_secret_hash hash = hash_of(n);
     (void)snprintf(token.name, sizeof token.name, "%s", name);
-    return cat_token_add(f->users, user, &token, &hash, &err);
+    return cat_token_add(users_of(f), user, &token, &hash, &err);
 }
 
 static al_code add_session(fixture *f, const char *user, unsigned n, int64_t now_ns, int64_t end_ns)
@@ -87,7 +50,7 @@ static al_code add_session(fixture *f, const char *user, unsigned n, int64_t now
     char password[100];
     cat_secret_hash hash = hash_of(n);
     (void)snprintf(password, sizeof password, "hash of %s", user);
-    return cat_session_add(f->users, user, password, &hash, now_ns, end_ns, &err);
+    return cat_session_add(users_of(f), user, password, &hash, now_ns, end_ns, &err);
 }
 
 /* "name:role", or "-". */
@@ -96,7 +59,7 @@ static const char *token_is(fixture *f, unsigned n)
     static char text[100];
     cat_asker a;
     cat_secret_hash hash = hash_of(n);
-    if (!cat_whose_token(f->users, &hash, &a))
+    if (!cat_whose_token(users_of(f), &hash, &a))
         return "-";
     (void)snprintf(text, sizeof text, "%s:%s", a.name, cat_role_name(a.role));
     return text;
@@ -107,7 +70,7 @@ static const char *session_is(fixture *f, unsigned n, int64_t now_ns)
     static char text[100];
     cat_asker a;
     cat_secret_hash hash = hash_of(n);
-    if (!cat_whose_session(f->users, &hash, now_ns, &a))
+    if (!cat_whose_session(users_of(f), &hash, now_ns, &a))
         return "-";
     (void)snprintf(text, sizeof text, "%s:%s", a.name, cat_role_name(a.role));
     return text;
@@ -121,7 +84,7 @@ static const char *all(fixture *f)
     size_t n = 0;
     size_t at = 0;
     al_err err;
-    assert_int_equal(cat_users_list(f->users, f->arena, &users, &n, &err), AL_OK);
+    assert_int_equal(cat_users_list(users_of(f), f->arena, &users, &n, &err), AL_OK);
     text[0] = '\0';
     for (size_t i = 0; i < n; i++) {
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%s:%s[", i ? " " : "", users[i].name,
@@ -140,28 +103,28 @@ static void users_are_kept_changed_and_dropped(void **state)
     al_err err;
     cat_user got;
     cat_role role = CAT_WRITER;
-    assert_false(cat_users_exist(f->users));
+    assert_false(cat_users_exist(users_of(f)));
     assert_int_equal(add(f, "zoe", CAT_ADMIN), AL_OK);
     assert_int_equal(add(f, "ann", CAT_READER), AL_OK);
     assert_int_equal(add(f, "ann", CAT_ADMIN), AL_EXISTS);
-    assert_true(cat_users_exist(f->users));
+    assert_true(cat_users_exist(users_of(f)));
     for (int round = 0; round < 2; round++) {
         assert_string_equal(all(f), "ann:reader[] zoe:admin[]");
         reopen(f);
     }
-    assert_int_equal(cat_user_get(f->users, "ann", f->arena, &got, &err), AL_OK);
+    assert_int_equal(cat_user_get(users_of(f), "ann", f->arena, &got, &err), AL_OK);
     assert_string_equal(got.password, "hash of ann");
     assert_int_equal(got.made_ns, 7);
-    assert_int_equal(cat_user_change(f->users, "ann", &role, NULL, &err), AL_OK);
-    assert_int_equal(cat_user_change(f->users, "ann", NULL, "other", &err), AL_OK);
-    assert_int_equal(cat_user_change(f->users, "bob", &role, NULL, &err), AL_NOT_FOUND);
-    assert_int_equal(cat_user_get(f->users, "bob", f->arena, &got, &err), AL_NOT_FOUND);
+    assert_int_equal(cat_user_change(users_of(f), "ann", &role, NULL, &err), AL_OK);
+    assert_int_equal(cat_user_change(users_of(f), "ann", NULL, "other", &err), AL_OK);
+    assert_int_equal(cat_user_change(users_of(f), "bob", &role, NULL, &err), AL_NOT_FOUND);
+    assert_int_equal(cat_user_get(users_of(f), "bob", f->arena, &got, &err), AL_NOT_FOUND);
     reopen(f);
-    assert_int_equal(cat_user_get(f->users, "ann", f->arena, &got, &err), AL_OK);
+    assert_int_equal(cat_user_get(users_of(f), "ann", f->arena, &got, &err), AL_OK);
     assert_string_equal(got.password, "other");
     assert_int_equal(got.role, CAT_WRITER);
-    assert_int_equal(cat_user_drop(f->users, "ann", true, &err), AL_OK);
-    assert_int_equal(cat_user_drop(f->users, "ann", true, &err), AL_NOT_FOUND);
+    assert_int_equal(cat_user_drop(users_of(f), "ann", true, &err), AL_OK);
+    assert_int_equal(cat_user_drop(users_of(f), "ann", true, &err), AL_NOT_FOUND);
     reopen(f);
     assert_string_equal(all(f), "zoe:admin[]");
 }
@@ -174,20 +137,20 @@ static void there_is_always_an_admin(void **state)
     assert_int_equal(add(f, "ann", CAT_READER), AL_INVALID);
     assert_int_equal(add(f, "ann", CAT_WRITER), AL_INVALID);
     assert_int_equal(add(f, "ann", CAT_ADMIN), AL_OK);
-    assert_int_equal(cat_user_change(f->users, "ann", &reader, NULL, &err), AL_EXISTS);
+    assert_int_equal(cat_user_change(users_of(f), "ann", &reader, NULL, &err), AL_EXISTS);
     assert_non_null(strstr(err.msg, "'ann' is the last admin"));
-    assert_int_equal(cat_user_drop(f->users, "ann", true, &err), AL_EXISTS);
+    assert_int_equal(cat_user_drop(users_of(f), "ann", true, &err), AL_EXISTS);
     assert_int_equal(add(f, "bob", CAT_READER), AL_OK);
-    assert_int_equal(cat_user_drop(f->users, "ann", false, &err), AL_EXISTS);
+    assert_int_equal(cat_user_drop(users_of(f), "ann", false, &err), AL_EXISTS);
     assert_int_equal(add(f, "eve", CAT_ADMIN), AL_OK);
-    assert_int_equal(cat_user_change(f->users, "ann", &reader, NULL, &err), AL_OK);
-    assert_int_equal(cat_user_drop(f->users, "eve", false, &err), AL_EXISTS);
-    assert_int_equal(cat_user_drop(f->users, "ann", false, &err), AL_OK);
-    assert_int_equal(cat_user_drop(f->users, "bob", false, &err), AL_OK);
-    assert_int_equal(cat_user_drop(f->users, "eve", false, &err), AL_OK);
-    assert_false(cat_users_exist(f->users));
+    assert_int_equal(cat_user_change(users_of(f), "ann", &reader, NULL, &err), AL_OK);
+    assert_int_equal(cat_user_drop(users_of(f), "eve", false, &err), AL_EXISTS);
+    assert_int_equal(cat_user_drop(users_of(f), "ann", false, &err), AL_OK);
+    assert_int_equal(cat_user_drop(users_of(f), "bob", false, &err), AL_OK);
+    assert_int_equal(cat_user_drop(users_of(f), "eve", false, &err), AL_OK);
+    assert_false(cat_users_exist(users_of(f)));
     reopen(f);
-    assert_false(cat_users_exist(f->users));
+    assert_false(cat_users_exist(users_of(f)));
 }
 
 static void names_are_checked(void **state)
@@ -230,14 +193,14 @@ static void tokens_name_their_user(void **state)
         assert_string_equal(session_is(f, 1, 0), "-");
         reopen(f);
     }
-    assert_int_equal(cat_user_change(f->users, "bob", &reader, NULL, &err), AL_OK);
+    assert_int_equal(cat_user_change(users_of(f), "bob", &reader, NULL, &err), AL_OK);
     assert_string_equal(token_is(f, 1), "bob:reader");
-    assert_int_equal(cat_token_drop(f->users, "bob", "shipper", &err), AL_OK);
-    assert_int_equal(cat_token_drop(f->users, "bob", "shipper", &err), AL_NOT_FOUND);
-    assert_int_equal(cat_token_drop(f->users, "eve", "shipper", &err), AL_NOT_FOUND);
+    assert_int_equal(cat_token_drop(users_of(f), "bob", "shipper", &err), AL_OK);
+    assert_int_equal(cat_token_drop(users_of(f), "bob", "shipper", &err), AL_NOT_FOUND);
+    assert_int_equal(cat_token_drop(users_of(f), "eve", "shipper", &err), AL_NOT_FOUND);
     assert_string_equal(token_is(f, 1), "-");
     assert_string_equal(token_is(f, 3), "ann:admin");
-    assert_int_equal(cat_user_drop(f->users, "bob", true, &err), AL_OK);
+    assert_int_equal(cat_user_drop(users_of(f), "bob", true, &err), AL_OK);
     assert_string_equal(token_is(f, 4), "-");
     assert_int_equal(add(f, "bob", CAT_ADMIN), AL_OK); /* another one of that name */
     reopen(f);
@@ -261,15 +224,15 @@ static void sessions_end(void **state)
         assert_string_equal(token_is(f, 1), "-");
         reopen(f);
     }
-    assert_int_equal(cat_session_drop(f->users, &one, &err), AL_OK);
-    assert_int_equal(cat_session_drop(f->users, &one, &err), AL_OK);
+    assert_int_equal(cat_session_drop(users_of(f), &one, &err), AL_OK);
+    assert_int_equal(cat_session_drop(users_of(f), &one, &err), AL_OK);
     assert_string_equal(session_is(f, 1, 100), "-");
     assert_int_equal(add_session(f, "ann", 4, 300, 400), AL_OK); /* forgets those that ended */
     assert_string_equal(session_is(f, 2, 299), "-");
     reopen(f);
     assert_string_equal(session_is(f, 2, 299), "-");
     assert_string_equal(session_is(f, 4, 399), "ann:admin");
-    assert_int_equal(cat_user_change(f->users, "ann", NULL, "new", &err), AL_OK);
+    assert_int_equal(cat_user_change(users_of(f), "ann", NULL, "new", &err), AL_OK);
     assert_string_equal(session_is(f, 4, 399), "-");
     assert_int_equal(add_session(f, "ann", 5, 300, 400), AL_NOT_FOUND); /* by the old password */
     reopen(f);
@@ -313,26 +276,17 @@ static void without_memory_nothing_changes(void **state)
         assert_true(session == AL_OK || session == AL_NOMEM);
         reopen(f);
         al_err err;
-        assert_int_equal(cat_user_drop(f->users, "bob", true, &err), user ? AL_NOT_FOUND : AL_OK);
+        assert_int_equal(cat_user_drop(users_of(f), "bob", true, &err),
+                         user ? AL_NOT_FOUND : AL_OK);
         assert_string_equal(token_is(f, 1), token ? "-" : "ann:admin");
         assert_string_equal(session_is(f, 2, 500), session ? "-" : "ann:admin");
-        assert_int_equal(cat_token_drop(f->users, "ann", "t", &err), token ? AL_NOT_FOUND : AL_OK);
+        assert_int_equal(cat_token_drop(users_of(f), "ann", "t", &err),
+                         token ? AL_NOT_FOUND : AL_OK);
         cat_secret_hash two = hash_of(2);
-        assert_int_equal(cat_session_drop(f->users, &two, &err), AL_OK);
+        assert_int_equal(cat_session_drop(users_of(f), &two, &err), AL_OK);
         if (at > calls)
             break;
     }
-}
-
-static void change_file(const fixture *f, const char *sql)
-{
-    char path[100];
-    sqlite3 *db = NULL;
-    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 static void a_file_of_version_3_has_no_users(void **state)
@@ -342,7 +296,7 @@ static void a_file_of_version_3_has_no_users(void **state)
     change_file(f, "DROP TABLE users; DROP TABLE tokens; DROP TABLE sessions;"
                    "PRAGMA user_version=3");
     reopen(f);
-    assert_false(cat_users_exist(f->users));
+    assert_false(cat_users_exist(users_of(f)));
     assert_int_equal(add(f, "ann", CAT_ADMIN), AL_OK);
     assert_int_equal(add_token(f, "ann", "t", 1), AL_OK);
     reopen(f);
@@ -385,9 +339,9 @@ static void *ask_all_the_time(void *arg)
         cat_asker a;
         cat_secret_hash mine = hash_of(1);
         cat_secret_hash coming = hash_of(2);
-        if (!cat_whose_token(f->users, &mine, &a) || strcmp(a.name, "ann") != 0)
+        if (!cat_whose_token(users_of(f), &mine, &a) || strcmp(a.name, "ann") != 0)
             return (void *)"lost";
-        if (cat_whose_session(f->users, &coming, 500, &a) && strcmp(a.name, "ann") != 0)
+        if (cat_whose_session(users_of(f), &coming, 500, &a) && strcmp(a.name, "ann") != 0)
             return (void *)"another's";
     }
     return NULL;
@@ -408,8 +362,8 @@ static void askers_are_not_disturbed_by_changes(void **state)
         assert_int_equal(add(f, "bob", CAT_READER), AL_OK);
         assert_int_equal(add_token(f, "bob", "t", 3), AL_OK);
         assert_int_equal(add_session(f, "ann", 2, 1, 1000), AL_OK);
-        assert_int_equal(cat_session_drop(f->users, &two, &err), AL_OK);
-        assert_int_equal(cat_user_drop(f->users, "bob", true, &err), AL_OK);
+        assert_int_equal(cat_session_drop(users_of(f), &two, &err), AL_OK);
+        assert_int_equal(cat_user_drop(users_of(f), "bob", true, &err), AL_OK);
     }
     atomic_store(&is_over, true);
     for (int i = 0; i < 2; i++) {

@@ -1,10 +1,9 @@
 /* Goal: the contract of catalog.h. Method: settings in and out, over closing and opening again;
  * fields from several threads; what must be refused. */
-#include "test.h"
+#include "catalog_help.h"
 
 #include <dirent.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,32 +13,6 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "catalog/cat_shortcuts.h"
-#include "catalog/catalog.h"
-
-typedef struct fixture {
-    char dir[64];
-    catalog *cat;
-    al_arena *arena;
-} fixture;
-
-static void reopen(fixture *f)
-{
-    al_err err = {0};
-    f->cat = catalog_close(f->cat);
-    if (catalog_open(f->dir, &f->cat, &err))
-        fail_msg("%s", err.msg);
-}
-
-static int set_up(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    (void)snprintf(f->dir, sizeof f->dir, "/tmp/alco-catalog-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->arena = al_arena_new(4096);
-    reopen(f);
-    *state = f;
-    return 0;
-}
 
 /* What a crash before the first commit leaves: a file of no bytes. */
 static void an_empty_file_is_a_first_start(void **state)
@@ -54,19 +27,6 @@ static void an_empty_file_is_a_first_start(void **state)
     reopen(f);
     assert_int_equal(catalog_index_get(f->cat, "logs", f->arena, &idx, &err), AL_OK);
     assert_int_equal(idx.n_text_fields, 2);
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    (void)catalog_close(f->cat);
-    (void)al_arena_free(f->arena);
-    char path[100];
-    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
-    (void)unlink(path);
-    assert_int_equal(rmdir(f->dir), 0); /* no other file is left behind */
-    free(f);
-    return 0;
 }
 
 static void the_first_start_makes_the_index_logs(void **state)
@@ -347,16 +307,6 @@ static void notes_are_kept_replaced_and_removed(void **state)
     assert_int_equal(catalog_note_put(f->cat, AL_LIT("none"), (al_slice){0}, &err), AL_OK);
     reopen(f);
     assert_string_equal(notes_of(f, text), "b=3;");
-}
-
-static void change_file(const fixture *f, const char *sql)
-{
-    char path[100];
-    sqlite3 *db = NULL;
-    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 static al_code make_shortcut(fixture *f, const char *index, const char *name, const char *url,

@@ -8,7 +8,7 @@
 #include "cli/json_pick.h"
 
 static const char help[] = "usage: alco field list INDEX [--json]\n"
-                           "       alco field set INDEX FIELD FLAGS\n"
+                           "       alco field set INDEX FIELD... FLAGS\n"
                            "\n"
                            "flags, each yes or no:\n"
                            "  --filtered   a panel of its values beside the log\n"
@@ -26,7 +26,8 @@ typedef struct field_args {
     bool is_json;
     bool is_set;
     const char *index;
-    const char *field;
+    char *const *fields; /* of set: n of them */
+    int n_fields;
 } field_args;
 
 static void print_row(void *ctx, al_slice item)
@@ -61,56 +62,82 @@ static bool put_flags(al_buf *out, const field_args *a)
     return !is_first;
 }
 
-static int ask(const field_args *a, const client_call *call)
+/* *ret of the index, or of one of its fields. */
+static al_code make_path(const field_args *a, const char *field, al_buf *ret, al_err *err)
 {
-    AL_CLEANUP(client_closep) client *c = NULL;
+    al_buf_clear(ret);
+    al_buf_str(ret, "/api/v1/indexes/");
+    cli_put_escaped(ret, al_cstr(a->index));
+    al_buf_str(ret, "/fields");
+    if (field) {
+        al_buf_u8(ret, '/');
+        cli_put_escaped(ret, al_cstr(field));
+    }
+    al_buf_u8(ret, '\0');
+    return al_buf_code(ret) ? al_fail(err, AL_INVALID, "the name is too long") : AL_OK;
+}
+
+static al_code list(const field_args *a, client *c, al_buf *path, al_buf *answer, al_err *err)
+{
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
-    al_err err = {0};
-    al_buf answer;
-    al_buf_init(&answer, 64 << 20);
-    al_code code = client_open(&a->server, &c, &err);
+    al_code code = arena ? make_path(a, NULL, path, err) : al_fail(err, AL_NOMEM, "no memory");
+    client_call call = {.path = (const char *)path->ptr};
     if (!code)
-        code = client_run(c, call, &answer, &err);
+        code = client_run(c, &call, answer, err);
     if (!code && a->is_json)
-        cli_print_json(al_buf_slice(&answer));
-    else if (!code && !a->is_set && arena &&
-             !json_pick_items(al_buf_slice(&answer), "fields", print_row, arena))
-        code = AL_INVALID;
-    if (code)
-        cli_say("field: %s", err.code ? err.msg : CLI_NOT_ALCO);
-    al_buf_done(&answer);
-    if (!c)
-        return CLI_USAGE; /* it was not even asked */
-    return code ? CLI_FAILED : CLI_OK;
+        cli_print_json(al_buf_slice(answer));
+    else if (!code && !json_pick_items(al_buf_slice(answer), "fields", print_row, arena))
+        code = al_fail(err, AL_INVALID, CLI_NOT_ALCO);
+    return code;
+}
+
+/* One after the other; the first that is refused ends it, and the message names it. */
+static al_code set(const field_args *a, client *c, al_slice flags, al_buf *path, al_buf *answer,
+                   al_err *err)
+{
+    al_code code = AL_OK;
+    for (int i = 0; !code && i < a->n_fields; i++) {
+        code = make_path(a, a->fields[i], path, err);
+        client_call call = {.method = "PATCH",
+                            .path = (const char *)path->ptr,
+                            .body = flags,
+                            .type = "application/json"};
+        al_buf_clear(answer);
+        if (!code)
+            code = client_run(c, &call, answer, err);
+        if (!code && a->is_json)
+            cli_print_json(al_buf_slice(answer));
+    }
+    return code;
 }
 
 static int run(const field_args *a)
 {
-    int r = CLI_OK;
+    AL_CLEANUP(client_closep) client *c = NULL;
+    al_err err = {0};
     al_buf path;
-    al_buf body;
+    al_buf flags;
+    al_buf answer;
     al_buf_init(&path, 16384);
-    al_buf_init(&body, 4096);
-    al_buf_str(&path, "/api/v1/indexes/");
-    cli_put_escaped(&path, al_cstr(a->index));
-    al_buf_str(&path, "/fields");
-    client_call call = {0};
-    if (a->is_set) {
-        al_buf_u8(&path, '/');
-        cli_put_escaped(&path, al_cstr(a->field));
-        if (!put_flags(&body, a))
-            r = cli_usage("field", "set: expected flags, each yes or no");
-        call.method = "PATCH";
-        call.body = al_buf_slice(&body);
-        call.type = "application/json";
-    }
-    al_buf_u8(&path, '\0');
-    call.path = (const char *)path.ptr;
-    if (r == CLI_OK)
-        r = al_buf_code(&path) ? cli_usage("field", "the name is too long") : ask(a, &call);
+    al_buf_init(&flags, 4096);
+    al_buf_init(&answer, 64 << 20);
+    al_code code = AL_OK;
+    if (a->is_set && !put_flags(&flags, a))
+        code = al_fail(&err, AL_INVALID, "set: expected flags, each yes or no");
+    if (!code)
+        code = client_open(&a->server, &c, &err);
+    if (!code && a->is_set)
+        code = set(a, c, al_buf_slice(&flags), &path, &answer, &err);
+    else if (!code)
+        code = list(a, c, &path, &answer, &err);
+    if (code)
+        cli_say("field: %s", err.msg);
     al_buf_done(&path);
-    al_buf_done(&body);
-    return r;
+    al_buf_done(&flags);
+    al_buf_done(&answer);
+    if (!c)
+        return CLI_USAGE; /* it was not even asked */
+    return code ? CLI_FAILED : CLI_OK;
 }
 
 int cmd_field(int argc, char **argv)
@@ -143,10 +170,11 @@ int cmd_field(int argc, char **argv)
     a.is_set = strcmp(verb, "set") == 0;
     if (!a.is_set && strcmp(verb, "list") != 0)
         return cli_usage("field", "'%s': expected list or set", verb);
-    if (argc - optind != (a.is_set ? 2 : 1))
+    if (a.is_set ? argc - optind < 2 : argc - optind != 1)
         return cli_usage("field",
                          a.is_set ? "set: expected INDEX and FIELD" : "list: expected the INDEX");
     a.index = argv[optind];
-    a.field = a.is_set ? argv[optind + 1] : "";
+    a.fields = argv + optind + 1;
+    a.n_fields = argc - optind - 1;
     return cli_printed("field", run(&a));
 }

@@ -271,6 +271,14 @@ def test_index_and_field(server, alco):
     assert run("field", "list", "web").stdout.split() == [b"host", b"filtered", b"display"]
     assert run("field", "set", "web", "host", "--filtered", "no", "--context", "yes").returncode == 0
     assert run("field", "list", "web").stdout.split() == [b"host", b"display", b"context"]
+    server.send("web", [{"message": "x", "a": "1", "b/c": "2"}])
+    assert run("field", "set", "web", "a", "b/c", "host", "--context", "no", "--indexed", "yes").returncode == 0
+    flags = {f["name"]: (f["context"], f["indexed"]) for f in server.ok("/api/v1/indexes/web/fields")["fields"]}
+    assert flags == {"a": (False, True), "b/c": (False, True), "host": (False, True)}
+    failed = run("field", "set", "web", "a", "nosuch", "host", "--context", "yes")
+    assert failed.returncode == 1 and b"nosuch" in failed.stderr
+    flags = {f["name"]: f["context"] for f in server.ok("/api/v1/indexes/web/fields")["fields"]}
+    assert flags == {"a": True, "b/c": False, "host": False}
     assert run("index", "drop", "web").returncode == 0
     for args in (["index", "drop", "web"], ["index", "create", "a b"], ["field", "list", "web"],
                  ["index", "create", "x", "--intervals", "0"]):

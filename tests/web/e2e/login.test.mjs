@@ -241,7 +241,7 @@ test('old addresses lead on after the login', async (t) => {
   await page.goto(`${url}/grep/shop/`);
   await logIn(page, 'ann', 'another one');
   await page.waitForURL(/start_ts=/);
-  await lastLine(page, 'line 299').waitFor();
+  await lastLine(page, 'line 0').waitFor(); /* such a view begins at its beginning */
 });
 
 test('what is typed as a name stays text', async (t) => {

@@ -75,18 +75,30 @@ static bool next_event(reader *r, yaml_event_t *ret)
     return false;
 }
 
+/* Ends the reading: libyaml takes time by the square of the depth, so nobody waits for the end of
+ * what no configuration has. */
+static void say_too_deep(reader *r, yaml_mark_t at)
+{
+    config_say(r->cfg, place_of(r, at), "nested too deeply: the rest is not read");
+    r->code = AL_INVALID;
+}
+
 /* What `e` begins, to its end. */
 static void skip(reader *r, const yaml_event_t *e)
 {
     int depth = 0;
     yaml_event_type_t type = e->type;
+    yaml_mark_t at = e->start_mark;
     for (;;) {
         depth += type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT;
         depth -= type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT;
+        if (depth > DEPTH_MAX)
+            say_too_deep(r, at);
         yaml_event_t next;
         if (depth <= 0 || !next_event(r, &next))
             return;
         type = next.type;
+        at = next.start_mark;
         yaml_event_delete(&next);
     }
 }
@@ -326,8 +338,7 @@ static void read_mapping(reader *r, unsigned depth)
 static void read_value(reader *r, const yaml_event_t *e, unsigned depth)
 {
     if (depth > DEPTH_MAX) {
-        config_say(r->cfg, place_of(r, e->start_mark), "nested too deeply");
-        skip(r, e);
+        say_too_deep(r, e->start_mark);
         return;
     }
     switch ((int)e->type) {

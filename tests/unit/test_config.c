@@ -131,6 +131,28 @@ static void all_mistakes_of_a_file_are_said(void **state)
     (void)config_free(c);
 }
 
+/* A depth that libyaml would take hours for. */
+static void depth_ends_the_reading(void **state)
+{
+    (void)state;
+    static const char *const openings[] = {"[", "{a: ", "- "};
+    al_buf text;
+    al_buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
+        heard h = {0};
+        config *c = config_new(hear, &h);
+        al_buf_clear(&text);
+        al_buf_str(&text, "hosts:\n  ");
+        while (text.len < 900000)
+            al_buf_str(&text, openings[i]);
+        al_buf_u8(&text, '\0');
+        assert_int_equal(read_text(c, (const char *)text.ptr), AL_INVALID);
+        assert_non_null(strstr(h.lines[h.n - 1], "nested too deeply"));
+        (void)config_free(c);
+    }
+    al_buf_done(&text);
+}
+
 /* The contract's own example, by its shapes. */
 static void a_whole_file_means_what_it_says(void **state)
 {
@@ -393,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mistakes_have_line_column_and_a_sentence_that_helps),
         cmocka_unit_test(all_mistakes_of_a_file_are_said),
+        cmocka_unit_test(depth_ends_the_reading),
         cmocka_unit_test(a_whole_file_means_what_it_says),
         cmocka_unit_test(empty_files_set_nothing),
         cmocka_unit_test(flags_overrule_the_environment_and_that_the_file),

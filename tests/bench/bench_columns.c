@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "record/decode.h"
 #include "store/block.h"
+#include "store/codec/bits.h"
+#include "store/codec/packed.h"
 #include "store/format.h"
 
 enum { NAMES_MAX = 512, FINDS = 64, ARENA_BYTES = 1 << 16 };
@@ -30,6 +32,7 @@ typedef struct cost {
     char name[48];
     uint64_t stored;
     uint64_t raw;
+    uint64_t packed; /* of a field: what it might take instead */
 } cost;
 
 typedef struct totals {
@@ -86,7 +89,7 @@ static line *read_lines(al_slice text, size_t *ret_n)
     return lines;
 }
 
-static void add_cost(totals *t, const char *name, uint64_t stored, uint64_t raw)
+static cost *add_cost(totals *t, const char *name, uint64_t stored, uint64_t raw)
 {
     size_t i = 0;
     while (i < t->n_costs && strcmp(t->costs[i].name, name) != 0)
@@ -96,6 +99,7 @@ static void add_cost(totals *t, const char *name, uint64_t stored, uint64_t raw)
         (void)snprintf(t->costs[t->n_costs++].name, sizeof t->costs[0].name, "%s", name);
     t->costs[i].stored += stored;
     t->costs[i].raw += raw;
+    return &t->costs[i];
 }
 
 /* The directory of a block: doc/format.md section 4. */
@@ -123,10 +127,42 @@ static void count_columns(totals *t, al_slice block)
         uint64_t stored = al_rd_varint(&r);
         (void)al_rd_u32(&r);
         must(!r.bad, "directory");
-        add_cost(t, name, stored, raw);
+        (void)add_cost(t, name, stored, raw);
         data += stored;
     }
-    add_cost(t, "(headers)", block.len - data, block.len - data);
+    (void)add_cost(t, "(headers)", block.len - data, block.len - data);
+}
+
+static void count_packed(totals *t, block_view *v, packer *p)
+{
+    const al_slice *names = NULL;
+    size_t n_names = block_view_names(v, &names);
+    al_buf raw;
+    al_buf out;
+    al_buf_init(&raw, SIZE_MAX);
+    al_buf_init(&out, SIZE_MAX);
+    for (size_t i = 0; i < n_names; i++) {
+        const block_col *col = NULL;
+        al_err err;
+        packed d;
+        char name[sizeof t->costs[0].name];
+        must(!block_view_field(v, names[i], &col, &err) && col, "field");
+        size_t n = 0;
+        for (uint32_t row = 0; row < block_view_info(v)->n_rows; row++)
+            n += col->row_value[row] != BLOCK_NO_VALUE;
+        al_buf_clear(&raw);
+        al_buf_clear(&out);
+        for (uint32_t k = 0; k < col->n_values; k++)
+            al_buf_varint(&raw, col->values[k].text.len);
+        for (uint32_t k = 0; k < col->n_values; k++)
+            al_buf_slice_put(&raw, col->values[k].text);
+        must(!packed_store(p, al_buf_slice(&raw), &out, &d), "pack");
+        (void)snprintf(name, sizeof name, "%.*s", AL_ARG(names[i]));
+        add_cost(t, name, 0, 0)->packed +=
+            d.stored_bytes + bits_bytes(n, bits_width(col->n_values ? col->n_values - 1 : 0));
+    }
+    al_buf_done(&raw);
+    al_buf_done(&out);
 }
 
 static bool same(const record *a, const record *b)
@@ -213,6 +249,10 @@ static size_t measure(totals *t, al_slice text, const line *lines, size_t n)
     t->blocks++;
     count_columns(t, al_buf_slice(&out));
     read_back(t, text, lines, n, al_buf_slice(&out), v, arena);
+    packer *p = packer_new();
+    must(p, "memory");
+    count_packed(t, v, p);
+    (void)packer_free(p);
     al_buf_done(&out);
     (void)al_arena_free(arena);
     (void)block_view_free(v);
@@ -231,11 +271,11 @@ static void print(totals *t, size_t n)
 {
     double rows = (double)n;
     qsort(t->costs, t->n_costs, sizeof t->costs[0], by_stored);
-    printf("%-20s %12s %8s %12s\n", "column", "bytes", "B/row", "decoded");
+    printf("%-20s %12s %8s %12s %14s\n", "column", "bytes", "B/row", "decoded", "refs as bits");
     for (size_t i = 0; i < t->n_costs; i++)
-        printf("%-20s %12llu %8.3f %12llu\n", t->costs[i].name,
+        printf("%-20s %12llu %8.3f %12llu %14llu\n", t->costs[i].name,
                (unsigned long long)t->costs[i].stored, (double)t->costs[i].stored / rows,
-               (unsigned long long)t->costs[i].raw);
+               (unsigned long long)t->costs[i].raw, (unsigned long long)t->costs[i].packed);
     printf("%-20s %12llu %8.3f in %llu blocks, %zu rows, all came back\n", "together",
            (unsigned long long)t->bytes, (double)t->bytes / rows, (unsigned long long)t->blocks, n);
     double blocks = (double)t->blocks;

@@ -185,13 +185,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_header(copy, bytes.len);
         break;
     case 4:
-        check_list(bytes, data[1] * 4U);
+        check_name(bytes);
         break;
     case 5:
-        check_ids(bytes, data[1] * 4U + 1);
+        check_list(bytes, data[1] * 4U);
         break;
     default:
-        check_name(bytes);
+        check_ids(bytes, data[1] * 4U + 1);
     }
     (void)packer_free(p);
     free(copy);

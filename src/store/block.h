@@ -70,12 +70,17 @@ const block_info *block_view_info(const block_view *v);
 /* Ascending, one per row. */
 AL_CHECK al_code block_view_ids(block_view *v, const uint64_t **ret, al_err *err);
 AL_CHECK al_code block_view_times(block_view *v, const int64_t **ret, al_err *err);
+/* Of one row, without decoding the others (but its group of 256). */
+AL_CHECK al_code block_view_id(block_view *v, uint32_t row, uint64_t *ret, al_err *err);
+AL_CHECK al_code block_view_time(block_view *v, uint32_t row, int64_t *ret, al_err *err);
+/* Every time is its row's id, so times ascend and block_view_find finds them too. */
+bool block_view_times_are_ids(const block_view *v);
 AL_CHECK al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err);
 /* Top-level names of all fields in this block. */
 size_t block_view_names(const block_view *v, const al_slice **ret);
 /* The column of top-level field `name`; *ret is NULL when no row has it. */
 AL_CHECK al_code block_view_field(block_view *v, al_slice name, const block_col **ret, al_err *err);
-/* First row whose id is >= `id` (n_rows if none). */
+/* First row whose id is >= `id` (n_rows if none). Decodes at most one group of rows. */
 AL_CHECK al_code block_view_find(block_view *v, uint64_t id, uint32_t *ret_row, al_err *err);
 
 /* Which columns a record must have. */

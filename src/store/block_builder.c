@@ -16,6 +16,7 @@
 #include "base/checked.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "store/block_ids.h"
 #include "store/codec/packed.h"
 #include "store/codec/refs.h"
 #include "store/format.h"
@@ -497,7 +498,11 @@ static al_code put_column(block_builder *b, uint8_t kind, al_slice name)
     packed d;
     if (al_buf_code(&b->raw))
         return al_buf_code(&b->raw);
-    al_code c = packed_store(b->pack, al_buf_slice(&b->raw), &b->stored, &d);
+    /* What is bit-packed would hardly get smaller, and is read where it stands. */
+    bool is_raw = kind == FMT_COL_IDS || kind == FMT_COL_TIMES;
+    al_slice raw = al_buf_slice(&b->raw);
+    al_code c =
+        is_raw ? packed_store_raw(raw, &b->stored, &d) : packed_store(b->pack, raw, &b->stored, &d);
     if (c)
         return c;
     al_buf_u8(&b->dir, kind);
@@ -510,31 +515,12 @@ static al_code put_column(block_builder *b, uint8_t kind, al_slice name)
     return AL_OK;
 }
 
-static void raw_ids(block_builder *b)
+static bool times_differ(const block_builder *b)
 {
-    al_buf_u64(&b->raw, b->ids[0]);
-    for (uint32_t i = 1; i < b->n_rows; i++)
-        al_buf_varint(&b->raw, b->ids[i] - b->ids[i - 1] - 1);
-}
-
-/* Returns how many times differ from their ids. */
-static uint32_t raw_times(block_builder *b)
-{
-    uint32_t n = 0;
     for (uint32_t i = 0; i < b->n_rows; i++)
-        n += b->ids[i] != (uint64_t)b->times[i];
-    if (n == 0)
-        return 0;
-    al_buf_varint(&b->raw, n);
-    uint32_t from = 0;
-    for (uint32_t i = 0; i < b->n_rows; i++) {
-        if (b->ids[i] == (uint64_t)b->times[i])
-            continue;
-        al_buf_varint(&b->raw, i - from);
-        al_buf_varint(&b->raw, b->ids[i] - (uint64_t)b->times[i]);
-        from = i + 1;
-    }
-    return n;
+        if (b->ids[i] != (uint64_t)b->times[i])
+            return true;
+    return false;
 }
 
 static void raw_shapes(block_builder *b)
@@ -566,10 +552,11 @@ static al_code put_columns(block_builder *b, size_t *ret_n)
 {
     const al_slice none = {0};
     size_t n = 3;
-    raw_ids(b);
+    block_ids_encode(b->ids, b->n_rows, &b->raw);
     al_code c = put_column(b, FMT_COL_IDS, none);
-    if (!c && raw_times(b)) {
+    if (!c && times_differ(b)) {
         n++;
+        block_offs_encode(b->ids, b->times, b->n_rows, &b->raw);
         c = put_column(b, FMT_COL_TIMES, none);
     }
     if (c)

@@ -2,7 +2,8 @@
  * Shape: doc/format.md section 4. The bytes come from disk: every count is checked against the
  * header, the header against limits.h, before anything is allocated.
  * Invariants: (1) what was given out lives in `arena` or in the block's bytes until the next open;
- * (2) a column is decoded at most once; a failed decode leaves it undecoded. */
+ * (2) a column is decoded at most once; a failed decode leaves it undecoded. Ids and times are
+ * decoded by groups of rows: a page of results wants one of them, not the column. */
 #include "store/block.h"
 
 #include <assert.h>
@@ -12,6 +13,7 @@
 #include "base/checked.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "store/block_ids.h"
 #include "store/codec/packed.h"
 #include "store/codec/refs.h"
 #include "store/format.h"
@@ -40,8 +42,12 @@ struct block_view {
     al_slice bytes;
     block_info info;
     stored_col ids, times, message, shapes;
-    uint64_t *id;
-    int64_t *time;
+    block_ids id_list;
+    pfor off_list;   /* id - time of each row, when there is a column of times */
+    uint64_t *id;    /* of the rows of groups in has_id */
+    int64_t *time;   /* ... in has_time */
+    uint64_t has_id; /* bit per group */
+    uint64_t has_time;
     al_slice *msg;
     shape *shape;
     uint32_t n_shapes;
@@ -244,77 +250,165 @@ static al_code damaged(al_err *err, const char *what)
     return al_fail(err, AL_CORRUPT, "block: column %s does not decode", what);
 }
 
+/* ---- Ids and times */
+
+_Static_assert(PFOR_GROUPS_MAX == 64, "a word has a bit for each group");
+
+static uint32_t group_count(const block_view *v)
+{
+    return (v->info.n_rows + BLOCK_GROUP - 1) / BLOCK_GROUP;
+}
+
+/* Where ids stand; decodes none. */
+static al_code open_ids(block_view *v, al_err *err)
+{
+    if (v->id)
+        return AL_OK;
+    al_rd r;
+    al_code c = load(v, &v->ids, &r, err);
+    if (c)
+        return c;
+    block_ids_open(&r, v->info.n_rows, v->info.min_id, v->info.max_id, &v->id_list);
+    if (r.bad || r.left)
+        return damaged(err, "ids");
+    v->id = al_arena_alloc(v->arena, v->info.n_rows, sizeof *v->id);
+    return v->id ? AL_OK : al_fail(err, AL_NOMEM, "ids");
+}
+
+static al_code need_ids(block_view *v, uint32_t g, al_err *err)
+{
+    if (v->has_id >> g & 1)
+        return AL_OK;
+    al_code c = open_ids(v, err);
+    if (c)
+        return c;
+    assert(v->id);
+    uint64_t *id = v->id + (size_t)g * BLOCK_GROUP;
+    if (!block_ids_group(&v->id_list, g, id))
+        return damaged(err, "ids");
+    /* With its neighbours, as far as they are known: whoever has seen all saw them ascend. */
+    if (g > 0 && v->has_id >> (g - 1) & 1 && id[0] <= id[-1])
+        return damaged(err, "ids");
+    if (g + 1 < group_count(v) && v->has_id >> (g + 1) & 1 &&
+        id[BLOCK_GROUP - 1] >= id[BLOCK_GROUP])
+        return damaged(err, "ids");
+    v->has_id |= UINT64_C(1) << g;
+    return AL_OK;
+}
+
 al_code block_view_ids(block_view *v, const uint64_t **ret, al_err *err)
 {
-    if (!v->ids.is_decoded) {
-        al_rd r;
-        al_code c = load(v, &v->ids, &r, err);
+    for (uint32_t g = 0; !v->ids.is_decoded && g < group_count(v); g++) {
+        al_code c = need_ids(v, g, err);
         if (c)
             return c;
-        uint32_t n = v->info.n_rows;
-        v->id = al_arena_alloc(v->arena, n, sizeof *v->id);
-        if (!v->id)
-            return al_fail(err, AL_NOMEM, "ids");
-        v->id[0] = al_rd_u64(&r);
-        for (uint32_t i = 1; i < n; i++) {
-            uint64_t step = al_rd_varint(&r);
-            if (!al_add(v->id[i - 1], step, &v->id[i]) || !al_add(v->id[i], UINT64_C(1), &v->id[i]))
-                return damaged(err, "ids");
-        }
-        if (r.bad || r.left || v->id[0] != v->info.min_id || v->id[n - 1] != v->info.max_id)
-            return damaged(err, "ids");
-        v->ids.is_decoded = true;
     }
+    v->ids.is_decoded = true;
     *ret = v->id;
     return AL_OK;
 }
 
-static al_code decode_times(block_view *v, al_err *err)
+al_code block_view_id(block_view *v, uint32_t row, uint64_t *ret, al_err *err)
 {
-    const uint64_t *ids = NULL;
-    al_code c = block_view_ids(v, &ids, err);
+    assert(row < v->info.n_rows);
+    al_code c = need_ids(v, row / BLOCK_GROUP, err);
     if (c)
         return c;
-    uint32_t n = v->info.n_rows;
-    v->time = al_arena_alloc(v->arena, n, sizeof *v->time);
-    if (!v->time)
-        return al_fail(err, AL_NOMEM, "times");
-    assert(ids);
-    for (uint32_t i = 0; i < n; i++)
-        v->time[i] = (int64_t)ids[i]; /* checked below */
+    assert(v->id);
+    *ret = v->id[row];
+    return AL_OK;
+}
+
+static al_code open_times(block_view *v, al_err *err)
+{
+    if (v->time)
+        return AL_OK;
     if (v->times.is_present) {
         al_rd r;
-        c = load(v, &v->times, &r, err);
+        al_code c = load(v, &v->times, &r, err);
         if (c)
             return c;
-        uint64_t n_off = al_rd_varint(&r);
-        uint64_t row = 0;
-        for (uint64_t i = 0; i < n_off; i++, row++) {
-            uint64_t skip = al_rd_varint(&r);
-            uint64_t off = al_rd_varint(&r);
-            if (r.bad || skip >= n || (row += skip) >= n || off > ids[row])
-                return damaged(err, "times");
-            v->time[row] = (int64_t)(ids[row] - off);
-        }
+        pfor_open(&r, v->info.n_rows, &v->off_list);
         if (r.bad || r.left)
             return damaged(err, "times");
     }
-    for (uint32_t i = 0; i < n; i++)
-        if (v->time[i] < v->info.min_ns || v->time[i] > v->info.max_ns)
+    v->time = al_arena_alloc(v->arena, v->info.n_rows, sizeof *v->time);
+    return v->time ? AL_OK : al_fail(err, AL_NOMEM, "times");
+}
+
+static al_code need_times(block_view *v, uint32_t g, al_err *err)
+{
+    if (v->has_time >> g & 1)
+        return AL_OK;
+    al_code c = need_ids(v, g, err);
+    if (!c)
+        c = open_times(v, err);
+    if (c)
+        return c;
+    uint64_t off[BLOCK_GROUP] = {0};
+    if (v->times.is_present)
+        pfor_group(&v->off_list, g, off);
+    size_t first = (size_t)g * BLOCK_GROUP;
+    uint32_t rows = pfor_group_rows(&v->id_list.steps, g);
+    assert(v->id && v->time);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint64_t id = v->id[first + i];
+        int64_t time = (int64_t)(id - off[i]);
+        if (off[i] > id || time < v->info.min_ns || time > v->info.max_ns)
             return damaged(err, "times");
+        v->time[first + i] = time;
+    }
+    v->has_time |= UINT64_C(1) << g;
     return AL_OK;
 }
 
 al_code block_view_times(block_view *v, const int64_t **ret, al_err *err)
 {
-    if (!v->times.is_decoded) {
-        al_code c = decode_times(v, err);
-        if (c)
-            return c;
-        v->times.is_decoded = true;
-    }
-    *ret = v->time;
+    al_code c = AL_OK;
+    for (uint32_t g = 0; !c && g < group_count(v); g++)
+        c = need_times(v, g, err);
+    if (!c)
+        *ret = v->time;
+    return c;
+}
+
+al_code block_view_time(block_view *v, uint32_t row, int64_t *ret, al_err *err)
+{
+    assert(row < v->info.n_rows);
+    al_code c = need_times(v, row / BLOCK_GROUP, err);
+    if (c)
+        return c;
+    assert(v->time);
+    *ret = v->time[row];
     return AL_OK;
+}
+
+al_code block_view_find(block_view *v, uint64_t id, uint32_t *ret_row, al_err *err)
+{
+    al_code c = open_ids(v, err);
+    if (c)
+        return c;
+    uint32_t g = block_ids_find_group(&v->id_list, id);
+    c = need_ids(v, g, err);
+    if (c)
+        return c;
+    assert(v->id);
+    uint32_t lo = g * BLOCK_GROUP;
+    uint32_t hi = lo + pfor_group_rows(&v->id_list.steps, g);
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (v->id[mid] < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *ret_row = lo;
+    return AL_OK;
+}
+
+bool block_view_times_are_ids(const block_view *v)
+{
+    return !v->times.is_present;
 }
 
 al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err)
@@ -515,25 +609,6 @@ al_code block_view_field(block_view *v, al_slice name, const block_col **ret, al
     return AL_OK;
 }
 
-al_code block_view_find(block_view *v, uint64_t id, uint32_t *ret_row, al_err *err)
-{
-    const uint64_t *ids;
-    al_code c = block_view_ids(v, &ids, err);
-    if (c)
-        return c;
-    uint32_t lo = 0;
-    uint32_t hi = v->info.n_rows;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (ids[mid] < id)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    *ret_row = lo;
-    return AL_OK;
-}
-
 /* ---- Records */
 
 static al_code reserve_fields(block_view *v, size_t n, al_err *err)
@@ -588,16 +663,11 @@ al_code block_view_record(block_view *v, uint32_t row, const block_want *want, r
 {
     assert(row < v->info.n_rows);
     record r = {0};
-    const uint64_t *ids = NULL;
-    const int64_t *times = NULL;
-    al_code c = block_view_times(v, &times, err);
+    al_code c = block_view_time(v, row, &r.time_ns, err);
     if (!c)
-        c = block_view_ids(v, &ids, err);
+        c = block_view_id(v, row, &r.id, err);
     if (c)
         return c;
-    assert(ids && times);
-    r.id = ids[row];
-    r.time_ns = times[row];
     if (want->is_all || want->message) {
         const al_slice *messages = NULL;
         c = block_view_messages(v, &messages, err);

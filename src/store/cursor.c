@@ -197,16 +197,11 @@ static al_code open_block(cursor *c, source *s, bool *ret_has, al_err *err)
         *ret_has = next_block(c, s);
         return AL_OK;
     }
-    const uint64_t *ids = NULL;
-    code = block_view_ids(d->view, &ids, err);
-    if (code)
-        return code;
     s->state = SOURCE_ROWS;
     s->row = c->is_descending ? s->to - 1 : s->from;
     s->known_from = s->known_to = s->row;
-    s->key = ids[s->row];
     *ret_has = true;
-    return AL_OK;
+    return block_view_id(d->view, s->row, &s->key, err);
 }
 
 /* Decides a window of rows that begins with row `s->row`, or what of it there is time for. */
@@ -250,14 +245,9 @@ static al_code to_row(cursor *c, source *s, decided *d, bool *ret_has, al_err *e
         }
         s->row = hit;
     }
-    const uint64_t *ids = NULL;
-    al_code code = block_view_ids(d->view, &ids, err);
-    if (code)
-        return code;
     s->state = is_behind ? SOURCE_ROWS : SOURCE_HIT;
-    s->key = ids[s->row];
     *ret_has = true;
-    return AL_OK;
+    return block_view_id(d->view, s->row, &s->key, err);
 }
 
 static al_code decide_rows(cursor *c, source *s, bool *ret_has, al_err *err)
@@ -288,12 +278,8 @@ static al_code leave_hit(cursor *c, source *s, bool *ret_has, al_err *err)
         return code;
     if (s->row >= s->known_from && s->row < s->known_to)
         return to_row(c, s, d, ret_has, err);
-    const uint64_t *ids = NULL;
-    code = block_view_ids(d->view, &ids, err);
-    if (!code)
-        s->key = ids[s->row];
     *ret_has = true;
-    return code;
+    return block_view_id(d->view, s->row, &s->key, err);
 }
 
 /* Moves the key on (invariant 3). What cannot be read is left out of the answer. */

@@ -1,7 +1,8 @@
 /* Records over time.
  *
  * Without a split, a block that lies in one bucket and of which every row matches is counted from
- * its directory entry; else its times are enough. With `by`, the scope is gone through twice: first
+ * its directory entry; else its times are enough, and where they ascend, the rows where a bucket
+ * ends: between them matches are counted as bits. With `by`, the scope is gone through twice: first
  * the values are counted to know the ten most frequent, then the buckets. Both passes see the same
  * snapshot.
  * A record with several values counts in each of their columns, and once in `other` if one of them
@@ -158,6 +159,29 @@ static al_code count_rows(bars *h, const scan_block *b, al_err *err)
     return c;
 }
 
+/* Where times ascend a bucket is a run of rows. */
+static al_code count_runs(bars *h, const scan_block *b, al_err *err)
+{
+    uint32_t end = 0;
+    for (uint32_t row = row_bits_next(b->bits, 0, b->n_rows); row < b->n_rows;
+         row = row_bits_next(b->bits, end, b->n_rows)) {
+        int64_t time = 0;
+        al_code c = block_view_time(b->view, row, &time, err);
+        if (c)
+            return c;
+        eng_bucket *bucket = bucket_at(h, time);
+        if (!bucket)
+            return too_many(err);
+        uint64_t next = (uint64_t)bucket->time_ns + (uint64_t)h->step_ns;
+        c = block_view_find(b->view, next, &end, err);
+        if (c)
+            return c;
+        end = AL_MAX(end, row + 1); /* damage that a checksum hides must not keep us here */
+        bucket->count += row_bits_count(b->bits, row, end);
+    }
+    return AL_OK;
+}
+
 static al_code count_block(void *ctx, const scan_block *b, al_err *err)
 {
     bars *h = ctx;
@@ -168,6 +192,8 @@ static al_code count_block(void *ctx, const scan_block *b, al_err *err)
         bucket->count += b->n_rows;
         return AL_OK;
     }
+    if (!h->has_by && block_view_times_are_ids(b->view))
+        return count_runs(h, b, err);
     al_code c = h->has_by ? column_values_open(&h->cv, b->view, err) : AL_OK;
     if (c)
         return c;

@@ -199,6 +199,26 @@ bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, cons
 
 /* ---- Rows */
 
+/* Where times ascend, the range is a run of rows. */
+static al_code by_ascending_time(const reading *rd, decided *d, uint32_t from, uint32_t to,
+                                 al_err *err)
+{
+    const eng_scope *s = rd->scope;
+    uint32_t first = 0;
+    uint32_t end = block_view_info(d->view)->n_rows;
+    al_code c = AL_OK;
+    if (s->from_ns > 0)
+        c = block_view_find(d->view, (uint64_t)s->from_ns, &first, err);
+    if (!c && s->to_ns < INT64_MAX)
+        c = block_view_find(d->view, (uint64_t)AL_MAX(s->to_ns, INT64_C(0)), &end, err);
+    for (uint32_t row = from; row < to && !c; row++)
+        if (row >= first && row < end)
+            row_bits_set(&d->bits, row);
+        else
+            row_bits_unset(&d->bits, row);
+    return c;
+}
+
 /* Sets the bits of [from, to) whose times are in the range. */
 static al_code by_time(const reading *rd, decided *d, uint32_t from, uint32_t to, al_err *err)
 {
@@ -207,6 +227,8 @@ static al_code by_time(const reading *rd, decided *d, uint32_t from, uint32_t to
         row_bits_fill(&d->bits, from, to);
         return AL_OK;
     }
+    if (block_view_times_are_ids(d->view))
+        return by_ascending_time(rd, d, from, to, err);
     const int64_t *times = NULL;
     al_code c = block_view_times(d->view, &times, err);
     if (c)

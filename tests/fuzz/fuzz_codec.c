@@ -1,11 +1,14 @@
 /* Parts of the store's files that fuzz_segment and fuzz_wal reach only behind a checksum or inside
- * zstd: reference lists, packed parts, file headers, the names of files. Properties: what decodes
- * is in range; what was decoded is encoded and decoded the same; a name that is one of ours is what
- * names_format writes. The first byte says what the rest is, the second one how much of it. */
+ * zstd: reference lists, number lists, ids, packed parts, file headers, the names of files.
+ * Properties: what decodes is in range; what was decoded is encoded and decoded the same; a name
+ * that is one of ours is what names_format writes. The first byte says what the rest is, the second
+ * one how much of it. */
 #include "fuzz.h"
 
 #include "base/crc32c.h"
+#include "store/block_ids.h"
 #include "store/codec/packed.h"
+#include "store/codec/pfor.h"
 #include "store/codec/refs.h"
 #include "store/file_header.h"
 #include "store/format.h"
@@ -32,6 +35,60 @@ static void check_refs(al_slice bytes, uint32_t n)
     CHECK(!back.bad && back.left == 0);
     CHECK(memcmp(values, again, n * sizeof *values) == 0);
     al_buf_done(&b);
+}
+
+/* Up to 4 groups. */
+static void check_list(al_slice bytes, uint32_t n)
+{
+    uint64_t values[ROWS_MAX * 4];
+    al_rd r = al_rd_of(bytes);
+    pfor p;
+    pfor_open(&r, n, &p);
+    if (r.bad)
+        return;
+    for (uint32_t g = 0; g * PFOR_GROUP < n; g++) {
+        pfor_group(&p, g, values + (size_t)g * PFOR_GROUP);
+        CHECK(values[(size_t)g * PFOR_GROUP] == pfor_first(&p, g));
+    }
+    al_buf b;
+    al_buf_init(&b, SIZE_MAX);
+    pfor_encode(values, n, &b);
+    al_rd back = al_rd_of(al_buf_slice(&b));
+    pfor again;
+    pfor_open(&back, n, &again);
+    CHECK(!back.bad && back.left == 0);
+    for (uint32_t g = 0; g * PFOR_GROUP < n; g++) {
+        uint64_t group[PFOR_GROUP];
+        pfor_group(&again, g, group);
+        CHECK(memcmp(group, values + (size_t)g * PFOR_GROUP,
+                     pfor_group_rows(&again, g) * sizeof *group) == 0);
+    }
+    al_buf_done(&b);
+}
+
+/* What a group lets through ascends and lies between the ends, whatever the bytes say. */
+static void check_ids(al_slice bytes, uint32_t n)
+{
+    uint64_t ids[PFOR_GROUP];
+    al_rd r = al_rd_of(bytes);
+    uint64_t min_id = al_rd_u64(&r);
+    uint64_t max_id = al_rd_u64(&r);
+    uint64_t wanted = al_rd_u64(&r);
+    if (r.bad || min_id > max_id)
+        return;
+    block_ids b;
+    block_ids_open(&r, n, min_id, max_id, &b);
+    if (r.bad)
+        return;
+    CHECK(block_ids_find_group(&b, wanted) * PFOR_GROUP < n);
+    for (uint32_t g = 0; g * PFOR_GROUP < n; g++) {
+        if (!block_ids_group(&b, g, ids))
+            continue;
+        for (uint32_t i = 0; i < pfor_group_rows(&b.steps, g); i++) {
+            CHECK(ids[i] >= min_id && ids[i] <= max_id);
+            CHECK(i == 0 || ids[i] > ids[i - 1]);
+        }
+    }
 }
 
 /* Numbers from the input, with the checksum that fits: zstd sees any bytes. */
@@ -114,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *copy = fuzz_copy((al_slice){data + 2, size - 2});
     al_slice bytes = {copy, size - 2};
     CHECK(p);
-    switch (data[0] % 5) {
+    switch (data[0] % 7) {
     case 0:
         check_refs(bytes, data[1]);
         break;
@@ -127,8 +184,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 3:
         check_header(copy, bytes.len);
         break;
-    default:
+    case 4:
         check_name(bytes);
+        break;
+    case 5:
+        check_list(bytes, data[1] * 4U);
+        break;
+    default:
+        check_ids(bytes, data[1] * 4U + 1);
     }
     (void)packer_free(p);
     free(copy);

@@ -4,7 +4,9 @@
 
 #include "base/checked.h"
 #include "store/block.h"
+#include "store/block_ids.h"
 #include "store/codec/packed.h"
+#include "store/codec/pfor.h"
 #include "store/codec/refs.h"
 #include "store/positions.h"
 
@@ -194,6 +196,160 @@ static void without_memory_nothing_breaks(void **state)
     al_buf_done(&out);
 }
 
+/* ---- Ids and times */
+
+/* Steps of a clock: how fine it is, how long it pauses, how often rows share a tick. */
+typedef struct ticking {
+    uint64_t unit, gap, start;
+    unsigned same_percent;
+} ticking;
+
+static const ticking clocks[] = {
+    {1, 100000000, 1, 0},
+    {1000, 100000, UINT64_C(1793491200000000000), 0},
+    {1000, 100000, UINT64_C(1793491200000000000), 3},
+    {1000000, 20, UINT64_C(1793491200000000000), 60},
+    {1000000000, 3, UINT64_C(1793491200000000000), 90},
+    {1, 1, 0, 100},
+    {1, UINT64_C(1) << 40, 7, 20},
+};
+
+/* Rows of random times, ids as the store gives them. */
+static void add_ticks(block_builder *b, const ticking *k, rng *r, uint64_t *ids, int64_t *times,
+                      uint32_t n)
+{
+    uint64_t time = k->start;
+    for (uint32_t i = 0; i < n; i++) {
+        if (rng_below(r, 100) >= k->same_percent)
+            time += (rng_below(r, k->gap) + 1) * k->unit;
+        ids[i] = i && time <= ids[i - 1] ? ids[i - 1] + 1 : time;
+        times[i] = (int64_t)time;
+        record rec = {.id = ids[i], .time_ns = times[i]};
+        assert_int_equal(block_builder_add(b, &rec), AL_OK);
+    }
+}
+
+static void ids_and_times_are_read_alone(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {1, 2, 255, 256, 257, 1000, BLOCK_ROWS_MAX};
+    rng r = rng_of(rng_env("ALCO_SEED", 31));
+    block_builder *b = block_builder_new();
+    block_view *v = block_view_new();
+    uint64_t *ids = malloc(BLOCK_ROWS_MAX * sizeof *ids);
+    int64_t *times = malloc(BLOCK_ROWS_MAX * sizeof *times);
+    al_err err;
+    for (size_t c = 0; c < sizeof clocks / sizeof *clocks; c++)
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+            uint32_t n = counts[k];
+            add_ticks(b, &clocks[c], &r, ids, times, n);
+            al_buf out;
+            al_buf_init(&out, SIZE_MAX);
+            block_info info;
+            assert_int_equal(block_builder_encode(b, &out, &info, &err), AL_OK);
+            assert_int_equal(block_view_open_slice(v, al_buf_slice(&out), &err), AL_OK);
+            bool are_ids = true;
+            for (uint32_t i = 0; i < n; i++)
+                are_ids = are_ids && ids[i] == (uint64_t)times[i];
+            assert_true(block_view_times_are_ids(v) == are_ids);
+            for (unsigned i = 0; i < 300; i++) {
+                uint32_t row = (uint32_t)rng_below(&r, n);
+                uint64_t id = 0;
+                int64_t time = 0;
+                uint32_t found = 0;
+                assert_int_equal(block_view_id(v, row, &id, &err), AL_OK);
+                assert_true(id == ids[row]);
+                assert_int_equal(block_view_time(v, row, &time, &err), AL_OK);
+                assert_true(time == times[row]);
+                uint64_t wanted = ids[row] + rng_below(&r, 3) - 1;
+                assert_int_equal(block_view_find(v, wanted, &found, &err), AL_OK);
+                assert_true(found == n || ids[found] >= wanted);
+                assert_true(found == 0 || ids[found - 1] < wanted);
+            }
+            uint32_t found = 1;
+            assert_int_equal(block_view_find(v, 0, &found, &err), AL_OK);
+            assert_int_equal(found, 0);
+            assert_int_equal(block_view_find(v, ids[n - 1] + 1, &found, &err), AL_OK);
+            assert_int_equal(found, n);
+            const uint64_t *all_ids = NULL;
+            const int64_t *all_times = NULL;
+            assert_int_equal(block_view_ids(v, &all_ids, &err), AL_OK);
+            assert_int_equal(block_view_times(v, &all_times, &err), AL_OK);
+            assert_memory_equal(all_ids, ids, n * sizeof *ids);
+            assert_memory_equal(all_times, times, n * sizeof *times);
+            al_buf_done(&out);
+        }
+    free(ids);
+    free(times);
+    (void)block_view_free(v);
+    (void)block_builder_free(b);
+}
+
+/* Every cut of the column itself: behind a checksum the block's own test does not get there. */
+static void cut_ids_and_lists_are_noticed(void **state)
+{
+    (void)state;
+    rng r = rng_of(rng_env("ALCO_SEED", 32));
+    uint64_t ids[600];
+    uint64_t got[PFOR_GROUP];
+    for (size_t i = 0; i < 600; i++)
+        ids[i] = 5000 + (i ? ids[i - 1] : 0) + rng_below(&r, 9) * 1000 + (rng_below(&r, 50) == 0);
+    al_buf b;
+    al_buf_init(&b, SIZE_MAX);
+    block_ids_encode(ids, 600, &b);
+    for (size_t cut = 0; cut <= b.len; cut++) {
+        uint8_t *copy = malloc(cut ? cut : 1);
+        memcpy(copy, b.ptr, cut);
+        al_rd rd = al_rd_of((al_slice){copy, cut});
+        block_ids list;
+        block_ids_open(&rd, 600, ids[0], ids[599], &list);
+        assert_true(rd.bad == (cut < b.len));
+        for (uint32_t g = 0; !rd.bad && g < 3; g++) {
+            assert_true(block_ids_group(&list, g, got));
+            assert_memory_equal(got, ids + (size_t)g * PFOR_GROUP,
+                                (g < 2 ? PFOR_GROUP : 600 - 2 * PFOR_GROUP) * sizeof *got);
+        }
+        free(copy);
+    }
+    al_buf_done(&b);
+}
+
+static void number_lists_come_back(void **state)
+{
+    (void)state;
+    rng r = rng_of(rng_env("ALCO_SEED", 33));
+    uint64_t v[1000];
+    uint64_t got[PFOR_GROUP];
+    for (unsigned round = 0; round < 400; round++) {
+        size_t n = rng_below(&r, 1000);
+        unsigned usual = (unsigned)rng_below(&r, 64);
+        unsigned odd = (unsigned)rng_below(&r, 64);
+        unsigned odd_percent = (unsigned)rng_below(&r, 110);
+        for (size_t i = 0; i < n; i++)
+            v[i] = rng_next(&r) >> (rng_below(&r, 100) < odd_percent ? odd : usual);
+        al_buf b;
+        al_buf_init(&b, SIZE_MAX);
+        pfor_encode(v, n, &b);
+        uint8_t *copy = malloc(b.len ? b.len : 1);
+        if (b.len)
+            memcpy(copy, b.ptr, b.len);
+        al_rd rd = al_rd_of((al_slice){copy, b.len});
+        pfor p;
+        pfor_open(&rd, n, &p);
+        assert_false(rd.bad);
+        assert_int_equal(rd.left, 0);
+        assert_true(b.len <= n * 8 + 3 * ((n + PFOR_GROUP - 1) / PFOR_GROUP));
+        for (uint32_t g = 0; g * (size_t)PFOR_GROUP < n; g++) {
+            pfor_group(&p, g, got);
+            assert_memory_equal(got, v + (size_t)g * PFOR_GROUP,
+                                pfor_group_rows(&p, g) * sizeof *got);
+            assert_true(pfor_first(&p, g) == v[(size_t)g * PFOR_GROUP]);
+        }
+        free(copy);
+        al_buf_done(&b);
+    }
+}
+
 /* ---- Codecs */
 
 static void references_come_back(void **state)
@@ -301,6 +457,9 @@ int main(void)
         cmocka_unit_test(every_flipped_byte_is_noticed),
         cmocka_unit_test(a_block_says_when_it_is_full),
         cmocka_unit_test(without_memory_nothing_breaks),
+        cmocka_unit_test(ids_and_times_are_read_alone),
+        cmocka_unit_test(cut_ids_and_lists_are_noticed),
+        cmocka_unit_test(number_lists_come_back),
         cmocka_unit_test(references_come_back),
         cmocka_unit_test(packed_parts_come_back),
         cmocka_unit_test(positions_come_back_and_cuts_are_noticed),

@@ -77,6 +77,14 @@ al_code packed_store(packer *p, al_slice raw, al_buf *out, packed *ret)
     return AL_OK;
 }
 
+al_code packed_store_raw(al_slice raw, al_buf *out, packed *ret)
+{
+    al_buf_slice_put(out, raw);
+    *ret = (packed){
+        .raw_bytes = raw.len, .stored_bytes = raw.len, .crc = al_crc32c(0, raw.ptr, raw.len)};
+    return al_buf_code(out);
+}
+
 void packed_put(const packed *d, al_buf *out)
 {
     al_buf_varint(out, d->raw_bytes);

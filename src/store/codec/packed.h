@@ -19,6 +19,8 @@ packer *packer_free(packer *p);
 
 /* Appends the stored form of `raw` to `out`. AL_NOMEM, AL_LIMIT (of out). */
 AL_CHECK al_code packed_store(packer *p, al_slice raw, al_buf *out, packed *ret);
+/* As it is: for what is to be read where it stands. AL_NOMEM, AL_LIMIT (of out). */
+AL_CHECK al_code packed_store_raw(al_slice raw, al_buf *out, packed *ret);
 /* The three numbers. */
 void packed_put(const packed *d, al_buf *out);
 /* Reads them; bad when stored is more than raw or raw is more than `raw_max`. */

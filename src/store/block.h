@@ -56,6 +56,9 @@ typedef struct block_col {
 
 /* NULL without memory. */
 block_view *block_view_new(void);
+/* For who opens one block after another: keeps the memory of a decoded one of usual size for the
+ * next. */
+void block_view_keep(block_view *v);
 block_view *block_view_free(block_view *v);
 /* Looks at another block; takes its own reference. Checks and decodes the header only. What the
  * view gave out before is gone. AL_CORRUPT, AL_NOMEM. */
@@ -70,6 +73,7 @@ const block_info *block_view_info(const block_view *v);
 /* Ascending, one per row. */
 AL_CHECK al_code block_view_ids(block_view *v, const uint64_t **ret, al_err *err);
 AL_CHECK al_code block_view_times(block_view *v, const int64_t **ret, al_err *err);
+/* They lie one behind the other. */
 AL_CHECK al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err);
 /* Top-level names of all fields in this block. */
 size_t block_view_names(const block_view *v, const al_slice **ret);

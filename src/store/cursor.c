@@ -172,8 +172,11 @@ static bool next_block(cursor *c, source *s)
 static al_code view_of(cursor *c, source *s, decided **ret, al_err *err)
 {
     bool is_new = false;
-    const view_source from = {
-        .number = s->number, .index_no = s->index_no, .u = s->u, .blocks = &s->blocks};
+    const view_source from = {.number = s->number,
+                              .index_no = s->index_no,
+                              .is_in_order = true,
+                              .u = s->u,
+                              .blocks = &s->blocks};
     al_code code = views_get(c->views, &from, s->block, ret, &is_new, err);
     if (!code && is_new)
         s->known_from = s->known_to = s->row;

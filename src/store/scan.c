@@ -133,6 +133,7 @@ al_code scan_run(reading *rd, const scan_options *opt, scan_fn *fn, void *ctx, a
     s.d.view = block_view_new();
     if (!s.d.view)
         return al_fail(err, AL_NOMEM, "scan");
+    block_view_keep(s.d.view);
     for (uint32_t i = 0; i < rd->pin->n && !rd->is_out; i++) {
         al_code c = scan_index(&s, i, err);
         if (c)

@@ -51,7 +51,8 @@ struct scan {
     const scan_options *opt;
     scan_fn *fn;
     void *ctx;
-    pool *pool; /* NULL: nobody may help */
+    const scan_list *list; /* NULL: all of the reading */
+    pool *pool;            /* NULL: nobody may help */
     worker *helpers;
     unsigned n_helpers;
     /* the caller's thread */
@@ -66,6 +67,8 @@ struct scan {
     size_t unit_at;
     open_unit *now; /* units[unit_at]; NULL: not opened */
     uint32_t block_at;
+    open_unit listed; /* of `list`; one reference is the scan's to its end */
+    uint32_t list_at;
     /* under lock: no more blocks are given */
     bool is_ending;
     al_code code; /* the first failure */
@@ -130,12 +133,25 @@ static bool to_block_locked(scan *s)
     return s->block_at < b->n_blocks;
 }
 
+static open_unit *next_listed_locked(scan *s, uint32_t *ret_block)
+{
+    if (s->list_at == s->list->n)
+        return NULL;
+    *ret_block = s->list->at[s->list_at++];
+    s->listed.refs++;
+    return &s->listed;
+}
+
 /* *ret NULL: there is no more, or no more may be begun. The caller has a reference. */
 static al_code next_locked(scan *s, worker *w, open_unit **ret, uint32_t *ret_block, al_err *err)
 {
     *ret = NULL;
     while (!s->is_ending && !w->rd->is_out && s->index_no < s->rd->pin->n) {
         al_code c = reading_need(w->rd, s->index_no, err);
+        if (!c && s->list) {
+            *ret = next_listed_locked(s, ret_block);
+            return AL_OK;
+        }
         if (!c && !s->units)
             c = select_locked(s, w, err);
         if (c)
@@ -333,10 +349,10 @@ static al_code join_helpers(scan *s, al_code c, al_err *err)
 /* ---- Face */
 
 /* Rows are counted exactly by one thread only, and a test's clock belongs to it. */
-static bool may_have_help(const reading *rd, const scan_options *opt)
+bool scan_has_help(const reading *rd)
 {
     const eng_budget *b = rd->budget;
-    return opt->part && !(b && (b->rows_max || b->now_ns));
+    return !(b && (b->rows_max || b->now_ns));
 }
 
 static al_code run(scan *s, al_err *err)
@@ -350,23 +366,44 @@ static al_code run(scan *s, al_err *err)
     return join_helpers(s, s->code, err);
 }
 
+static al_code run_all(scan *s, al_err *err)
+{
+    if (s->opt->part && scan_has_help(s->rd))
+        s->pool = store_pool(s->rd->e);
+    s->arena = al_arena_new(ARENA_BLOCK_BYTES);
+    if (!s->arena)
+        return al_fail(err, AL_NOMEM, "scan");
+    (void)pthread_mutex_init(&s->lock, NULL);
+    al_err mine = {0};
+    al_code c = s->rd->is_out ? AL_OK : run(s, &mine);
+    if (c && err)
+        *err = mine;
+    unref_locked(s->now);
+    (void)pthread_mutex_destroy(&s->lock);
+    (void)al_arena_free(s->arena);
+    return c;
+}
+
 al_code scan_run(reading *rd, const scan_options *opt, scan_fn *fn, void *ctx, al_err *err)
 {
     scan s = {.rd = rd, .opt = opt, .fn = fn, .ctx = ctx};
-    if (may_have_help(rd, opt))
-        s.pool = store_pool(rd->e);
-    s.arena = al_arena_new(ARENA_BLOCK_BYTES);
-    if (!s.arena)
-        return al_fail(err, AL_NOMEM, "scan");
-    (void)pthread_mutex_init(&s.lock, NULL);
-    al_err mine = {0};
-    al_code c = rd->is_out ? AL_OK : run(&s, &mine);
-    if (c && err)
-        *err = mine;
-    unref_locked(s.now);
-    (void)pthread_mutex_destroy(&s.lock);
-    (void)al_arena_free(s.arena);
+    al_code c = run_all(&s, err);
     if (!c)
         rd->answer->is_at_end = !rd->is_out;
     return c;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): as scan_run, and what of it */
+al_code scan_blocks(reading *rd, const scan_list *list, const scan_options *opt, scan_fn *fn,
+                    void *ctx, al_err *err)
+{
+    scan s = {
+        .rd = rd,
+        .opt = opt,
+        .fn = fn,
+        .ctx = ctx,
+        .list = list,
+        .index_no = list->index_no,
+        .listed = {.u = *list->u, .blocks = *list->blocks, .index_no = list->index_no, .refs = 1}};
+    return run_all(&s, err);
 }

@@ -45,3 +45,18 @@ typedef struct scan_options {
  * helps. */
 AL_CHECK al_code scan_run(reading *rd, const scan_options *opt, scan_fn *fn, void *ctx,
                           al_err *err);
+
+/* Some blocks of one unit; all borrowed. */
+typedef struct scan_list {
+    const unit *u;
+    const unit_blocks *blocks;
+    uint32_t index_no;
+    const uint32_t *at; /* numbers of blocks, in the order in which they are begun */
+    uint32_t n;
+} scan_list;
+
+/* As scan_run for these, by who has looked at rows before; leaves answer->is_at_end alone. */
+AL_CHECK al_code scan_blocks(reading *rd, const scan_list *list, const scan_options *opt,
+                             scan_fn *fn, void *ctx, al_err *err);
+/* Would anybody help? */
+bool scan_has_help(const reading *rd);

@@ -534,6 +534,84 @@ static void helpers_change_no_answer(void **state)
     fixture_done(&f);
 }
 
+enum { LONG_BYTES = 100000, LONG_ROWS = 600 }; /* about 40 rows a block */
+
+/* Long rows; every 16th speaks of sparrows, number 77 and 500 of an owl. */
+static void append_long(fixture *f, uint32_t first, uint32_t n)
+{
+    static char text[LONG_BYTES];
+    rec_batch *b = rec_batch_new(f->now_ns);
+    assert_non_null(b);
+    for (uint32_t i = first; i < first + n; i++) {
+        const char *word = i == 77 || i == 500 ? "OWL" : i % 16 == 0 ? "Sparrows" : "nothing";
+        record *r = rec_batch_add(b);
+        assert_non_null(r);
+        memset(text, '.', sizeof text);
+        memcpy(text + i * 100, word, strlen(word));
+        r->time_ns = T0_NS + i * AL_NS_PER_S;
+        r->message = al_arena_copy(b->arena, (al_slice){(const uint8_t *)text, sizeof text});
+    }
+    assert_int_equal(engine_append_wait(f->e, "logs", b, (al_slice){0}, NULL, NULL), AL_OK);
+}
+
+typedef struct ids {
+    uint64_t at[LONG_ROWS];
+    size_t n;
+} ids;
+
+static eng_flow rows_keep(void *ctx, const eng_row *row)
+{
+    ids *i = ctx;
+    i->at[i->n++] = row->rec->id;
+    return ENG_MORE;
+}
+
+static void search_long(const fixture *f, const char *text, bool is_descending, uint64_t rows_max,
+                        ids *ret, uint64_t *ret_looked_at)
+{
+    AL_CLEANUP(query_unrefp) query *q = parse(text);
+    const eng_search s = {.scope = scope_of(q), .is_descending = is_descending};
+    const eng_budget b = {.rows_max = rows_max};
+    eng_answer answer;
+    ret->n = 0;
+    assert_int_equal(engine_search(f->e, &s, &b, rows_keep, ret, &answer, NULL), AL_OK);
+    assert_true(answer.is_at_end);
+    assert_int_equal(answer.partial.n, 0);
+    *ret_looked_at = answer.rows_looked_at;
+}
+
+/* Far back helpers look through blocks: the same rows in the same order as without them. */
+static void looking_ahead_changes_no_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t n;
+    } cases[] = {
+        {"owl", 2}, {"sparrow", 38}, {"owl OR sparrows", 40}, {"eagle", 0}, {"-eagle", LONG_ROWS}};
+    fixture f;
+    fixture_init(&f);
+    for (uint32_t i = 0; i < LONG_ROWS; i += 100)
+        append_long(&f, i, 100);
+    assert_int_equal(engine_compact(f.e, "logs", NULL, NULL), AL_OK);
+    for (size_t i = 0; i < 2 * (sizeof cases / sizeof cases[0]); i++) {
+        static ids want;
+        static ids got;
+        uint64_t alone = 0;
+        uint64_t helped = 0;
+        search_long(&f, cases[i / 2].text, i % 2, UINT64_MAX, &want, &alone);
+        search_long(&f, cases[i / 2].text, i % 2, 0, &got, &helped);
+        assert_int_equal(want.n, cases[i / 2].n);
+        assert_int_equal(got.n, want.n);
+        assert_memory_equal(got.at, want.at, want.n * sizeof want.at[0]);
+        assert_int_equal(alone, LONG_ROWS);
+        assert_true(helped >= alone && helped <= 2 * alone); /* few are looked at twice */
+        if (cases[i / 2].n == 2)
+            assert_true(helped > alone); /* the block of an owl: it was looked ahead */
+    }
+    fixture_done(&f);
+}
+
 typedef struct turns {
     atomic_uint steps[2];
     atomic_bool may_end;
@@ -977,6 +1055,7 @@ int main(void)
         cmocka_unit_test(too_many_buckets_and_unknown_indexes_are_refused),
         cmocka_unit_test(a_table_of_values_stays_bounded),
         cmocka_unit_test(helpers_change_no_answer),
+        cmocka_unit_test(looking_ahead_changes_no_answer),
         cmocka_unit_test(a_pool_takes_turns),
         cmocka_unit_test(a_damaged_block_is_named_and_the_rest_is_answered),
         cmocka_unit_test(a_tail_names_what_it_cannot_read),

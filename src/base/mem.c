@@ -83,10 +83,11 @@ enum {
 void al_mem_settle(void)
 {
 #ifdef __GLIBC__
-    /* They fail only for values out of range. */
+    /* They fail only for values out of range. NOLINTBEGIN(concurrency-mt-unsafe): no threads yet */
     (void)mallopt(M_ARENA_MAX, HEAPS_MAX);
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, TOP_BYTES);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 #endif
 }
 

@@ -29,7 +29,8 @@ typedef struct open_unit {
     unit u; /* its segment or memtab is pinned */
     unit_blocks blocks;
     uint32_t index_no;
-    unsigned refs; /* under the scan's lock */
+    unsigned refs;  /* under the scan's lock */
+    bool is_listed; /* its blocks are the caller's */
 } open_unit;
 
 typedef struct scan scan;
@@ -67,7 +68,7 @@ struct scan {
     size_t unit_at;
     open_unit *now; /* units[unit_at]; NULL: not opened */
     uint32_t block_at;
-    open_unit listed; /* of `list`; one reference is the scan's to its end */
+    open_unit *listed; /* of `list` */
     uint32_t list_at;
     /* under lock: no more blocks are given */
     bool is_ending;
@@ -81,7 +82,8 @@ static void unref_locked(open_unit *o)
 {
     if (!o || --o->refs)
         return;
-    unit_close(&o->blocks);
+    if (!o->is_listed)
+        unit_close(&o->blocks);
     free(o);
 }
 
@@ -138,8 +140,8 @@ static open_unit *next_listed_locked(scan *s, uint32_t *ret_block)
     if (s->list_at == s->list->n)
         return NULL;
     *ret_block = s->list->at[s->list_at++];
-    s->listed.refs++;
-    return &s->listed;
+    s->listed->refs++;
+    return s->listed;
 }
 
 /* *ret NULL: there is no more, or no more may be begun. The caller has a reference. */
@@ -371,14 +373,17 @@ static al_code run_all(scan *s, al_err *err)
     if (s->opt->part && scan_has_help(s->rd))
         s->pool = store_pool(s->rd->e);
     s->arena = al_arena_new(ARENA_BLOCK_BYTES);
-    if (!s->arena)
+    if (!s->arena) {
+        unref_locked(s->listed);
         return al_fail(err, AL_NOMEM, "scan");
+    }
     (void)pthread_mutex_init(&s->lock, NULL);
     al_err mine = {0};
     al_code c = s->rd->is_out ? AL_OK : run(s, &mine);
     if (c && err)
         *err = mine;
     unref_locked(s->now);
+    unref_locked(s->listed);
     (void)pthread_mutex_destroy(&s->lock);
     (void)al_arena_free(s->arena);
     return c;
@@ -397,13 +402,20 @@ al_code scan_run(reading *rd, const scan_options *opt, scan_fn *fn, void *ctx, a
 al_code scan_blocks(reading *rd, const scan_list *list, const scan_options *opt, scan_fn *fn,
                     void *ctx, al_err *err)
 {
-    scan s = {
-        .rd = rd,
-        .opt = opt,
-        .fn = fn,
-        .ctx = ctx,
-        .list = list,
-        .index_no = list->index_no,
-        .listed = {.u = *list->u, .blocks = *list->blocks, .index_no = list->index_no, .refs = 1}};
+    open_unit *o = al_zalloc(1, sizeof *o);
+    if (!o)
+        return al_fail(err, AL_NOMEM, "scan");
+    *o = (open_unit){.u = *list->u,
+                     .blocks = *list->blocks,
+                     .index_no = list->index_no,
+                     .is_listed = true,
+                     .refs = 1};
+    scan s = {.rd = rd,
+              .opt = opt,
+              .fn = fn,
+              .ctx = ctx,
+              .list = list,
+              .index_no = list->index_no,
+              .listed = o};
     return run_all(&s, err);
 }

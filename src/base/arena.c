@@ -22,6 +22,7 @@ struct al_arena {
     block *head;
     size_t block_bytes;
     size_t total;
+    size_t keep_bytes;
 };
 
 al_arena *al_arena_new(size_t block_bytes)
@@ -31,6 +32,11 @@ al_arena *al_arena_new(size_t block_bytes)
     if (a)
         a->block_bytes = block_bytes;
     return a;
+}
+
+void al_arena_keep(al_arena *a, size_t keep_bytes)
+{
+    a->keep_bytes = keep_bytes;
 }
 
 static void free_blocks(block *b)
@@ -99,8 +105,27 @@ al_slice al_arena_copy(al_arena *a, al_slice s)
     return (al_slice){p, s.len};
 }
 
+/* One block as large as all were, some room for the next time to be larger. */
+static bool join_blocks(al_arena *a)
+{
+    if (a->total > a->keep_bytes || a->total <= a->block_bytes)
+        return false;
+    size_t cap = AL_MIN(a->total + a->total / 8, a->keep_bytes);
+    if (a->head->next) {
+        free_blocks(a->head);
+        a->head = NULL;
+        a->total = 0;
+        if (!add_block(a, cap))
+            return false;
+    }
+    a->head->used = 0;
+    return true;
+}
+
 void al_arena_reset(al_arena *a)
 {
+    if (join_blocks(a))
+        return;
     block *keep = a->head;
     if (keep && keep->cap > a->block_bytes) { /* made for one large request */
         free_blocks(keep);

@@ -15,6 +15,12 @@ void *al_realloc(void *old, size_t n, size_t size);
  * Returns the (moved) array, or NULL with everything unchanged when it is full or out of memory. */
 void *al_grow(void *array, size_t *cap, size_t n_used, size_t size, size_t first, size_t max);
 
+/* Settles what the allocator keeps for itself (glibc; elsewhere nothing). At the start of main,
+ * before there are threads. */
+void al_mem_settle(void);
+/* Gives back to the system what was freed between pieces still used. Takes a millisecond or so. */
+void al_mem_trim(void);
+
 /* Tests only: the n-th call from now on (1 = the next), and no other, returns NULL; 0 switches off.
  * Process-wide. */
 void al_mem_fail_at(unsigned long n);

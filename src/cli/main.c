@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/cli.h"
 
 static const struct {
@@ -36,6 +37,7 @@ static void print_help(FILE *to)
 
 int main(int argc, char **argv)
 {
+    al_mem_settle();
     if (argc < 2) {
         print_help(stderr);
         return CLI_USAGE;

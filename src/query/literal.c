@@ -17,13 +17,13 @@
 #include <string.h>
 
 #include "base/fold.h"
+#include "query/literal_scan.h"
 
 enum {
-    CHAR_SPACE_RUN = AL_CHAR_BAD + 0x100, /* any run of white space */
-    ANCHOR_BYTES_MAX = 3,                 /* more spellings: a table instead of memchr */
-    ANCHOR_OFFSET_MAX = 64,               /* bytes of a text that are considered */
-    WORK_FREE = 1024,                     /* bytes that comparing may pass in any text */
-    WORK_PER_BYTE = 4,                    /* and more for each byte of it */
+    ANCHOR_BYTES_MAX = 3,   /* more spellings: a table instead of memchr */
+    ANCHOR_OFFSET_MAX = 64, /* bytes of a text that are considered */
+    WORK_FREE = 1024,       /* bytes that comparing may pass in any text */
+    WORK_PER_BYTE = 4,      /* and more for each byte of it */
 };
 
 struct literal {
@@ -39,6 +39,7 @@ struct literal {
     uint8_t anchor[ANCHOR_BYTES_MAX];
     unsigned n_anchor; /* 0: is_anchor */
     bool is_anchor[256];
+    const scan_word *scan;
 };
 
 bool query_is_space(uint8_t byte)
@@ -204,7 +205,17 @@ const literal *literal_new(al_arena *arena, al_slice text, bool ignores_case, bo
         if (!whole.rare)
             return NULL;
     }
+    scan_word *scan = al_arena_alloc(arena, 1, sizeof *scan);
+    if (!scan)
+        return NULL;
+    scan_word_make(scan, chars, n_chars, ignores_case, weight_of);
+    whole.scan = scan;
     return finish(arena, whole);
+}
+
+const scan_word *literal_scan_word(const literal *l)
+{
+    return l->scan;
 }
 
 /* The character or run of white space at p < end; returns what is behind it. */

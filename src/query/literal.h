@@ -3,6 +3,7 @@
  * The text is compiled once and then shared by any number of threads. */
 #include "base/arena.h"
 #include "base/slice.h"
+#include "query/literal_scan.h"
 
 /* The six ASCII characters that separate words. */
 bool query_is_space(uint8_t byte);
@@ -15,3 +16,5 @@ const literal *literal_new(al_arena *arena, al_slice text, bool ignores_case, bo
  * the outputs may have been written). Takes time in proportion to hay.len + the length of the text.
  */
 bool literal_find(const literal *l, al_slice hay, size_t from, size_t *ret_start, size_t *ret_end);
+/* For literal_scan_begin; lives as long as the literal. */
+const scan_word *literal_scan_word(const literal *l);

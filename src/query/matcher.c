@@ -18,7 +18,11 @@
 #include "query/pace.h"
 #include "query/tree.h"
 
-enum { SCRATCH_BLOCK_BYTES = 16 * 1024, BYTES_PER_UNIT = 64 /* of the pace */ };
+enum {
+    SCRATCH_BLOCK_BYTES = 16 * 1024,
+    BYTES_PER_UNIT = 64 /* of the pace */,
+    SCAN_BYTES_PER_UNIT = 256
+};
 
 struct matcher {
     query *q;
@@ -201,6 +205,22 @@ bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v, al_c
     field only = {.name = AL_LIT("a"), .val = *v};
     record r = {.fields = &only, .n_fields = 1};
     return field_holds(m, leaf, &r, only.name, ret_code);
+}
+
+bool matcher_scan(matcher *m, const ast_node *leaf, al_slice texts, literal_scan *ret,
+                  al_code *ret_code)
+{
+    *ret_code = AL_OK;
+    const literal *needle = tree_node_of(leaf)->needle;
+    const scan_word *word = needle ? literal_scan_word(needle) : NULL;
+    if (!word || word->bytes.n == 0)
+        return false;
+    if (!pace_go(&m->pace, 1 + texts.len / SCAN_BYTES_PER_UNIT)) {
+        *ret_code = AL_CANCELLED;
+        return false;
+    }
+    literal_scan_begin(ret, word, texts);
+    return true;
 }
 
 /* ---- Rows */

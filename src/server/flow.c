@@ -277,8 +277,11 @@ static void on_tick(void *ctx)
     server *s = ctx;
     atomic_fetch_add(&s->counts.slow_clients, conns_sweep(s->conns));
     uploads_tell_room(s);
-    held_give_back(&s->trim, held_bytes(&s->answers) + held_bytes(&s->uploads),
-                   conns_count(s->conns));
+    const held_use use = {.bytes = held_bytes(&s->answers) + held_bytes(&s->uploads),
+                          .conns = conns_count(s->conns),
+                          .answered = workers_ended(s->queries),
+                          .is_asked = workers_running(s->queries) > 0};
+    held_give_back(&s->trim, &use);
 }
 
 static void on_keep(void *what)

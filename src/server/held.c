@@ -2,9 +2,8 @@
  * in flow.c (queries: 503), api_search.c, tail.c (shorter pieces) and upload.c (uploads: wait). */
 #include "server/held.h"
 
-#include <malloc.h>
-
 #include "base/checked.h"
+#include "base/mem.h"
 
 enum {
     MEMORY_DEFAULT = 256 << 20,
@@ -49,18 +48,21 @@ size_t held_slice_bytes(const held *h)
 }
 
 /* The allocator keeps what was freed between pieces still used; only trimming returns it. */
-void held_give_back(held_trim *t, size_t bytes, size_t conns)
+void held_give_back(held_trim *t, const held_use *use)
 {
-    t->peak_bytes = AL_MAX(t->peak_bytes, bytes);
-    t->peak_conns = AL_MAX(t->peak_conns, conns);
+    t->peak_bytes = AL_MAX(t->peak_bytes, use->bytes);
+    t->peak_conns = AL_MAX(t->peak_conns, use->conns);
     if (t->wait > 0) {
         t->wait--;
         return;
     }
-    if (t->peak_bytes - bytes < TRIM_BYTES && t->peak_conns - conns < TRIM_CONNS)
+    bool is_idle = use->answered != t->answered && !use->is_asked;
+    if (t->peak_bytes - use->bytes < TRIM_BYTES && t->peak_conns - use->conns < TRIM_CONNS &&
+        !is_idle)
         return;
-    *t = (held_trim){.peak_bytes = bytes, .peak_conns = conns, .wait = TRIM_WAIT};
-#ifdef __GLIBC__
-    (void)malloc_trim(0);
-#endif
+    *t = (held_trim){.peak_bytes = use->bytes,
+                     .peak_conns = use->conns,
+                     .answered = is_idle ? use->answered : t->answered,
+                     .wait = TRIM_WAIT};
+    al_mem_trim();
 }

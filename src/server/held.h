@@ -20,10 +20,18 @@ bool held_is_full(const held *h);
 /* How long a piece of a stream should be: shorter the more is held. */
 size_t held_slice_bytes(const held *h);
 
-/* Gives memory that was freed back to the system, when it is much: once a second, one thread. */
+/* Gives memory that was freed back to the system, when it is much or questions were answered and
+ * none is under way: once a second, one thread. */
 typedef struct held_trim {
     size_t peak_bytes;
     size_t peak_conns;
+    uint64_t answered;
     unsigned wait; /* calls until the next one may work */
 } held_trim;
-void held_give_back(held_trim *t, size_t bytes, size_t conns);
+typedef struct held_use { /* now */
+    size_t bytes;
+    size_t conns;
+    uint64_t answered; /* questions so far */
+    bool is_asked;     /* one is under way */
+} held_use;
+void held_give_back(held_trim *t, const held_use *use);

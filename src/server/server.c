@@ -207,12 +207,12 @@ server *server_free(server *s)
         return NULL;
     server_drain(s, 0);
     (void)tails_free(s->tails);
+    (void)watch_free(s->watch); /* looks at the workers */
     (void)workers_free(s->queries);
     (void)workers_free(s->quick);
     (void)workers_free(s->ingesters);
     (void)workers_free(s->passwords);
     (void)throttle_free(s->logins);
-    (void)watch_free(s->watch);
     (void)conns_free(s->conns);
     if (s->unix_path[0])
         (void)unlink(s->unix_path);

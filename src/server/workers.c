@@ -16,6 +16,7 @@ struct workers {
     task *last;
     size_t n_waiting;
     size_t n_running;
+    uint64_t n_ended;
     bool is_ending;
     size_t n_threads; /* immutable after workers_new */
     pthread_t threads[];
@@ -56,6 +57,7 @@ static void *run(void *arg)
         t->run(t); /* its memory may be gone then */
         AL_LOCKED(&w->lock);
         w->n_running--;
+        w->n_ended++;
     }
     return NULL;
 }
@@ -133,6 +135,12 @@ size_t workers_running(workers *w)
 {
     AL_LOCKED(&w->lock);
     return w->n_running;
+}
+
+uint64_t workers_ended(workers *w)
+{
+    AL_LOCKED(&w->lock);
+    return w->n_ended;
 }
 
 size_t workers_waiting(workers *w)

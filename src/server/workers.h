@@ -2,6 +2,7 @@
 /* workers.h: a pool of threads that run tasks in the order they were put. */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -30,5 +31,7 @@ bool workers_drop(workers *w, task *t);
 size_t workers_waiting(workers *w);
 /* Tasks that have a thread. */
 size_t workers_running(workers *w);
+/* Tasks that ran. */
+uint64_t workers_ended(workers *w);
 
 AL_DEFINE_CLEANUP(workers, workers_free);

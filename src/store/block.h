@@ -56,6 +56,9 @@ typedef struct block_col {
 
 /* NULL without memory. */
 block_view *block_view_new(void);
+/* For who opens one block after another: keeps the memory of a decoded one of usual size for the
+ * next. */
+void block_view_keep(block_view *v);
 block_view *block_view_free(block_view *v);
 /* Looks at another block; takes its own reference. Checks and decodes the header only. What the
  * view gave out before is gone. AL_CORRUPT, AL_NOMEM. */
@@ -75,6 +78,7 @@ AL_CHECK al_code block_view_id(block_view *v, uint32_t row, uint64_t *ret, al_er
 AL_CHECK al_code block_view_time(block_view *v, uint32_t row, int64_t *ret, al_err *err);
 /* Every time is its row's id, so times ascend and block_view_find finds them too. */
 bool block_view_times_are_ids(const block_view *v);
+/* They lie one behind the other. */
 AL_CHECK al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err);
 /* Top-level names of all fields in this block. */
 size_t block_view_names(const block_view *v, const al_slice **ret);

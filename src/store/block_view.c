@@ -18,7 +18,10 @@
 #include "store/codec/refs.h"
 #include "store/format.h"
 
-enum { ARENA_BYTES = 256 * 1024 };
+enum {
+    ARENA_BYTES = 256 * 1024,
+    KEEP_BYTES = 12 << 20, /* a full block with all its columns takes 6 to 10 MB */
+};
 
 typedef struct stored_col {
     packed part;
@@ -69,6 +72,11 @@ block_view *block_view_new(void)
     if (!v->pack || !v->arena)
         return block_view_free(v);
     return v;
+}
+
+void block_view_keep(block_view *v)
+{
+    al_arena_keep(v->arena, KEEP_BYTES);
 }
 
 block_view *block_view_free(block_view *v)

@@ -13,6 +13,11 @@
  * per opening of its block; (5) an answer ends only before a row, never at a mere bound: the next
  * one then begins by deciding that row, so going on from `reached` always gets further.
  *
+ * Far back: a source of which two blocks in a row held nothing has the next ones looked through
+ * (look_ahead): who asks and the helpers of the pool decide whole blocks, more of them each time,
+ * and those without a match are passed. Blocks that have one are decided again when they come
+ * first, so order, windows and `reached` are what they were.
+ *
  * `step` below is +1 ascending, -1 descending; "first", "next", "behind" mean in the order asked.
  */
 #include "store/cursor.h"
@@ -22,9 +27,16 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "store/scan.h"
 #include "store/views.h"
 
-enum { WINDOW_FIRST = 128, WINDOW_MAX = 4096 };
+enum {
+    WINDOW_FIRST = 128,
+    WINDOW_MAX = 4096,
+    AHEAD_AFTER = 2, /* blocks without a match: then helpers look through the next ones */
+    AHEAD_FIRST = 4,
+    AHEAD_MAX = 64,
+};
 
 typedef enum source_state {
     SOURCE_CLOSED, /* key: bound by the unit's ids; nothing was read */
@@ -49,6 +61,10 @@ typedef struct source {
     uint32_t known_from; /* rows [known_from, known_to) of the open block are decided */
     uint32_t known_to;
     uint32_t window;
+    uint32_t n_idle;  /* blocks left since the last match */
+    uint32_t n_ahead; /* blocks to look through at once, the next time */
+    int64_t ahead;    /* the last of those that were looked through; -1: none were */
+    uint64_t *empty;  /* blocks that were found to have no match, a bit each; NULL: none */
 } source;
 
 struct cursor {
@@ -114,6 +130,8 @@ static void pop(cursor *c)
 static bool block_is_asked(const cursor *c, const source *s, uint32_t i)
 {
     const block_info *b = &s->blocks.blocks[i];
+    if (s->empty && s->empty[i / 64] >> (i % 64) & 1)
+        return false;
     return b->max_id >= s->min_id && b->min_id <= s->max_id &&
            reading_has_some_times(c->rd, b->min_ns, b->max_ns);
 }
@@ -165,6 +183,7 @@ static al_code open_source(cursor *c, source *s, bool *ret_has, al_err *err)
 
 static bool next_block(cursor *c, source *s)
 {
+    s->n_idle++;
     return to_block(c, s, (int64_t)s->block + (c->is_descending ? -1 : 1));
 }
 
@@ -172,8 +191,11 @@ static bool next_block(cursor *c, source *s)
 static al_code view_of(cursor *c, source *s, decided **ret, al_err *err)
 {
     bool is_new = false;
-    const view_source from = {
-        .number = s->number, .index_no = s->index_no, .u = s->u, .blocks = &s->blocks};
+    const view_source from = {.number = s->number,
+                              .index_no = s->index_no,
+                              .is_in_order = true,
+                              .u = s->u,
+                              .blocks = &s->blocks};
     al_code code = views_get(c->views, &from, s->block, ret, &is_new, err);
     if (!code && is_new)
         s->known_from = s->known_to = s->row;
@@ -246,6 +268,10 @@ static al_code to_row(cursor *c, source *s, decided *d, bool *ret_has, al_err *e
         s->row = hit;
     }
     s->state = is_behind ? SOURCE_ROWS : SOURCE_HIT;
+    if (!is_behind && s->n_idle) {
+        s->n_idle = 0;
+        s->n_ahead = AL_MAX(s->n_ahead / 2, (uint32_t)AHEAD_FIRST);
+    }
     *ret_has = true;
     return block_view_id(d->view, s->row, &s->key, err);
 }
@@ -261,6 +287,71 @@ static al_code decide_rows(cursor *c, source *s, bool *ret_has, al_err *err)
         return AL_OK;
     }
     return code ? code : to_row(c, s, d, ret_has, err);
+}
+
+/* ---- Far back */
+
+typedef struct ahead {
+    const block_info *blocks;
+    bool *is_empty; /* a block each: written by the one thread that has it */
+} ahead;
+
+static al_code note_empty(void *ctx, const scan_block *b, al_err *err)
+{
+    (void)err;
+    const ahead *a = ctx;
+    a->is_empty[b->info - a->blocks] =
+        !b->is_whole && b->n_rows == b->info->n_rows && row_bits_count(b->bits, 0, b->n_rows) == 0;
+    return AL_OK;
+}
+
+static void *ahead_part(void *ctx)
+{
+    return ctx;
+}
+
+static al_code ahead_join(void *ctx, void *part, bool counts, al_err *err)
+{
+    (void)ctx;
+    (void)part;
+    (void)counts;
+    (void)err;
+    return AL_OK;
+}
+
+static bool wants_ahead(const cursor *c, const source *s)
+{
+    bool is_behind = s->ahead < 0 || (c->is_descending ? s->block < s->ahead : s->block > s->ahead);
+    return s->n_idle >= AHEAD_AFTER && is_behind && !c->rd->is_out && scan_has_help(c->rd);
+}
+
+/* Looks through the next blocks, `s->block` first, and goes to the first that may have a match. */
+static al_code look_ahead(cursor *c, source *s, bool *ret_has, al_err *err)
+{
+    uint32_t at[AHEAD_MAX];
+    uint32_t n = 0;
+    int64_t step = c->is_descending ? -1 : 1;
+    s->n_ahead = AL_MIN(AL_MAX(s->n_ahead * 2, (uint32_t)AHEAD_FIRST), (uint32_t)AHEAD_MAX);
+    for (int64_t i = s->block; i >= 0 && i < s->blocks.n_blocks && n < s->n_ahead; i += step)
+        if (block_is_asked(c, s, (uint32_t)i))
+            at[n++] = (uint32_t)i;
+    assert(n > 0);
+    s->ahead = at[n - 1];
+    AL_CLEANUP(al_freep) bool *is_empty = al_zalloc(s->blocks.n_blocks, sizeof *is_empty);
+    if (!s->empty)
+        s->empty = al_zalloc((s->blocks.n_blocks + 63) / 64, sizeof *s->empty);
+    if (!is_empty || !s->empty)
+        return al_fail(err, AL_NOMEM, "search");
+    const scan_list list = {
+        .u = s->u, .blocks = &s->blocks, .index_no = s->index_no, .at = at, .n = n};
+    const scan_options opt = {.part = ahead_part, .join = ahead_join};
+    ahead a = {.blocks = s->blocks.blocks, .is_empty = is_empty};
+    al_code code = scan_blocks(c->rd, &list, &opt, note_empty, &a, err);
+    for (uint32_t i = 0; i < n && !code; i++)
+        if (is_empty[at[i]])
+            s->empty[at[i] / 64] |= UINT64_C(1) << (at[i] % 64);
+    *ret_has = !code && to_block(c, s, s->block);
+    return code;
 }
 
 /* Behind the hit that was given. */
@@ -292,7 +383,7 @@ static al_code work_on(cursor *c, source *s, bool *ret_has, al_err *err)
         code = open_source(c, s, ret_has, err);
         break;
     case SOURCE_BLOCK:
-        code = open_block(c, s, ret_has, err);
+        code = wants_ahead(c, s) ? look_ahead(c, s, ret_has, err) : open_block(c, s, ret_has, err);
         break;
     case SOURCE_ROWS:
         code = decide_rows(c, s, ret_has, err);
@@ -311,6 +402,8 @@ static al_code work_on(cursor *c, source *s, bool *ret_has, al_err *err)
 static void source_done(source *s)
 {
     unit_close(&s->blocks);
+    free(s->empty);
+    s->empty = NULL;
 }
 
 /* ---- The merge */
@@ -464,7 +557,8 @@ static void add_source(cursor *c, const unit *u, uint32_t no, size_t *n, uint64_
                   .number = (uint32_t)*n,
                   .min_id = min_id,
                   .max_id = max_id,
-                  .window = WINDOW_FIRST};
+                  .window = WINDOW_FIRST,
+                  .ahead = -1};
     s->key = c->is_descending ? AL_MIN(u->max_id, max_id) : AL_MAX(u->min_id, min_id);
     ++*n;
     push(c, s);

@@ -24,6 +24,9 @@
 
 enum { UNKNOWN = 0, NO = 1, YES = 2, GAVE_UP = 3, STOPPED = 4, SCRATCH_BYTES = 16 * 1024 };
 
+/* Going over the text of so many rows costs as much as asking one of them. */
+enum { SCAN_SHARE = 4 };
+
 struct filter {
     matcher *m;
     query *q;
@@ -232,6 +235,51 @@ static al_code take_column(run *r, const ast_node *leaf, const plan_head *head, 
     return AL_OK;
 }
 
+/* Whose text holds place `at` of `texts`, in rows from `row` on; empty ones have no place. */
+static uint32_t row_at(const al_slice *messages, uint32_t row, uint32_t end, const uint8_t *at)
+{
+    uint32_t step = 1; /* the last row that begins at or before it, found by doubling and halving */
+    while (end - row > step && messages[row + step].ptr <= at) {
+        row += step;
+        step *= 2;
+    }
+    for (; step; step /= 2)
+        if (end - row > step && messages[row + step].ptr <= at)
+            row += step;
+    return row;
+}
+
+static al_code ask_message(run *r, const ast_node *leaf, al_slice message, uint32_t row,
+                           row_bits *in, row_bits *out)
+{
+    const value v = {.type = VAL_STRING, .text = message};
+    al_code code = AL_OK;
+    bool holds = matcher_leaf_matches(r->f->m, leaf, &v, &code);
+    if (code == AL_CANCELLED)
+        return code;
+    take_row(r, row, verdict_of(holds, code), in, out);
+    return AL_OK;
+}
+
+/* Rows [first, last] at once; they are many of those in `in`. */
+static al_code scan_messages(run *r, literal_scan *s, const ast_node *leaf,
+                             const al_slice *messages, uint32_t first, uint32_t last, row_bits *in,
+                             row_bits *out)
+{
+    const uint8_t *begin = s->texts.ptr;
+    uint32_t row = first;
+    for (size_t at = literal_scan_next(s, 0); at < s->texts.len; at = literal_scan_next(s, at)) {
+        row = row_at(messages, row, last + 1, begin + at);
+        if (row_bits_has(in, row)) {
+            al_code c = ask_message(r, leaf, messages[row], row, in, out);
+            if (c)
+                return c;
+        }
+        at = (size_t)(messages[row].ptr - begin) + messages[row].len;
+    }
+    return AL_OK;
+}
+
 /* The message as a text, or as the value of the field that is called so in queries. */
 static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bits *out)
 {
@@ -240,16 +288,22 @@ static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bit
     if (c)
         return c;
     uint32_t end = r->word_to * 64;
-    for (uint32_t row = row_bits_next(in, r->word_from * 64, end); row < end;
-         row = row_bits_next(in, row + 1, end)) {
-        const value v = {.type = VAL_STRING, .text = messages[row]};
-        al_code code = AL_OK;
-        bool holds = matcher_leaf_matches(r->f->m, leaf, &v, &code);
-        if (code == AL_CANCELLED)
-            return code;
-        take_row(r, row, verdict_of(holds, code), in, out);
+    uint32_t first = row_bits_next(in, r->word_from * 64, end);
+    uint32_t last = row_bits_last(in, r->word_from * 64, end);
+    if (first == end)
+        return AL_OK;
+    if (row_bits_count(in, first, last + 1) >= (last - first) / SCAN_SHARE) {
+        const uint8_t *begin = messages[first].ptr;
+        al_slice texts = {begin, (size_t)(messages[last].ptr - begin) + messages[last].len};
+        literal_scan s;
+        if (matcher_scan(r->f->m, leaf, texts, &s, &c))
+            return scan_messages(r, &s, leaf, messages, first, last, in, out);
+        if (c)
+            return c;
     }
-    return AL_OK;
+    for (uint32_t row = first; row < end && !c; row = row_bits_next(in, row + 1, end))
+        c = ask_message(r, leaf, messages[row], row, in, out);
+    return c;
 }
 
 /* ---- The tree. `in` is consumed: it may be changed; `out` gets the rows that match. Temporaries:

@@ -24,6 +24,7 @@ _Static_assert(SLOTS > 2 * ENG_HISTOGRAM_BUCKETS_MAX, "half of the slots stay fr
 typedef struct bars {
     int64_t step_ns;
     bool has_by;
+    al_slice by;
     column_values cv;
     const value *top; /* the values of `by` */
     size_t n_top;
@@ -202,6 +203,56 @@ static al_code count_block(void *ctx, const scan_block *b, al_err *err)
     return count_rows(h, b, err);
 }
 
+/* ---- Parts of other threads */
+
+static void *part_free(bars *h)
+{
+    bars_done(h);
+    free(h->buckets);
+    free(h);
+    return NULL;
+}
+
+static void *part(void *ctx)
+{
+    const bars *whole = ctx;
+    bars *h = al_zalloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    *h = (bars){.step_ns = whole->step_ns,
+                .has_by = whole->has_by,
+                .by = whole->by,
+                .top = whole->top,
+                .n_top = whole->n_top};
+    h->slots = al_zalloc(SLOTS, sizeof *h->slots);
+    h->buckets = al_alloc(ENG_HISTOGRAM_BUCKETS_MAX, sizeof *h->buckets);
+    if (!h->slots || !h->buckets)
+        return part_free(h);
+    return h->has_by && column_values_init(&h->cv, h->by, NULL) ? part_free(h) : h;
+}
+
+static al_code add_buckets(bars *to, const bars *from, al_err *err)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        const eng_bucket *b = &from->buckets[i];
+        eng_bucket *sum = bucket_at(to, b->time_ns);
+        if (!sum)
+            return too_many(err);
+        sum->count += b->count;
+        sum->other += b->other;
+        for (size_t k = 0; k < ENG_HISTOGRAM_VALUES_MAX; k++)
+            sum->by[k] += b->by[k];
+    }
+    return AL_OK;
+}
+
+static al_code join(void *ctx, void *part, bool counts, al_err *err)
+{
+    al_code c = counts ? add_buckets(ctx, part, err) : AL_OK;
+    (void)part_free(part);
+    return c;
+}
+
 /* ---- Face */
 
 static al_code find_top(reading *rd, bars *h, al_slice by, al_arena *arena, al_err *err)
@@ -240,7 +291,8 @@ al_code store_histogram(engine *e, const eng_scope *s, int64_t step_ns, al_slice
                         al_err *err)
 {
     AL_CLEANUP(reading_close) reading rd = {0};
-    AL_CLEANUP(bars_done) bars h = {.step_ns = step_ns, .has_by = by.len > 0};
+    AL_CLEANUP(bars_done) bars h = {.step_ns = step_ns, .has_by = by.len > 0, .by = by};
+    const scan_options opt = {.needs_view = needs_rows, .part = part, .join = join};
     h.slots = al_zalloc(SLOTS, sizeof *h.slots);
     h.buckets = al_arena_alloc(arena, ENG_HISTOGRAM_BUCKETS_MAX, sizeof *h.buckets);
     if (!h.slots || !h.buckets)
@@ -249,7 +301,7 @@ al_code store_histogram(engine *e, const eng_scope *s, int64_t step_ns, al_slice
     if (!c && h.has_by)
         c = find_top(&rd, &h, by, arena, err);
     if (!c)
-        c = scan_run(&rd, &(scan_options){.needs_view = needs_rows}, count_block, &h, err);
+        c = scan_run(&rd, &opt, count_block, &h, err);
     if (c)
         return c;
     if (h.n)

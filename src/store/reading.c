@@ -32,21 +32,29 @@ enum {
 
 static bool has_to_stop(void *ctx);
 
-static al_code open_filters(reading *rd, al_err *err)
+al_code reading_need(reading *rd, uint32_t index_no, al_err *err)
 {
     const store_pin *pin = rd->pin;
-    rd->filters = al_zalloc(pin->n + 1, sizeof(filter *));
+    if (!rd->filters)
+        rd->filters = al_zalloc(pin->n + 1, sizeof(filter *));
     if (!rd->filters)
         return al_fail(err, AL_NOMEM, "begin to read");
-    for (size_t i = 0; i < pin->n; i++) {
-        al_code c = filter_new(rd->scope->q, pin->at[i].text_fields, pin->at[i].n_text_fields,
-                               &rd->filters[i], err);
-        if (c)
-            return c;
-        if (rd->budget)
-            filter_stop_if(rd->filters[i], has_to_stop, rd);
-    }
-    return AL_OK;
+    if (index_no >= pin->n || rd->filters[index_no])
+        return AL_OK;
+    const pin_index *p = &pin->at[index_no];
+    al_code c =
+        filter_new(rd->scope->q, p->text_fields, p->n_text_fields, &rd->filters[index_no], err);
+    if (!c && rd->budget)
+        filter_stop_if(rd->filters[index_no], has_to_stop, rd);
+    return c;
+}
+
+static al_code open_filters(reading *rd, al_err *err)
+{
+    al_code c = reading_need(rd, 0, err); /* the array also without an index */
+    for (uint32_t i = 1; i < rd->pin->n && !c; i++)
+        c = reading_need(rd, i, err);
+    return c;
 }
 
 /* ---- What cannot be read at all */
@@ -115,11 +123,41 @@ void reading_resume(reading *rd, uint64_t frame)
     note_missing(rd, frame);
 }
 
-void reading_close(reading *rd)
+static void free_filters(reading *rd)
 {
     for (size_t i = 0; rd->filters && i < rd->pin->n; i++)
         (void)filter_free(rd->filters[i]);
     free(rd->filters);
+}
+
+void reading_part(reading *rd, const reading *of, eng_answer *answer)
+{
+    *answer = (eng_answer){0};
+    *rd = (reading){.e = of->e,
+                    .scope = of->scope,
+                    .budget = of->budget,
+                    .answer = answer,
+                    .pin = of->pin,
+                    .is_resumed = of->is_resumed,
+                    .is_part = true,
+                    .piece_rows =
+                        of->budget && of->budget->deadline_ns ? PIECE_FIRST_ROWS : UINT32_MAX};
+}
+
+void reading_join(reading *of, reading *part)
+{
+    const eng_partial *missing = &part->answer->partial;
+    for (size_t i = 0; i < missing->n; i++)
+        note_once(of, missing->reasons[i].part, missing->reasons[i].why);
+    of->answer->rows_looked_at += part->answer->rows_looked_at;
+    of->is_out |= part->is_out;
+    free_filters(part);
+}
+
+void reading_close(reading *rd)
+{
+    assert(!rd->is_part);
+    free_filters(rd);
     (void)store_pin_free(rd->pin);
     (void)al_arena_free(rd->arena);
 }
@@ -241,12 +279,18 @@ static al_code by_time(const reading *rd, decided *d, uint32_t from, uint32_t to
     return AL_OK;
 }
 
+/* One row always is decided: by who began, not by parts. */
+static bool has_looked(const reading *rd)
+{
+    return rd->is_part || rd->answer->rows_looked_at > 0;
+}
+
 /* Asked by the filter every few milliseconds of work on a piece. */
 static bool has_to_stop(void *ctx)
 {
     reading *rd = ctx;
     const eng_budget *b = rd->budget;
-    bool is_first = rd->n_in_piece == 1 && rd->answer->rows_looked_at == 0;
+    bool is_first = rd->n_in_piece == 1 && !has_looked(rd);
     rd->stop = STOP_NOT;
     if (reading_check(rd)) {
         rd->stop = STOP_CANCEL;
@@ -256,8 +300,7 @@ static bool has_to_stop(void *ctx)
         if (rd->n_in_piece > 1 && now_ns - rd->piece_ns >= PIECE_MAX_NS)
             rd->stop = STOP_PIECE;
         else if (now_ns >= b->deadline_ns && now_ns - rd->piece_ns >= more_ns)
-            rd->stop =
-                rd->n_in_piece > 1 && rd->answer->rows_looked_at == 0 ? STOP_PIECE : STOP_TIME;
+            rd->stop = rd->n_in_piece > 1 && !has_looked(rd) ? STOP_PIECE : STOP_TIME;
     }
     return rd->stop != STOP_NOT;
 }
@@ -294,7 +337,7 @@ static al_code piece_stopped(reading *rd, decided *d, uint32_t row, al_err *err)
     }
     if (rd->stop != STOP_TIME)
         return al_fail(err, AL_CANCELLED, "whoever asked has left");
-    if (rd->answer->rows_looked_at)
+    if (has_looked(rd))
         return reading_spend(rd, 0);
     row_bits_unset(&d->bits, row); /* the first row, alone */
     note_gave_up(rd);

@@ -16,6 +16,7 @@ typedef struct reading {
     filter **filters; /* one an index of the scope */
     bool is_resumed;  /* a budget that ran out is no reason in the answer (reading_resume) */
     bool is_out;      /* the budget is used up: look at no more rows */
+    bool is_part;     /* of another that looks at rows of its own (reading_part) */
     /* The rows that are being decided together, and why that has to end. */
     uint32_t piece_rows; /* most of the next piece */
     uint32_t n_in_piece;
@@ -32,6 +33,14 @@ AL_CHECK al_code reading_open(reading *rd, engine *e, const eng_scope *scope,
  * the answer then. */
 void reading_resume(reading *rd, uint64_t frame);
 void reading_close(reading *rd);
+/* A reading for another thread that looks at some of the rows of `of`, which outlives it: with its
+ * pin and scope, filters of its own, and what is missing in an answer of its own. Filters are made
+ * by reading_need. */
+void reading_part(reading *rd, const reading *of, eng_answer *answer);
+/* The filter of an index; AL_NOMEM. */
+AL_CHECK al_code reading_need(reading *rd, uint32_t index_no, al_err *err);
+/* Ends a part: what it has looked at and missed goes into `of`. */
+void reading_join(reading *of, reading *part);
 
 /* AL_CANCELLED: whoever asked has left. */
 AL_CHECK al_code reading_check(const reading *rd);

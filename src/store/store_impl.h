@@ -87,6 +87,7 @@ struct store {
     eng_hooks hooks;
     uint8_t store_id[STORE_ID_BYTES];
     seg_env *env;
+    pool *pool;
     uint64_t queue_bytes_max;
     uint64_t tail_bytes_max;
     int64_t idle_ns; /* < 0: never */

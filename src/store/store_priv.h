@@ -3,6 +3,7 @@
  * merger.c, retention.c. Readers: search.c, count.c, histogram.c, values.c, fields.c, tail.c: they
  * pin a scope, work on its snapshots and touch nothing else. */
 #include "query/engine.h"
+#include "store/pool.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 
@@ -32,6 +33,8 @@ store_pin *store_pin_free(store_pin *p);
 /* What is visible now of one index, also of one that engine_index_open was not called for.
  * AL_NOT_FOUND. */
 AL_CHECK al_code store_snapshot(engine *e, const char *index, snapshot **ret, al_err *err);
+/* Helpers of long questions. */
+pool *store_pool(engine *e);
 /* A reader met damage: has the file set aside (the store checks it again before). Does not block.
  */
 void store_report_damage(engine *e, const unit *u);

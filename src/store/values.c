@@ -1,9 +1,9 @@
 /* The most frequent values of a field.
  *
  * A column is a dictionary, so rows are counted per distinct value first and each value is looked
- * at once a block. Only where a path stands in several columns of a block (column_values.c), or is
- * the message, rows are taken one by one.
- * What counts: each record once for each value that it has; an array by its elements. */
+ * at once a block, before it goes into the table. Only where a path stands in several columns of a
+ * block (column_values.c), or is the message, rows are taken one by one. What counts: each record
+ * once for each value that it has; an array by its elements. */
 #include "store/values.h"
 
 #include <stdlib.h>
@@ -11,11 +11,20 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/column_values.h"
+
+/* One table for all threads: were there several, and full, none could tell how often a value that
+ * it has not stands in the others. A block is counted by itself first, so they rarely meet. */
+typedef struct shared_table {
+    pthread_mutex_t lock;
+    value_table *table; /* under lock */
+} shared_table;
 
 typedef struct counting {
     column_values cv;
-    value_table *table;
+    al_slice field;
+    shared_table *shared;
     uint64_t n;       /* rows that have the value in hand */
     uint32_t *counts; /* per value of a column */
     size_t cap_counts;
@@ -34,7 +43,7 @@ static rec_visit count_value(void *ctx, const value *v, bool is_element)
     counting *c = ctx;
     if (v->type == VAL_ARRAY)
         return REC_VISIT_MORE; /* its elements follow */
-    c->code = value_table_add(c->table, v, c->n);
+    c->code = value_table_add(c->shared->table, v, c->n);
     return c->code ? REC_VISIT_STOP : REC_VISIT_MORE;
 }
 
@@ -42,9 +51,10 @@ static al_code count_rows(counting *c, const scan_block *b)
 {
     al_code code = AL_OK;
     c->n = 1;
+    AL_LOCKED(&c->shared->lock);
     for (uint32_t row = row_bits_next(b->bits, 0, b->n_rows); row < b->n_rows && !code;
          row = row_bits_next(b->bits, row + 1, b->n_rows)) {
-        value_table_next(c->table);
+        value_table_next(c->shared->table);
         code = column_values_row(&c->cv, row, count_value, c);
         code = code ? code : c->code;
     }
@@ -69,11 +79,12 @@ static al_code count_column(counting *c, const scan_block *b)
         if (col->row_value[row] != BLOCK_NO_VALUE)
             c->counts[col->row_value[row]]++;
     al_code code = AL_OK;
+    AL_LOCKED(&c->shared->lock);
     for (uint32_t v = 0; v < col->n_values && !code; v++) {
         if (!c->counts[v])
             continue;
         c->n = c->counts[v];
-        value_table_next(c->table);
+        value_table_next(c->shared->table);
         code = column_values_visit(&c->cv, 0, &col->values[v], count_value, c);
         code = code ? code : c->code;
     }
@@ -100,14 +111,46 @@ static bool always(void *ctx, const block_info *info)
     return true;
 }
 
+static void *part(void *ctx)
+{
+    const counting *whole = ctx;
+    counting *c = al_zalloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->field = whole->field;
+    c->shared = whole->shared;
+    if (column_values_init(&c->cv, c->field, NULL) == AL_OK)
+        return c;
+    counting_done(c);
+    free(c);
+    return NULL;
+}
+
+static al_code join(void *ctx, void *part, bool counts, al_err *err)
+{
+    (void)ctx; /* all is in the table */
+    (void)counts;
+    (void)err;
+    counting_done(part);
+    free(part);
+    return AL_OK;
+}
+
 al_code values_count(reading *rd, al_slice field, value_table *t, al_err *err)
 {
-    AL_CLEANUP(counting_done) counting c = {.table = t};
+    shared_table shared = {.table = t};
+    AL_CLEANUP(counting_done) counting c = {.field = field, .shared = &shared};
     al_code code = column_values_init(&c.cv, field, err);
     if (code)
         return code;
-    const scan_options opt = {.needs_view = always, .heads = c.cv.heads, .n_heads = c.cv.n_heads};
+    const scan_options opt = {.needs_view = always,
+                              .heads = c.cv.heads,
+                              .n_heads = c.cv.n_heads,
+                              .part = part,
+                              .join = join};
+    (void)pthread_mutex_init(&shared.lock, NULL);
     code = scan_run(rd, &opt, count_block, &c, err);
+    (void)pthread_mutex_destroy(&shared.lock);
     if (!code && value_table_uncounted(t))
         eng_partial_add(&rd->answer->partial, "values",
                         "more distinct values than are counted; the rest is in `other`");

@@ -2,7 +2,8 @@
  *
  * Why: a search over many overlapping units (late records, a long tail of small frames) goes back
  * and forth between their blocks; keeping all of them decoded is unbounded, decoding anew for each
- * row is hopeless.
+ * row is hopeless. Who goes through a unit in order needs one block of it at a time: the memory of
+ * one serves the next.
  *
  * Invariant: slots are never more than VIEWS_MAX, and more than VIEWS_BYTES only while a single
  * block alone is larger. */
@@ -93,27 +94,45 @@ static void shrink(views *v)
     }
 }
 
-/* A slot to open a block in. Verdicts belong to one filter, so a slot that is used for another
- * index gets new ones. */
-static view_slot *take_slot(views *v, uint32_t index_no)
+static view_slot *slot_of_unit(views *v, uint32_t number)
+{
+    for (uint32_t i = 0; i < v->n_slots; i++)
+        if (v->slots[i]->number == number && v->slots[i]->d.index_no != UINT32_MAX)
+            return v->slots[i];
+    return NULL;
+}
+
+static view_slot *new_slot(views *v)
 {
     shrink(v);
-    view_slot *s = NULL;
-    if (v->n_slots == VIEWS_MAX) {
-        s = v->slots[oldest(v)];
-    } else {
-        s = al_zalloc(1, sizeof *s);
-        if (!s)
-            return NULL;
-        s->d.view = block_view_new();
-        s->d.index_no = UINT32_MAX;
-        v->slots[v->n_slots++] = s;
-    }
+    if (v->n_slots == VIEWS_MAX)
+        return v->slots[oldest(v)];
+    view_slot *s = al_zalloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->d.view = block_view_new();
+    s->d.index_no = UINT32_MAX;
+    if (s->d.view)
+        block_view_keep(s->d.view);
+    v->slots[v->n_slots++] = s;
+    return s;
+}
+
+/* A slot to open a block in. Verdicts belong to one filter, so a slot that is used for another
+ * index gets new ones. */
+static view_slot *take_slot(views *v, const view_source *from)
+{
+    view_slot *s = from->is_in_order ? slot_of_unit(v, from->number) : NULL;
+    if (!s)
+        s = new_slot(v);
+    if (!s)
+        return NULL;
+    s->number = from->number;
     s->is_open = false;
-    if (s->d.index_no != index_no) {
+    if (s->d.index_no != from->index_no) {
         (void)verdicts_free(s->d.known);
-        s->d.known = verdicts_new(v->rd->filters[index_no]);
-        s->d.index_no = index_no;
+        s->d.known = verdicts_new(v->rd->filters[from->index_no]);
+        s->d.index_no = from->index_no;
     }
     if (!s->d.view || !s->d.known) {
         s->d.index_no = UINT32_MAX;
@@ -130,7 +149,7 @@ al_code views_get(views *v, const view_source *from, uint32_t block, decided **r
     view_slot *s = find(v, from->number, block);
     *ret_is_new = !s;
     if (!s) {
-        s = take_slot(v, from->index_no);
+        s = take_slot(v, from);
         if (!s)
             return al_fail(err, AL_NOMEM, "open a block");
         AL_CLEANUP(blob_unrefp) blob *bytes = NULL;
@@ -139,7 +158,6 @@ al_code views_get(views *v, const view_source *from, uint32_t block, decided **r
             c = block_view_open(s->d.view, bytes, err);
         if (c)
             return c;
-        s->number = from->number;
         s->block = block;
         s->is_open = true;
     }

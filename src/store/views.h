@@ -5,7 +5,7 @@
 
 enum {
     VIEWS_MAX = 64, /* so many units can be merged without decoding a block twice */
-    VIEWS_BYTES = 64 << 20,
+    VIEWS_BYTES = 32 << 20,
 };
 
 typedef struct views views;
@@ -14,6 +14,7 @@ typedef struct views views;
 typedef struct view_source {
     uint32_t number; /* its user's: another for each unit */
     uint32_t index_no;
+    bool is_in_order; /* its blocks are asked for one after another, never again one before */
     const unit *u;
     const unit_blocks *blocks;
 } view_source;

@@ -1,10 +1,11 @@
 /* Query language: any bytes are parsed or refused with a column; what was read is read the same
  * again from its read_as; it matches a record cut from the same input, or not, without harm;
- * highlights are sorted, do not overlap and lie inside their text. Up to the first NUL the input
- * is the query, behind it the message; the environment knows every name of one letter. */
+ * a text that a leaf matches is not passed over by a scan of many; highlights are sorted, do not
+ * overlap and lie inside their text. Up to the first NUL the input is the query, behind it the
+ * message; the environment knows every name of one letter. */
 #include "fuzz.h"
 
-#include "query/query.h"
+#include "query/ast.h"
 
 static bool is_field(void *ctx, al_slice name)
 {
@@ -43,6 +44,25 @@ static void check_places(const highlight *found, size_t n, size_t text_bytes)
     }
 }
 
+static void check_scan(matcher *m, const ast_node *n, al_slice text)
+{
+    for (uint32_t i = 0; i < n->n_kids; i++)
+        check_scan(m, n->kids[i], text);
+    if (n->n_kids || n->kind == AST_ALL)
+        return;
+    literal_scan s;
+    al_code code = AL_OK;
+    bool can_scan = matcher_scan(m, n, text, &s, &code);
+    CHECK(code == AL_OK);
+    CHECK(!can_scan || n->kind == AST_TEXT || n->kind == AST_CONTAINS);
+    if (!can_scan)
+        return;
+    const value v = {VAL_STRING, text};
+    size_t at = literal_scan_next(&s, 0);
+    CHECK(at <= text.len);
+    CHECK(at < text.len || !matcher_leaf_matches(m, n, &v, &code));
+}
+
 static void check_matches(query *q, al_slice message)
 {
     field fields[] = {
@@ -59,6 +79,7 @@ static void check_matches(query *q, al_slice message)
     al_code code = AL_OK;
     bool is_match = matcher_matches(m, &r, &code);
     CHECK(code == AL_OK || (code == AL_LIMIT && !is_match));
+    check_scan(m, query_root(q), message);
     highlight found[50];
     check_places(found, matcher_highlights(m, &r, found, 50), message.len);
     for (uint32_t i = 0; i < r.n_fields; i++)

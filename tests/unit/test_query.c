@@ -745,6 +745,90 @@ static void periodic_literals_equal_a_dumb_search(void **state)
     assert_true(n_found > 100 && n_found < 300);
 }
 
+/* Does a place of the scan stand in texts [from, to)? The scan goes on from `from`. */
+static bool has_place(literal_scan *s, size_t from, size_t to)
+{
+    size_t at = literal_scan_next(s, from);
+    return at >= from && at < to;
+}
+
+/* Every text that holds the literal has a place of the scan, also when its neighbours have; and the
+ * scan is of use: of the texts without it few have one. */
+static void scans_pass_over_no_text(void **state)
+{
+    (void)state;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    size_t n_found = 0;
+    size_t n_vain = 0;
+    size_t n_texts = 0;
+    for (size_t i = 0; i < 20000; i++) {
+        enum { TEXTS = 12 };
+        static uint8_t hay[TEXTS * 256];
+        size_t ends[TEXTS + 1] = {0};
+        uint8_t text[256];
+        al_slice t = {text, put_random_text(text, 1 + below(below(8) ? 4 : 40))};
+        bool ignores_case = below(4) != 0;
+        bool frees_space = below(2) && !query_is_space(text[0]);
+        for (size_t k = 0; k < TEXTS; k++) {
+            ends[k + 1] = ends[k] + put_random_text(hay + ends[k], below(30));
+            if (below(8) == 0 && t.len < 100) { /* often it is there */
+                memcpy(hay + ends[k + 1], text, t.len);
+                ends[k + 1] += t.len;
+            }
+        }
+        /* A copy of exactly these bytes: reading beyond them is found by the sanitizer. */
+        AL_CLEANUP(al_freep) uint8_t *exact = malloc(ends[TEXTS] + 1);
+        assert_non_null(exact);
+        memcpy(exact, hay, ends[TEXTS]);
+        uint8_t *copy = realloc(exact, ends[TEXTS] ? ends[TEXTS] : 1);
+        assert_non_null(copy);
+        exact = copy;
+        al_arena_reset(arena);
+        const literal *l = literal_new(arena, t, ignores_case, frees_space);
+        assert_non_null(l);
+        if (literal_scan_word(l)->bytes.n == 0)
+            continue;
+        literal_scan s;
+        literal_scan_begin(&s, literal_scan_word(l), (al_slice){exact, ends[TEXTS]});
+        for (size_t k = 0; k < TEXTS; k++) {
+            size_t at[2];
+            al_slice one = {exact + ends[k], ends[k + 1] - ends[k]};
+            bool is_found = literal_find(l, one, 0, &at[0], &at[1]);
+            bool is_told = has_place(&s, ends[k], ends[k + 1]);
+            if (is_found && !is_told)
+                fail_msg("round %zu: '%.*s' in '%.*s'", i, AL_ARG(t), AL_ARG(one));
+            n_found += is_found;
+            n_vain += is_told && !is_found;
+            n_texts++;
+        }
+    }
+    assert_true(n_texts > 200000 && n_found > n_texts / 20);
+    assert_true(n_vain < n_texts / 2);
+}
+
+/* What a place of the scan is: the rarest word, without case, at each distance from both ends. */
+static void scans_find_a_word_at_any_place(void **state)
+{
+    (void)state;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    const literal *l = literal_new(arena, AL_LIT("of Quota"), true, true);
+    assert_non_null(l);
+    assert_int_equal(literal_scan_word(l)->bytes.n, 5);
+    for (size_t n = 5; n < 70; n++) {
+        for (size_t at = 0; at + 5 <= n; at++) {
+            AL_CLEANUP(al_freep) uint8_t *hay = malloc(n);
+            assert_non_null(hay);
+            memset(hay, at % 2 ? 'q' : 'U', n);
+            memcpy(hay + at, "qUoTa", 5);
+            literal_scan s;
+            literal_scan_begin(&s, literal_scan_word(l), (al_slice){hay, n});
+            assert_int_equal(literal_scan_next(&s, 0), at);
+            assert_int_equal(literal_scan_next(&s, at), at);
+            assert_int_equal(literal_scan_next(&s, at + 1), n);
+        }
+    }
+}
+
 /* A text of 64 KiB in a megabyte: minutes when compared at each place. */
 static void a_hostile_text_costs_one_pass(void **state)
 {
@@ -984,6 +1068,8 @@ int main(void)
         cmocka_unit_test(literals_equal_a_dumb_search),
         cmocka_unit_test(periodic_literals_equal_a_dumb_search),
         cmocka_unit_test(a_hostile_text_costs_one_pass),
+        cmocka_unit_test(scans_pass_over_no_text),
+        cmocka_unit_test(scans_find_a_word_at_any_place),
         cmocka_unit_test(every_failing_allocation_is_survived),
         cmocka_unit_test(a_match_without_memory_is_told),
         cmocka_unit_test(matching_allocates_nothing_after_the_first_row),

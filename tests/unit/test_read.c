@@ -11,8 +11,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "query/ast.h"
 #include "store/filter.h"
+#include "store/pool.h"
 #include "store/store.h"
 #include "store/value_table.h"
 #include "support/rng.h"
@@ -442,6 +444,216 @@ static void a_table_of_values_stays_bounded(void **state)
     assert_true(value_table_uncounted(t) >= EXTRA + EXTRA);
 }
 
+/* ---- Several threads for one question */
+
+typedef struct answers {
+    uint64_t n;
+    eng_answer count_answer;
+    eng_histogram h;
+    eng_values v;
+    al_arena *arena;
+} answers;
+
+static void ask_three(const fixture *f, const eng_scope *s, const eng_budget *b, answers *ret)
+{
+    eng_answer answer;
+    al_err err = {0};
+    ret->arena = al_arena_new(4096);
+    assert_non_null(ret->arena);
+    assert_int_equal(engine_count(f->e, s, b, &ret->n, &ret->count_answer, &err), AL_OK);
+    assert_int_equal(engine_histogram(f->e, s, 60 * AL_NS_PER_S, AL_LIT("n"), b, ret->arena,
+                                      &ret->h, &answer, &err),
+                     AL_OK);
+    assert_true(answer.is_at_end);
+    assert_int_equal(
+        engine_values(f->e, s, AL_LIT("n"), 20000, b, ret->arena, &ret->v, &answer, &err), AL_OK);
+    assert_true(answer.is_at_end);
+}
+
+static void assert_same_answers(const answers *a, const answers *b)
+{
+    assert_int_equal(a->n, b->n);
+    assert_true(a->count_answer.is_at_end);
+    assert_int_equal(a->count_answer.rows_looked_at, b->count_answer.rows_looked_at);
+    assert_int_equal(a->h.n_buckets, b->h.n_buckets);
+    assert_int_equal(a->h.n_values, b->h.n_values);
+    for (size_t i = 0; i < a->h.n_buckets; i++)
+        assert_memory_equal(&a->h.buckets[i], &b->h.buckets[i], sizeof a->h.buckets[0]);
+    assert_int_equal(a->v.n, b->v.n);
+    assert_int_equal(a->v.other, b->v.other);
+    for (size_t i = 0; i < a->v.n; i++) {
+        assert_true(al_slice_eq(a->v.items[i].val.text, b->v.items[i].val.text));
+        assert_int_equal(a->v.items[i].count, b->v.items[i].count);
+    }
+}
+
+typedef struct asker {
+    const fixture *f;
+    const eng_scope *s;
+    const answers *want;
+} asker;
+
+static void *ask_again(void *arg)
+{
+    const asker *a = arg;
+    for (unsigned i = 0; i < 8; i++) {
+        answers got;
+        ask_three(a->f, a->s, NULL, &got);
+        assert_same_answers(&got, a->want);
+        (void)al_arena_free(got.arena);
+    }
+    return NULL;
+}
+
+/* A budget of rows is kept by one thread; without one the pool's help, and four at once want it. */
+static void helpers_change_no_answer(void **state)
+{
+    (void)state;
+    enum { FRAMES = 60, ROWS = 200, ASKERS = 4 };
+    fixture f;
+    fixture_init(&f);
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        append(&f, i * ROWS, ROWS);
+        if (i % 20 == 9)
+            assert_int_equal(engine_compact(f.e, "logs", NULL, NULL), AL_OK);
+    }
+    AL_CLEANUP(query_unrefp) query *q = parse("number AND (1 OR 22) AND NOT @n=17");
+    const eng_scope s = scope_of(q);
+    const eng_budget alone = {.rows_max = UINT64_MAX};
+    answers want;
+    ask_three(&f, &s, &alone, &want);
+    assert_int_equal(want.count_answer.rows_looked_at, FRAMES * ROWS);
+    assert_true(want.n > 100);
+    pthread_t threads[ASKERS];
+    asker a = {.f = &f, .s = &s, .want = &want};
+    for (unsigned i = 0; i < ASKERS; i++)
+        assert_int_equal(al_thread_start(&threads[i], "ask", ask_again, &a, NULL), AL_OK);
+    for (unsigned i = 0; i < ASKERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    (void)al_arena_free(want.arena);
+    fixture_done(&f);
+}
+
+enum { LONG_BYTES = 100000, LONG_ROWS = 600 }; /* about 40 rows a block */
+
+/* Long rows; every 16th speaks of sparrows, number 77 and 500 of an owl. */
+static void append_long(fixture *f, uint32_t first, uint32_t n)
+{
+    static char text[LONG_BYTES];
+    rec_batch *b = rec_batch_new(f->now_ns);
+    assert_non_null(b);
+    for (uint32_t i = first; i < first + n; i++) {
+        const char *word = i == 77 || i == 500 ? "OWL" : i % 16 == 0 ? "Sparrows" : "nothing";
+        record *r = rec_batch_add(b);
+        assert_non_null(r);
+        memset(text, '.', sizeof text);
+        memcpy(text + i * 100, word, strlen(word));
+        r->time_ns = T0_NS + i * AL_NS_PER_S;
+        r->message = al_arena_copy(b->arena, (al_slice){(const uint8_t *)text, sizeof text});
+    }
+    assert_int_equal(engine_append_wait(f->e, "logs", b, (al_slice){0}, NULL, NULL), AL_OK);
+}
+
+typedef struct ids {
+    uint64_t at[LONG_ROWS];
+    size_t n;
+} ids;
+
+static eng_flow rows_keep(void *ctx, const eng_row *row)
+{
+    ids *i = ctx;
+    i->at[i->n++] = row->rec->id;
+    return ENG_MORE;
+}
+
+static void search_long(const fixture *f, const char *text, bool is_descending, uint64_t rows_max,
+                        ids *ret, uint64_t *ret_looked_at)
+{
+    AL_CLEANUP(query_unrefp) query *q = parse(text);
+    const eng_search s = {.scope = scope_of(q), .is_descending = is_descending};
+    const eng_budget b = {.rows_max = rows_max};
+    eng_answer answer;
+    ret->n = 0;
+    assert_int_equal(engine_search(f->e, &s, &b, rows_keep, ret, &answer, NULL), AL_OK);
+    assert_true(answer.is_at_end);
+    assert_int_equal(answer.partial.n, 0);
+    *ret_looked_at = answer.rows_looked_at;
+}
+
+/* Far back helpers look through blocks: the same rows in the same order as without them. */
+static void looking_ahead_changes_no_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t n;
+    } cases[] = {
+        {"owl", 2}, {"sparrow", 38}, {"owl OR sparrows", 40}, {"eagle", 0}, {"-eagle", LONG_ROWS}};
+    fixture f;
+    fixture_init(&f);
+    for (uint32_t i = 0; i < LONG_ROWS; i += 100)
+        append_long(&f, i, 100);
+    assert_int_equal(engine_compact(f.e, "logs", NULL, NULL), AL_OK);
+    for (size_t i = 0; i < 2 * (sizeof cases / sizeof cases[0]); i++) {
+        static ids want;
+        static ids got;
+        uint64_t alone = 0;
+        uint64_t helped = 0;
+        search_long(&f, cases[i / 2].text, i % 2, UINT64_MAX, &want, &alone);
+        search_long(&f, cases[i / 2].text, i % 2, 0, &got, &helped);
+        assert_int_equal(want.n, cases[i / 2].n);
+        assert_int_equal(got.n, want.n);
+        assert_memory_equal(got.at, want.at, want.n * sizeof want.at[0]);
+        assert_int_equal(alone, LONG_ROWS);
+        assert_true(helped >= alone && helped <= 2 * alone); /* few are looked at twice */
+        if (cases[i / 2].n == 2)
+            assert_true(helped > alone); /* the block of an owl: it was looked ahead */
+    }
+    fixture_done(&f);
+}
+
+typedef struct turns {
+    atomic_uint steps[2];
+    atomic_bool may_end;
+} turns;
+typedef struct turn {
+    turns *all;
+    unsigned which;
+} turn;
+
+static bool take_turn(void *ctx, unsigned helper)
+{
+    const turn *t = ctx;
+    assert_int_equal(helper, 0);
+    (void)atomic_fetch_add(&t->all->steps[t->which], 1);
+    return !atomic_load(&t->all->may_end);
+}
+
+/* One helper, two jobs without an end: each gets on, and each can be left. */
+static void a_pool_takes_turns(void **state)
+{
+    (void)state;
+    pool *p = NULL;
+    turns all = {.may_end = false};
+    turn t[2] = {{&all, 0}, {&all, 1}};
+    pool_job jobs[2] = {{.step = take_turn, .ctx = &t[0]}, {.step = take_turn, .ctx = &t[1]}};
+    assert_int_equal(pool_new(1, &p, NULL), AL_OK);
+    pool_leave(p, &jobs[0]); /* never joined */
+    pool_join(p, &jobs[0]);
+    pool_join(p, &jobs[1]);
+    while (atomic_load(&all.steps[0]) < 100 || atomic_load(&all.steps[1]) < 100)
+        (void)sched_yield();
+    pool_leave(p, &jobs[0]);
+    unsigned at_end = atomic_load(&all.steps[0]);
+    unsigned other = atomic_load(&all.steps[1]);
+    while (atomic_load(&all.steps[1]) < other + 100)
+        (void)sched_yield();
+    assert_int_equal(atomic_load(&all.steps[0]), at_end);
+    atomic_store(&all.may_end, true);
+    pool_leave(p, &jobs[1]);
+    assert_null(pool_free(p));
+}
+
 /* ---- Damage */
 
 /* Ruins the first block of the first segment found. */
@@ -842,6 +1054,9 @@ int main(void)
         cmocka_unit_test(dear_rows_are_gone_on_with),
         cmocka_unit_test(too_many_buckets_and_unknown_indexes_are_refused),
         cmocka_unit_test(a_table_of_values_stays_bounded),
+        cmocka_unit_test(helpers_change_no_answer),
+        cmocka_unit_test(looking_ahead_changes_no_answer),
+        cmocka_unit_test(a_pool_takes_turns),
         cmocka_unit_test(a_damaged_block_is_named_and_the_rest_is_answered),
         cmocka_unit_test(a_tail_names_what_it_cannot_read),
         cmocka_unit_test(a_question_without_memory_says_so),

@@ -332,11 +332,6 @@ static al_code join_helpers(scan *s, al_code c, al_err *err)
 {
     if (!s->helpers)
         return c;
-    pool_leave(s->pool, &s->job);
-    if (!c && s->code) {
-        c = s->code;
-        *err = s->err;
-    }
     for (unsigned i = 0; i < s->n_helpers; i++) {
         worker *w = &s->helpers[i];
         reading_join(s->rd, w->rd);
@@ -363,6 +358,8 @@ static al_code run(scan *s, al_err *err)
     while (work(&me))
         if (s->pool && !s->helpers && s->rd->answer->rows_looked_at) /* invariant 3 */
             call_helpers(s);
+    if (s->helpers)
+        pool_leave(s->pool, &s->job); /* from here on all is ours */
     if (s->code)
         *err = s->err;
     return join_helpers(s, s->code, err);

@@ -7,10 +7,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { openBrowser } from './alco_page.mjs';
-import { ownServer } from './alco_server.mjs';
+import { logIn, ownServer, withUsers } from './alco_server.mjs';
 
 const HOSTILE = '"><img src=x onerror="window.wasHere=1;alert(1)"><script>window.wasHere=1</script>';
-const PASSWORD = 'correct horse';
 
 /* Another site: answers with the HTML that `page` makes. */
 async function otherSite(t, page) {
@@ -46,13 +45,10 @@ test('no page of ours shows in a frame of another site', async (t) => {
 test('another site can neither read nor change, whoever is logged in', async (t) => {
   const server = await ownServer(t);
   await server.send('logs', [{ message: 'a secret line' }]);
-  const made = await fetch(`${server.url}/api/v1/users`, { method: 'POST', body: JSON.stringify({ name: 'ann', role: 'admin', password: PASSWORD }) });
-  assert.equal(made.status, 201);
+  await withUsers(server.url);
   const { page } = await openBrowser(t);
   await page.goto(`${server.url}/admin/`);
-  await page.getByLabel('Name', { exact: true }).fill('ann');
-  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-  await page.getByRole('button', { name: 'Log in' }).click();
+  await logIn(page, 'root');
   await page.getByRole('link', { name: 'logs', exact: true }).waitFor();
   const api = `${server.url}/api/v1/indexes`;
   const site = await otherSite(t, () => `<form id="f" method="post" enctype="text/plain" action="${api}"><input name='{"name":"forged","x":"' value='"}'></form>`);

@@ -44,7 +44,7 @@ static void print_row(void *ctx, al_slice item)
     (void)putchar('\n');
 }
 
-static bool put_flags(al_buf *out, const field_args *a)
+static al_code put_flags(al_buf *out, const field_args *a, al_err *err)
 {
     bool is_first = true;
     al_buf_u8(out, '{');
@@ -53,13 +53,16 @@ static bool put_flags(al_buf *out, const field_args *a)
             continue;
         bool is_yes = strcmp(a->values[i], "yes") == 0 || strcmp(a->values[i], "true") == 0;
         if (!is_yes && strcmp(a->values[i], "no") != 0 && strcmp(a->values[i], "false") != 0)
-            return false;
+            return al_fail(err, AL_INVALID, "set: --%s '%.60s': expected yes or no", flag_names[i],
+                           a->values[i]);
         al_buf_printf(out, "%s\"%s\":%s", is_first ? "" : ",", flag_names[i],
                       is_yes ? "true" : "false");
         is_first = false;
     }
     al_buf_u8(out, '}');
-    return !is_first;
+    if (is_first)
+        return al_fail(err, AL_INVALID, "set: expected a flag, as --filtered yes");
+    return AL_OK;
 }
 
 /* *ret of the index, or of one of its fields. */
@@ -122,8 +125,8 @@ static int run(const field_args *a)
     al_buf_init(&flags, 4096);
     al_buf_init(&answer, 64 << 20);
     al_code code = AL_OK;
-    if (a->is_set && !put_flags(&flags, a))
-        code = al_fail(&err, AL_INVALID, "set: expected flags, each yes or no");
+    if (a->is_set)
+        code = put_flags(&flags, a, &err);
     if (!code)
         code = client_open(&a->server, &c, &err);
     if (!code && a->is_set)

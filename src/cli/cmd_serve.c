@@ -44,7 +44,7 @@ static const char help_before[] =
 static const char help_after[] =
     "\n"
     "Prints `alco: ready on http://HOST:PORT` when it answers and reads from the brokers that are\n"
-    "there. SIGTERM makes durable what came in and ends it.\n"
+    "there. SIGHUP reads the settings again; SIGTERM makes durable what came in and ends it.\n"
     "Exit status 0, 1 when it cannot run, 2 when a setting is wrong.\n";
 
 typedef struct collected { /* what the last line said */
@@ -208,9 +208,25 @@ static al_code check_shards(const serve *s)
     return code;
 }
 
-/* What a running server can change, too. AL_NOMEM. */
-static al_code read_tuning(const config *c, server_tuning *ret)
+/* A name with more around it would never be equal to a Host, and the page be out of reach. */
+static al_code check_hosts(config *c)
 {
+    al_code code = AL_OK;
+    const config_value *v = NULL;
+    for (size_t i = 0; (v = config_at(c, SET_HOSTS, i)); i++)
+        if (strpbrk((const char *)v->text.ptr, "/:*@ "))
+            code = config_complain(c, SET_HOSTS, v,
+                                   "expected a name, as logs.example.com, without scheme and port, "
+                                   "not '%.100s'",
+                                   (const char *)v->text.ptr);
+    return code;
+}
+
+/* What a running server can change, too. AL_NOMEM. AL_INVALID, which was said. */
+static al_code read_tuning(config *c, server_tuning *ret)
+{
+    if (check_hosts(c))
+        return AL_INVALID;
     size_t n = config_count(c, SET_HOSTS);
     const char **hosts = al_alloc(n + 1, sizeof *hosts);
     if (!hosts)
@@ -252,7 +268,7 @@ static al_code take_listen(serve *s)
 /* What the table cannot know is checked where it is used: here. */
 static int take_config(serve *s)
 {
-    const config *c = s->config;
+    config *c = s->config;
     s->options.data = config_text(c, SET_DATA);
     s->options.listen = config_text(c, SET_LISTEN);
     s->options.memory_bytes = config_number(c, SET_MEMORY);
@@ -357,7 +373,7 @@ static void report(serve *s, node *n)
 /* ---- SIGHUP */
 
 /* Takes over what can change now, and says of the rest that it cannot. */
-static al_code apply(const config *old, const config *new, node *n)
+static al_code apply(const config *old, config *new, node *n)
 {
     server_tuning tuning = {0};
     al_err err = {0};

@@ -99,6 +99,7 @@ al_code ing_index_reload(catalog *cat, ing_index *ix, al_err *err)
     al_code c = read_settings(cat, ix, &s, err);
     if (c)
         return c;
+    assert(s);
     AL_LOCKED(&ix->lock);
     ing_settings *old = ix->settings;
     s->number = atomic_load(&ix->number) + 1;

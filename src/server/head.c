@@ -128,7 +128,9 @@ static bool pass_access(req *r, const access_request *a)
                     "proxy, are served; there `alco user add NAME --role admin` makes the first");
         break;
     case ACCESS_UNKNOWN:
-        req_problem(r, 401, "expected a token (Authorization: Bearer TOKEN), or a session: log in");
+        req_problem(r, 401,
+                    "expected a token (Authorization: Bearer TOKEN; commands of alco send that of "
+                    "--token or ALCO_TOKEN), or a session: log in");
         break;
     case ACCESS_BAD_TOKEN:
         req_problem(r, 401, "the token in Authorization is none of this server's, or was dropped");

@@ -84,6 +84,16 @@ def test_every_mistake_is_named_with_its_place(write):
     assert "secret" not in done.stderr
 
 
+def test_hosts_are_names_without_scheme_and_port(write):
+    """Others would never be equal to a request's Host: the page could not be reached under them."""
+    path = write('hosts: [logs.example.com, "http://logs.example.com", "logs:8000", "*.example.com"]\n')
+    done = check("--config", path)
+    assert done.returncode == 2
+    said = done.stderr.splitlines()
+    assert [line.split(" hosts[]: ")[0] for line in said] == [f"alco: {path}:1:{column}:" for column in (27, 54, 67)]
+    assert all("expected a name, as logs.example.com, without scheme and port" in line for line in said)
+
+
 def test_shards_are_addresses(write):
     path = write('sphinx:\n  shards:\n    - ["a:1", "b"]\n    - ["c:0", "[::1]:9306"]\n')
     done = check("--config", path)

@@ -5,7 +5,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { ask, Problem } from './api.ts';
 import { locked, openGate, wasServed } from './gate.ts';
-import { login, me } from './session.ts';
+import { asker, login, me } from './session.ts';
 
 /* A page that never had an answer is asked for anew: for somebody known its address may lead elsewhere. */
 function goOn(): void {
@@ -35,7 +35,7 @@ function LoginDialog({ sentence }: { sentence: string }) {
 /* Somebody may have logged in beside us, in another tab. */
 function useOtherTab(): void {
   useEffect(() => {
-    const look = (): void => void ask('/api/v1/me', {}).then(goOn, () => undefined);
+    const look = (): void => void ask('/api/v1/me', {}).then(goOnAgain, () => undefined);
     addEventListener('focus', look);
     return () => removeEventListener('focus', look);
   }, []);
@@ -47,7 +47,7 @@ function LoginForm() {
   const busy = useSignal(false);
   const waitS = useSignal(0);
 
-  useLayoutEffect(() => field('name').focus(), []);
+  const known = asker.value?.name ?? ''; /* whose session ended */
   useEffect(() => {
     if (waitS.value === 0) return;
     const timer = setTimeout(() => waitS.value--, 1000);
@@ -72,8 +72,9 @@ function LoginForm() {
   };
   return (
     <form ref={form} onSubmit={(event) => void submit(event)}>
-      <label>Name<input name="name" autocomplete="username" autocapitalize="off" spellcheck={false} required /></label>
-      <label>Password<input name="password" type="password" autocomplete="current-password" required /></label>
+      {wasServed() && <p>The session has ended. Log in to read on.</p>}
+      <label>Name<input name="name" defaultValue={known} autofocus={known === ''} autocomplete="username" autocapitalize="off" spellcheck={false} required /></label>
+      <label>Password<input name="password" type="password" autofocus={known !== ''} autocomplete="current-password" required /></label>
       {trouble.value !== '' && <p class="trouble" role="alert">{trouble.value}</p>}
       <button type="submit" class="btn" disabled={busy.value || waitS.value > 0}>
         {waitS.value > 0 ? `Log in (${waitS.value} s)` : 'Log in'}
@@ -93,6 +94,7 @@ function NoUsers({ sentence }: { sentence: string }) {
   );
 }
 
+/* Who asks is not known to be the one from before. */
 function goOnAgain(): void {
   if (!wasServed()) return location.reload();
   openGate();

@@ -73,7 +73,7 @@ export async function withUsers(url) {
   };
   await speak(null, 'POST', '/users', { name: 'root', role: 'admin', password: PASSWORDS.root });
   const login = await fetch(`${url}/api/v1/login`, { method: 'POST', body: JSON.stringify({ name: 'root', password: PASSWORDS.root }) });
-  const cookie = login.headers.getSetCookie().map((text) => text.split(';')[0]).join('; ');
+  const cookie = login.headers.get('set-cookie').match(/alco_\w+=[^;]+/g).join('; ');
   const made = await fetch(`${url}/api/v1/users/root/tokens`, {
     method: 'POST', body: '{"name":"test"}', headers: { cookie, 'x-csrf-token': (await login.json()).csrf_token },
   });

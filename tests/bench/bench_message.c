@@ -116,7 +116,7 @@ static void count_streams(msg_view *v, totals *t)
 
 static void print_parts(const totals *t)
 {
-    static const char *const kinds[] = {"ints", "digits", "scaled", "values", "few", "text"};
+    static const char *const kinds[] = {"ints", "digits", "scaled", "values", "text"};
     printf("row map      %llu bytes\n", (unsigned long long)t->map);
     for (unsigned i = 0; i < MSG_STREAM_KINDS; i++)
         printf("  %-10s %llu values, about %llu bytes\n", kinds[i],
@@ -135,6 +135,7 @@ static void decode(const al_slice *messages, const stored_block *blocks, size_t 
     memory_source m = {lex_bytes};
     lex_source source = {read_memory, &m, lex_bytes.len};
     AL_CLEANUP(lexicon_freep) lexicon *lex = NULL;
+    AL_CLEANUP(packer_freep) packer *pack = packer_new();
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1 << 20);
     must(lexicon_open(&source, &lex, &err), &err);
     for (size_t i = 0; i < n; i++) {
@@ -145,7 +146,7 @@ static void decode(const al_slice *messages, const stored_block *blocks, size_t 
         uint64_t from = now_ns();
         must(msg_view_open(&v, al_slice_sub(columns, b->column_at, b->column_at + b->column_len),
                            al_slice_sub(texts, b->text_at, b->text_at + b->text_len), b->n_rows, lex,
-                           arena, &err),
+                           pack, arena, &err),
              &err);
         must(msg_view_all(&v, &got, &err), &err);
         t->decode_ns += now_ns() - from;

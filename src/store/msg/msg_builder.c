@@ -17,6 +17,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "store/codec/bits.h"
+#include "store/codec/packed.h"
 #include "store/limits.h"
 #include "store/msg/msg_format.h"
 #include "store/msg/split.h"
@@ -28,6 +29,8 @@ enum {
     TABLE_FIRST = 1024,
     LOCALS_MAX = BLOCK_ROWS_MAX,
     BYTES_KEPT = 8 << 20,
+    SEEN_MAX = 4096,    /* numbers of a list */
+    LIST_ROWS_MIN = 16, /* a list is not tried for fewer */
 };
 
 typedef struct slot {
@@ -87,11 +90,16 @@ struct msg_builder {
     size_t n_table;
     uint32_t last_local;
     /* of encode */
+    local **places;  /* one template of each */
     uint32_t *order; /* rows by place of their template */
     uint32_t *first; /* per place: its first row in `order` */
     uint64_t *scratch;
     uint64_t *scratch2;
-    al_buf streams_out;
+    uint32_t *seen; /* 0: empty; else an index in scratch2 + 1 */
+    al_buf table_out; /* numbers, rows and lengths of templates */
+    al_buf heads;     /* of streams */
+    al_buf data;      /* bit-packed */
+    packer *pack;
 };
 
 msg_builder *msg_builder_new(void)
@@ -101,13 +109,18 @@ msg_builder *msg_builder_new(void)
         return NULL;
     al_buf_init(&b->bytes, COLUMN_BYTES_MAX);
     al_buf_init(&b->template_bytes, COLUMN_BYTES_MAX);
-    al_buf_init(&b->streams_out, COLUMN_BYTES_MAX);
+    al_buf_init(&b->table_out, COLUMN_BYTES_MAX);
+    al_buf_init(&b->heads, COLUMN_BYTES_MAX);
+    al_buf_init(&b->data, COLUMN_BYTES_MAX);
+    b->pack = packer_new();
+    b->places = al_alloc(LOCALS_MAX, sizeof(local *));
     b->rows = al_alloc(BLOCK_ROWS_MAX, sizeof *b->rows);
     b->order = al_alloc(BLOCK_ROWS_MAX, sizeof *b->order);
     b->first = al_alloc(LOCALS_MAX + 2, sizeof *b->first);
     b->scratch = al_alloc(BLOCK_ROWS_MAX, sizeof *b->scratch);
     b->scratch2 = al_alloc(BLOCK_ROWS_MAX, sizeof *b->scratch2);
-    if (!b->rows || !b->order || !b->first || !b->scratch || !b->scratch2)
+    b->seen = al_alloc((size_t)2 * SEEN_MAX, sizeof *b->seen);
+    if (!b->pack || !b->places || !b->rows || !b->order || !b->first || !b->scratch || !b->scratch2 || !b->seen)
         return msg_builder_free(b);
     return b;
 }
@@ -118,7 +131,11 @@ msg_builder *msg_builder_free(msg_builder *b)
         return NULL;
     al_buf_done(&b->bytes);
     al_buf_done(&b->template_bytes);
-    al_buf_done(&b->streams_out);
+    al_buf_done(&b->table_out);
+    al_buf_done(&b->heads);
+    al_buf_done(&b->data);
+    (void)packer_free(b->pack);
+    free(b->places);
     free(b->rows);
     free(b->slots);
     free(b->locals);
@@ -128,6 +145,7 @@ msg_builder *msg_builder_free(msg_builder *b)
     free(b->first);
     free(b->scratch);
     free(b->scratch2);
+    free(b->seen);
     free(b);
     return NULL;
 }
@@ -146,7 +164,9 @@ void msg_builder_clear(msg_builder *b)
 {
     buf_reuse(&b->bytes);
     buf_reuse(&b->template_bytes);
-    buf_reuse(&b->streams_out);
+    al_buf_clear(&b->table_out);
+    al_buf_clear(&b->heads);
+    buf_reuse(&b->data);
     if (b->n_table)
         memset(b->table, 0, b->n_table * sizeof *b->table);
     b->n_rows = 0;
@@ -163,7 +183,7 @@ uint32_t msg_builder_rows(const msg_builder *b)
 
 size_t msg_builder_bytes(const msg_builder *b)
 {
-    return sizeof *b + b->bytes.cap + b->template_bytes.cap + b->streams_out.cap +
+    return sizeof *b + b->bytes.cap + b->template_bytes.cap + b->table_out.cap + b->heads.cap + b->data.cap +
            b->slots_cap * sizeof(slot) + b->locals_cap * sizeof(local) +
            b->streams_cap * sizeof(stream) + b->n_table * sizeof(uint32_t) +
            BLOCK_ROWS_MAX * (sizeof(row) + 8 + 16);
@@ -344,10 +364,17 @@ al_code msg_builder_add(msg_builder *b, al_slice message)
 
 /* ---- Encoding: templates and rows */
 
-/* Numbers of templates; those that the lexicon does not take share the last place. */
+static int by_template(const void *a, const void *b)
+{
+    const local *x = *(local *const *)a;
+    const local *y = *(local *const *)b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Asks for numbers and puts templates in their order; those that the lexicon does not take have
+ * number 0 and share the first place. */
 static al_code number_templates(msg_builder *b, lex_builder *lex, uint32_t *ret_places)
 {
-    uint32_t n = 0;
     uint32_t n_whole = 0;
     for (uint32_t i = 0; i < b->n_locals; i++) {
         local *l = &b->locals[i];
@@ -355,15 +382,18 @@ static al_code number_templates(msg_builder *b, lex_builder *lex, uint32_t *ret_
         al_code c = lex_builder_template(lex, text, l->n_rows, &l->number);
         if (c)
             return c;
-        if (l->number)
-            l->to = n++;
-        else
-            n_whole += l->n_rows;
+        n_whole += l->number ? 0 : l->n_rows;
+        b->places[i] = l;
     }
-    for (uint32_t i = 0; i < b->n_locals; i++)
-        if (!b->locals[i].number)
-            b->locals[i].to = n;
-    *ret_places = n + (n_whole > 0);
+    qsort(b->places, b->n_locals, sizeof(local *), by_template);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->n_locals; i++) {
+        if (i && b->places[i]->number)
+            n++;
+        b->places[i]->to = n;
+        b->places[n] = b->places[i];
+    }
+    *ret_places = n + 1;
     return n_whole ? lex_builder_whole(lex, n_whole) : AL_OK;
 }
 
@@ -402,48 +432,33 @@ static al_code number_values(msg_builder *b, lex_builder *lex)
     return AL_OK;
 }
 
-/* ---- Encoding: streams. `n` rows of place `to`; values are in b->scratch. */
+/* ---- Encoding: streams of n rows from order[first] on; their numbers go through b->scratch. */
 
-static void put_base(al_buf *out, uint64_t base, uint64_t max)
+typedef struct place {
+    uint32_t first;
+    uint32_t n;
+    uint32_t k; /* slot */
+} place;
+
+static const slot *slot_at(const msg_builder *b, const place *p, uint32_t i)
 {
-    al_buf_varint(out, base);
-    al_buf_u8(out, (uint8_t)bits_width(max - base));
+    return &b->slots[b->rows[b->order[p->first + i]].first_slot + p->k];
 }
 
-static void put_numbers(msg_builder *b, uint32_t n, uint64_t min, uint64_t max)
+/* The smallest number, and in how many bits the others stand above it: one row needs none. */
+static unsigned put_base(msg_builder *b, const place *p, uint64_t min, uint64_t max)
+{
+    al_buf_varint(&b->heads, min);
+    if (p->n > 1)
+        al_buf_u8(&b->heads, (uint8_t)bits_width(max - min));
+    return bits_width(max - min);
+}
+
+static void put_numbers(msg_builder *b, uint32_t n, uint64_t min, unsigned width)
 {
     for (uint32_t i = 0; i < n; i++)
         b->scratch[i] -= min;
-    bits_pack(b->scratch, n, bits_width(max - min), &b->streams_out);
-}
-
-static const slot *slot_at(const msg_builder *b, uint32_t first, uint32_t i, uint32_t k)
-{
-    return &b->slots[b->rows[b->order[first + i]].first_slot + k];
-}
-
-static void put_number_stream(msg_builder *b, const stream *s, uint32_t first, uint32_t n,
-                              uint32_t k)
-{
-    al_buf *out = &b->streams_out;
-    bool is_int = s->can & IS_INT;
-    bool is_digits = s->can & IS_DIGITS;
-    uint64_t aux_min = is_digits ? s->len_min : s->scale_min;
-    uint64_t aux_max = is_digits ? s->len_max : s->scale_max;
-    al_buf_u8(out, is_int ? MSG_STREAM_INTS : is_digits ? MSG_STREAM_DIGITS : MSG_STREAM_SCALED);
-    put_base(out, s->min, s->max);
-    if (!is_int)
-        put_base(out, aux_min, aux_max);
-    for (uint32_t i = 0; i < n; i++)
-        b->scratch[i] = slot_at(b, first, i, k)->number;
-    put_numbers(b, n, s->min, s->max);
-    if (is_int)
-        return;
-    for (uint32_t i = 0; i < n; i++) {
-        const slot *x = slot_at(b, first, i, k);
-        b->scratch[i] = is_digits ? x->len : x->scale;
-    }
-    put_numbers(b, n, aux_min, aux_max);
+    bits_pack(b->scratch, n, width, &b->data);
 }
 
 static int by_number(const void *a, const void *b)
@@ -451,6 +466,43 @@ static int by_number(const void *a, const void *b)
     uint64_t x = *(const uint64_t *)a;
     uint64_t y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
+}
+
+static unsigned varint_bytes(uint64_t v)
+{
+    return (bits_width(v | 1) + 6) / 7;
+}
+
+static uint32_t *seen_slot(msg_builder *b, uint32_t mask, uint64_t number)
+{
+    uint32_t at = (uint32_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 40) & mask;
+    while (b->seen[at] && b->scratch2[b->seen[at] - 1] != number)
+        at = (at + 1) & mask;
+    return &b->seen[at];
+}
+
+/* The distinct numbers of the stream, ascending, in scratch2; 0 when they are more than `most`. */
+static uint32_t list_numbers(msg_builder *b, uint32_t n, uint32_t most)
+{
+    uint32_t mask = 2 * SEEN_MAX - 1;
+    uint32_t n_list = 0;
+    most = AL_MIN(most, (uint32_t)SEEN_MAX);
+    while (mask > 63 && mask > 4 * most)
+        mask >>= 1;
+    memset(b->seen, 0, (mask + 1) * sizeof *b->seen);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i && b->scratch[i] == b->scratch[i - 1])
+            continue;
+        uint32_t *at = seen_slot(b, mask, b->scratch[i]);
+        if (*at)
+            continue;
+        if (n_list == most)
+            return 0;
+        b->scratch2[n_list++] = b->scratch[i];
+        *at = n_list;
+    }
+    qsort(b->scratch2, n_list, sizeof *b->scratch2, by_number);
+    return n_list;
 }
 
 static uint32_t find_number(const uint64_t *sorted, uint32_t n, uint64_t want)
@@ -464,129 +516,148 @@ static uint32_t find_number(const uint64_t *sorted, uint32_t n, uint64_t want)
     return lo;
 }
 
-static unsigned varint_bytes(uint64_t v)
+/* As a list of the numbers that occur, when that is smaller. */
+static bool put_list(msg_builder *b, const place *p, uint8_t kind, uint64_t min, uint64_t max)
 {
-    return (bits_width(v | 1) + 6) / 7;
+    unsigned width = bits_width(max - min);
+    size_t direct = varint_bytes(min) + bits_bytes(p->n, width);
+    uint32_t n_list = list_numbers(b, p->n, (uint32_t)AL_MIN(direct, (size_t)p->n / 2));
+    if (n_list < 2)
+        return false;
+    size_t bytes = varint_bytes(n_list) + varint_bytes(min) +
+                   bits_bytes(p->n, bits_width(n_list - 1));
+    for (uint32_t i = 1; i < n_list; i++)
+        bytes += varint_bytes(b->scratch2[i] - b->scratch2[i - 1] - 1);
+    if (bytes >= direct)
+        return false;
+    al_buf_u8(&b->heads, kind | MSG_STREAM_LIST);
+    al_buf_varint(&b->heads, n_list);
+    al_buf_varint(&b->heads, min);
+    for (uint32_t i = 1; i < n_list; i++)
+        al_buf_varint(&b->heads, b->scratch2[i] - b->scratch2[i - 1] - 1);
+    for (uint32_t i = 0; i < p->n; i++)
+        b->scratch[i] = find_number(b->scratch2, n_list, b->scratch[i]);
+    put_numbers(b, p->n, 0, bits_width(n_list - 1));
+    return true;
 }
 
-/* Distinct values of the stream, ascending, in scratch2; how many bytes they take. */
-static uint32_t list_values(msg_builder *b, uint32_t n, size_t *ret_bytes)
+/* Numbers of a stream of any kind but text. */
+static void put_stream(msg_builder *b, const place *p, uint8_t kind)
 {
-    memcpy(b->scratch2, b->scratch, n * sizeof *b->scratch);
-    qsort(b->scratch2, n, sizeof *b->scratch2, by_number);
-    uint32_t n_list = 1;
-    *ret_bytes = varint_bytes(b->scratch2[0]);
-    for (uint32_t i = 1; i < n; i++)
-        if (b->scratch2[i] != b->scratch2[n_list - 1]) {
-            *ret_bytes += varint_bytes(b->scratch2[i] - b->scratch2[n_list - 1] - 1);
-            b->scratch2[n_list++] = b->scratch2[i];
-        }
-    *ret_bytes += varint_bytes(n_list);
-    return n_list;
-}
-
-static void put_value_stream(msg_builder *b, uint32_t first, uint32_t n, uint32_t k)
-{
-    al_buf *out = &b->streams_out;
     uint64_t min = UINT64_MAX;
     uint64_t max = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        b->scratch[i] = slot_at(b, first, i, k)->number;
+    for (uint32_t i = 0; i < p->n; i++) {
+        b->scratch[i] = slot_at(b, p, i)->number;
         min = AL_MIN(min, b->scratch[i]);
         max = AL_MAX(max, b->scratch[i]);
     }
-    size_t list_bytes = 0;
-    uint32_t n_list = list_values(b, n, &list_bytes);
-    size_t direct = varint_bytes(min) + 1 + bits_bytes(n, bits_width(max - min));
-    if (direct <= list_bytes + bits_bytes(n, bits_width(n_list - 1))) {
-        al_buf_u8(out, MSG_STREAM_VALUES);
-        put_base(out, min, max);
-        put_numbers(b, n, min, max);
+    if (p->n >= LIST_ROWS_MIN && put_list(b, p, kind, min, max))
+        return;
+    al_buf_u8(&b->heads, kind);
+    put_numbers(b, p->n, min, put_base(b, p, min, max));
+}
+
+static void put_number_stream(msg_builder *b, const stream *s, const place *p)
+{
+    if (s->can & IS_INT) {
+        put_stream(b, p, MSG_STREAM_INTS);
         return;
     }
-    al_buf_u8(out, MSG_STREAM_FEW);
-    al_buf_varint(out, n_list);
-    al_buf_varint(out, b->scratch2[0]);
-    for (uint32_t i = 1; i < n_list; i++)
-        al_buf_varint(out, b->scratch2[i] - b->scratch2[i - 1] - 1);
-    for (uint32_t i = 0; i < n; i++)
-        b->scratch[i] = find_number(b->scratch2, n_list, b->scratch[i]);
-    put_numbers(b, n, 0, n_list - 1);
+    bool is_digits = s->can & IS_DIGITS;
+    uint64_t min = is_digits ? s->len_min : s->scale_min;
+    uint64_t max = is_digits ? s->len_max : s->scale_max;
+    put_stream(b, p, is_digits ? MSG_STREAM_DIGITS : MSG_STREAM_SCALED);
+    for (uint32_t i = 0; i < p->n; i++) {
+        const slot *x = slot_at(b, p, i);
+        b->scratch[i] = is_digits ? x->len : x->scale;
+    }
+    put_numbers(b, p->n, min, put_base(b, p, min, max));
 }
 
 /* Lengths in the stream, bytes in the column of texts. */
-static void put_text_stream(msg_builder *b, uint32_t first, uint32_t n, uint32_t k, bool is_whole,
-                            al_buf *text)
+static void put_text_stream(msg_builder *b, const place *p, bool is_whole, al_buf *text)
 {
-    al_buf *out = &b->streams_out;
     uint64_t min = UINT64_MAX;
     uint64_t max = 0;
-    al_buf_u8(out, MSG_STREAM_TEXT);
-    al_buf_varint(out, text->len);
-    for (uint32_t i = 0; i < n; i++) {
-        const row *r = &b->rows[b->order[first + i]];
-        uint32_t off = is_whole ? r->off : slot_at(b, first, i, k)->off;
-        uint32_t len = is_whole ? r->len : slot_at(b, first, i, k)->len;
+    al_buf_u8(&b->heads, MSG_STREAM_TEXT);
+    al_buf_varint(&b->heads, text->len);
+    for (uint32_t i = 0; i < p->n; i++) {
+        const row *r = &b->rows[b->order[p->first + i]];
+        uint32_t off = is_whole ? r->off : slot_at(b, p, i)->off;
+        uint32_t len = is_whole ? r->len : slot_at(b, p, i)->len;
         al_buf_slice_put(text, (al_slice){b->bytes.ptr + off, len});
         b->scratch[i] = len;
         min = AL_MIN(min, len);
         max = AL_MAX(max, len);
     }
-    put_base(out, min, max);
-    put_numbers(b, n, min, max);
+    put_numbers(b, p->n, min, put_base(b, p, min, max));
 }
 
 static void put_streams(msg_builder *b, lex_builder *lex, const local *l, al_buf *text)
 {
-    uint32_t first = b->first[l->to];
-    uint32_t n = b->first[l->to + 1] - first;
-    for (uint32_t k = 0; k < l->n_slots; k++) {
-        const stream *s = &b->streams[l->first_stream + k];
+    place p = {.first = b->first[l->to], .n = b->first[l->to + 1] - b->first[l->to]};
+    if (!l->number) {
+        put_text_stream(b, &p, true, text);
+        return;
+    }
+    for (p.k = 0; p.k < l->n_slots; p.k++) {
+        const stream *s = &b->streams[l->first_stream + p.k];
         if (s->can) {
-            put_number_stream(b, s, first, n, k);
+            put_number_stream(b, s, &p);
         } else if (!s->is_text) {
-            put_value_stream(b, first, n, k);
+            put_stream(b, &p, MSG_STREAM_VALUES);
         } else {
             lex_builder_has_text(lex);
-            put_text_stream(b, first, n, k, false, text);
+            put_text_stream(b, &p, false, text);
         }
     }
 }
 
 /* ---- Encoding: the column */
 
+static al_code put_heads(msg_builder *b, al_buf *column)
+{
+    packed d;
+    al_buf_slice_put(&b->table_out, al_buf_slice(&b->heads));
+    if (al_buf_code(&b->table_out))
+        return al_buf_code(&b->table_out);
+    al_buf_clear(&b->heads); /* now for the stored form */
+    al_code c = packed_store(b->pack, al_buf_slice(&b->table_out), &b->heads, &d);
+    if (c)
+        return c;
+    packed_put(&d, column);
+    al_buf_slice_put(column, al_buf_slice(&b->heads));
+    return AL_OK;
+}
+
 static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places, al_buf *column,
                           al_buf *text)
 {
-    uint32_t n_taken = 0; /* places of templates that the lexicon took */
-    al_buf *out = &b->streams_out;
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < n_places; i++) {
+        const local *l = b->places[i];
+        size_t heads_at = b->heads.len;
+        size_t data_at = b->data.len;
+        put_streams(b, lex, l, text);
+        al_buf_varint(&b->table_out, l->number - number);
+        al_buf_varint(&b->table_out, b->first[i + 1] - b->first[i]);
+        al_buf_varint(&b->table_out, b->heads.len - heads_at);
+        al_buf_varint(&b->table_out, b->data.len - data_at);
+        number = l->number + 1;
+    }
+    if (al_buf_code(&b->heads))
+        return al_buf_code(&b->heads);
     al_buf_varint(column, b->bytes.len);
     al_buf_varint(column, n_places);
-    for (uint32_t i = 0; i < b->n_locals; i++) {
-        const local *l = &b->locals[i];
-        if (!l->number)
-            continue;
-        size_t at = out->len;
-        put_streams(b, lex, l, text);
-        al_buf_varint(column, l->number);
-        al_buf_varint(column, l->n_rows);
-        al_buf_varint(column, out->len - at);
-        n_taken++;
-    }
-    if (n_taken < n_places) {
-        uint32_t first = b->first[n_taken];
-        size_t at = out->len;
-        put_text_stream(b, first, b->n_rows - first, 0, true, text);
-        al_buf_varint(column, 0);
-        al_buf_varint(column, b->n_rows - first);
-        al_buf_varint(column, out->len - at);
-    }
+    al_code c = put_heads(b, column);
+    if (c)
+        return c;
     for (uint32_t r = 0; r < b->n_rows; r++)
         b->scratch[r] = b->locals[b->rows[r].local].to;
     bits_pack(b->scratch, b->n_rows, bits_width(n_places - 1), column);
-    al_buf_slice_put(column, al_buf_slice(out));
-    if (al_buf_code(out))
-        return al_buf_code(out);
+    al_buf_slice_put(column, al_buf_slice(&b->data));
+    if (al_buf_code(&b->data))
+        return al_buf_code(&b->data);
     return al_buf_code(column) ? al_buf_code(column) : al_buf_code(text);
 }
 

@@ -9,9 +9,9 @@ enum {
     MSG_STREAM_DIGITS = 1, /* digits with their lengths */
     MSG_STREAM_SCALED = 2, /* decimals, with or without a point */
     MSG_STREAM_VALUES = 3, /* numbers of values of the lexicon */
-    MSG_STREAM_FEW = 4,    /* the same, through a list of those that occur */
-    MSG_STREAM_TEXT = 5,   /* in the column of texts */
+    MSG_STREAM_TEXT = 4,   /* in the column of texts */
     MSG_STREAM_KINDS,
+    MSG_STREAM_LIST = 0x80, /* with a kind: through a list of the numbers that occur */
 
     /* Digits of a number that is kept as one: fits 64 bits with room. */
     MSG_DIGITS_MAX = 18,

@@ -30,23 +30,42 @@ static al_code no_memory(al_err *err)
 static al_code read_templates(msg_view *v, al_rd *r, al_err *err)
 {
     uint64_t rows = 0;
+    uint64_t next = 0;
     for (uint32_t i = 0; i < v->n_templates; i++) {
-        uint64_t number = al_rd_varint(r);
+        uint64_t skip = al_rd_varint(r);
         uint64_t n_rows = al_rd_varint(r);
-        uint64_t bytes = al_rd_varint(r);
-        if (r->bad || number >= lexicon_templates(v->lex) || n_rows == 0 || n_rows > v->n_rows ||
-            bytes > COLUMN_BYTES_MAX)
+        uint64_t head_bytes = al_rd_varint(r);
+        uint64_t data_bytes = al_rd_varint(r);
+        if (r->bad || skip >= LEX_TEMPLATES_MAX || next + skip >= lexicon_templates(v->lex) ||
+            n_rows == 0 || n_rows > v->n_rows || head_bytes > COLUMN_BYTES_MAX ||
+            data_bytes > COLUMN_BYTES_MAX)
             return damaged(err, "a template does not fit");
         rows += n_rows;
-        v->templates[i] = (msg_template){.number = (uint32_t)number,
+        v->templates[i] = (msg_template){.number = (uint32_t)(next + skip),
                                          .n_rows = (uint32_t)n_rows,
-                                         .bytes = {NULL, (size_t)bytes}};
+                                         .heads = {NULL, (size_t)head_bytes},
+                                         .data = {NULL, (size_t)data_bytes}};
+        next += skip + 1;
     }
     return rows == v->n_rows ? AL_OK : damaged(err, "templates have other rows");
 }
 
+/* The part of the column that is compressed. */
+static al_code load_heads(msg_view *v, al_rd *r, packer *pack, al_rd *ret, al_err *err)
+{
+    packed d = packed_get(r, COLUMN_BYTES_MAX);
+    al_slice stored = al_rd_bytes(r, d.stored_bytes);
+    if (r->bad)
+        return damaged(err, "no header");
+    uint8_t *raw = al_arena_alloc(v->arena, (size_t)d.raw_bytes + 1, 1);
+    if (!raw)
+        return no_memory(err);
+    *ret = al_rd_of((al_slice){raw, (size_t)d.raw_bytes});
+    return packed_load(pack, &d, stored, raw, err);
+}
+
 al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_rows, lexicon *lex,
-                      al_arena *arena, al_err *err)
+                      packer *pack, al_arena *arena, al_err *err)
 {
     assert(n_rows > 0 && n_rows <= BLOCK_ROWS_MAX);
     *v = (msg_view){.arena = arena, .lex = lex, .text = text, .n_rows = n_rows};
@@ -59,47 +78,62 @@ al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_ro
     v->templates = al_arena_alloc(arena, (size_t)n, sizeof *v->templates);
     if (!v->templates)
         return no_memory(err);
-    al_code c = read_templates(v, &r, err);
+    al_rd heads;
+    al_code c = load_heads(v, &r, pack, &heads, err);
+    if (!c)
+        c = read_templates(v, &heads, err);
     if (c)
         return c;
     v->width = bits_width(n - 1);
     v->map = al_rd_bytes(&r, bits_bytes(n_rows, v->width)).ptr;
-    for (uint32_t i = 0; i < v->n_templates; i++)
-        v->templates[i].bytes = al_rd_bytes(&r, v->templates[i].bytes.len);
-    return r.bad || r.left ? damaged(err, "streams do not fit") : AL_OK;
+    for (uint32_t i = 0; i < v->n_templates; i++) {
+        v->templates[i].heads = al_rd_bytes(&heads, v->templates[i].heads.len);
+        v->templates[i].data = al_rd_bytes(&r, v->templates[i].data.len);
+    }
+    return r.bad || r.left || heads.bad || heads.left ? damaged(err, "streams do not fit") : AL_OK;
 }
 
 /* ---- Streams */
 
-static void get_base(al_rd *r, uint64_t *base, uint8_t *width)
+/* What a template's streams are read from. */
+typedef struct stream_rd {
+    al_rd head;
+    al_rd data;
+} stream_rd;
+
+static const uint8_t *get_packed(stream_rd *r, uint32_t n, unsigned width)
 {
-    *base = al_rd_varint(r);
-    *width = al_rd_u8(r);
-    if (*width > 64)
-        r->bad = true;
+    return al_rd_bytes(&r->data, bits_bytes(n, width)).ptr;
 }
 
-static const uint8_t *get_packed(al_rd *r, uint32_t n, unsigned width)
+/* A base, a width unless there is one row only, and the numbers. */
+static const uint8_t *get_numbers(stream_rd *r, uint32_t n, uint64_t *base, uint8_t *width)
 {
-    return al_rd_bytes(r, r->bad ? 0 : bits_bytes(n, width)).ptr;
+    *base = al_rd_varint(&r->head);
+    *width = n > 1 ? al_rd_u8(&r->head) : 0;
+    if (*width > 64) {
+        r->head.bad = true;
+        *width = 0;
+    }
+    return get_packed(r, n, *width);
 }
 
-static al_code read_list(msg_view *v, al_rd *r, msg_stream *s, al_err *err)
+static al_code read_list(msg_view *v, stream_rd *r, msg_stream *s, al_err *err)
 {
-    uint64_t n = al_rd_varint(r);
-    if (r->bad || n == 0 || n > s->n || n > r->left)
-        return damaged(err, "a list of values does not fit");
-    uint32_t *list = al_arena_alloc(v->arena, (size_t)n, sizeof *list);
+    uint64_t n = al_rd_varint(&r->head);
+    if (r->head.bad || n == 0 || n > s->n || n > r->head.left)
+        return damaged(err, "a list does not fit");
+    uint64_t *list = al_arena_alloc(v->arena, (size_t)n, sizeof *list);
     if (!list)
         return no_memory(err);
-    uint64_t next = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t skip = al_rd_varint(r);
-        if (r->bad || skip >= lexicon_values(v->lex) || next + skip >= lexicon_values(v->lex))
-            return damaged(err, "a list of values does not fit");
-        list[i] = (uint32_t)(next + skip);
-        next += skip + 1;
+    list[0] = al_rd_varint(&r->head);
+    for (uint64_t i = 1; i < n; i++) {
+        uint64_t skip = al_rd_varint(&r->head);
+        if (!al_add(list[i - 1], skip, &list[i]) || !al_add(list[i], UINT64_C(1), &list[i]))
+            return damaged(err, "a list does not fit");
     }
+    if (s->kind == MSG_STREAM_VALUES && list[n - 1] >= lexicon_values(v->lex))
+        return damaged(err, "a value is out of range");
     s->list = list;
     s->n_list = (uint32_t)n;
     s->width = (uint8_t)bits_width(n - 1);
@@ -107,15 +141,14 @@ static al_code read_list(msg_view *v, al_rd *r, msg_stream *s, al_err *err)
     return AL_OK;
 }
 
-static al_code read_texts(msg_view *v, al_rd *r, msg_stream *s, al_err *err)
+static al_code read_texts(msg_view *v, stream_rd *r, msg_stream *s, al_err *err)
 {
-    uint64_t off = al_rd_varint(r);
-    get_base(r, &s->base, &s->width);
-    s->numbers = get_packed(r, s->n, s->width);
+    uint64_t off = al_rd_varint(&r->head);
+    s->numbers = get_numbers(r, s->n, &s->base, &s->width);
     uint32_t *ends = al_arena_alloc(v->arena, s->n, sizeof *ends);
     if (!ends)
         return no_memory(err);
-    if (r->bad || off > v->text.len)
+    if (r->head.bad || r->data.bad || off > v->text.len)
         return damaged(err, "texts do not fit");
     s->text = al_slice_sub(v->text, (size_t)off, v->text.len);
     uint64_t end = 0;
@@ -129,25 +162,27 @@ static al_code read_texts(msg_view *v, al_rd *r, msg_stream *s, al_err *err)
     return AL_OK;
 }
 
-static al_code read_stream(msg_view *v, al_rd *r, msg_stream *s, al_err *err)
+static al_code read_stream(msg_view *v, stream_rd *r, msg_stream *s, al_err *err)
 {
-    s->kind = al_rd_u8(r);
-    if (r->bad || s->kind >= MSG_STREAM_KINDS)
+    uint8_t kind = al_rd_u8(&r->head);
+    s->kind = kind & (MSG_STREAM_LIST - 1);
+    if (r->head.bad || s->kind >= MSG_STREAM_KINDS)
         return damaged(err, "a stream of no known kind");
-    if (s->kind == MSG_STREAM_FEW)
-        return read_list(v, r, s, err);
     if (s->kind == MSG_STREAM_TEXT)
-        return read_texts(v, r, s, err);
-    get_base(r, &s->base, &s->width);
-    bool has_aux = s->kind == MSG_STREAM_DIGITS || s->kind == MSG_STREAM_SCALED;
-    if (has_aux)
-        get_base(r, &s->aux_base, &s->aux_width);
-    if (has_aux && (s->aux_base > MSG_DIGITS_MAX || s->aux_width > 5))
-        return damaged(err, "digits do not fit");
-    s->numbers = get_packed(r, s->n, s->width);
-    if (has_aux)
-        s->aux = get_packed(r, s->n, s->aux_width);
-    return AL_OK;
+        return kind == s->kind ? read_texts(v, r, s, err) : damaged(err, "texts with a list");
+    if (kind & MSG_STREAM_LIST) {
+        al_code c = read_list(v, r, s, err);
+        if (c)
+            return c;
+    } else {
+        s->numbers = get_numbers(r, s->n, &s->base, &s->width);
+    }
+    if (s->kind == MSG_STREAM_DIGITS || s->kind == MSG_STREAM_SCALED) {
+        s->aux = get_numbers(r, s->n, &s->aux_base, &s->aux_width);
+        if (s->aux_base > MSG_DIGITS_MAX || s->aux_width > 5)
+            return damaged(err, "digits do not fit");
+    }
+    return r->head.bad || r->data.bad ? damaged(err, "a stream does not fit") : AL_OK;
 }
 
 static uint32_t count_marks(al_slice text)
@@ -169,8 +204,8 @@ al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_
     if (c)
         return c;
     t->n_slots = count_marks(t->text);
-    al_rd r = al_rd_of(t->bytes);
-    if (t->n_slots > t->bytes.len)
+    stream_rd r = {al_rd_of(t->heads), al_rd_of(t->data)};
+    if (t->n_slots > t->heads.len)
         return damaged(err, "streams are missing");
     msg_stream *streams = al_arena_alloc(v->arena, (size_t)t->n_slots + 1, sizeof *streams);
     if (!streams)
@@ -179,7 +214,7 @@ al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_
         streams[k] = (msg_stream){.n = t->n_rows};
         c = read_stream(v, &r, &streams[k], err);
     }
-    if (!c && (r.bad || r.left))
+    if (!c && (r.head.bad || r.head.left || r.data.left))
         c = damaged(err, "streams do not fit");
     if (!c)
         t->streams = streams;
@@ -206,7 +241,7 @@ al_code msg_stream_numbers(const msg_view *v, const msg_stream *s, uint64_t *ret
 {
     assert(s->kind != MSG_STREAM_TEXT);
     unpack(s, ret);
-    for (uint32_t k = 0; s->kind == MSG_STREAM_FEW && k < s->n; k++)
+    for (uint32_t k = 0; s->list && k < s->n; k++)
         if (list_number(s, &ret[k], err))
             return AL_CORRUPT;
     for (uint32_t k = 0; s->kind == MSG_STREAM_VALUES && k < s->n; k++)
@@ -287,6 +322,8 @@ static al_code write_slot(msg_view *v, const msg_stream *s, uint32_t k, uint64_t
 {
     al_slice text;
     bool fits;
+    if (s->list && list_number(s, &number, err))
+        return AL_CORRUPT;
     switch (s->kind) {
     case MSG_STREAM_INTS:
         fits = write_number(p, number, 1);
@@ -304,8 +341,6 @@ static al_code write_slot(msg_view *v, const msg_stream *s, uint32_t k, uint64_t
         break;
     }
     default:
-        if (s->kind == MSG_STREAM_FEW && list_number(s, &number, err))
-            return AL_CORRUPT;
         if (number >= lexicon_values(v->lex))
             return damaged(err, "a value is out of range");
         al_code c = lexicon_value(v->lex, (uint32_t)number, &text, err);

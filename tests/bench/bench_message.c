@@ -1,7 +1,7 @@
-/* bench_message FILE [SEGMENT_ROWS]: what messages cost as templates and slots. FILE has messages as
- * a length (4 bytes, little-endian) and bytes each. Splits, encodes in blocks of 16,384 rows with a
- * lexicon for each SEGMENT_ROWS (1 Mi), decodes and compares every message; prints bytes by part and
- * nanoseconds a row. Ends with an error when a message comes back otherwise. */
+/* bench_message FILE [SEGMENT_ROWS]: what messages cost as templates and slots. FILE has messages
+ * as a length (4 bytes, little-endian) and bytes each. Splits, encodes in blocks of 16,384 rows
+ * with a lexicon for each SEGMENT_ROWS (1 Mi), decodes and compares every message; prints bytes by
+ * part and nanoseconds a row. Ends with an error when a message comes back otherwise. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +145,8 @@ static void decode(const al_slice *messages, const stored_block *blocks, size_t 
         al_arena_reset(arena);
         uint64_t from = now_ns();
         must(msg_view_open(&v, al_slice_sub(columns, b->column_at, b->column_at + b->column_len),
-                           al_slice_sub(texts, b->text_at, b->text_at + b->text_len), b->n_rows, lex,
-                           pack, arena, &err),
+                           al_slice_sub(texts, b->text_at, b->text_at + b->text_len), b->n_rows,
+                           lex, pack, arena, &err),
              &err);
         must(msg_view_all(&v, &got, &err), &err);
         t->decode_ns += now_ns() - from;
@@ -198,10 +198,8 @@ static void one_segment(const al_slice *messages, size_t n, totals *t)
             t->raw += messages[first + r].len;
         }
         uint64_t added = now_ns();
-        stored_block s = {.column_at = columns.len,
-                          .text_at = 0,
-                          .first = (uint32_t)first,
-                          .n_rows = rows};
+        stored_block s = {
+            .column_at = columns.len, .text_at = 0, .first = (uint32_t)first, .n_rows = rows};
         al_buf text;
         al_buf_init(&text, SIZE_MAX);
         must(lex_builder_block(lex), NULL);
@@ -251,7 +249,8 @@ int main(int argc, char **argv)
     for (size_t at = 0; at < n; at += segment_rows)
         one_segment(messages + at, AL_MIN(n - at, (size_t)segment_rows), &t);
     double rows = (double)t.rows;
-    printf("rows         %llu, %.1f bytes each\n", (unsigned long long)t.rows, (double)t.raw / rows);
+    printf("rows         %llu, %.1f bytes each\n", (unsigned long long)t.rows,
+           (double)t.raw / rows);
     printf("column       %llu bytes (zstd: %llu)\n", (unsigned long long)t.column,
            (unsigned long long)t.column_packed);
     printf("texts        %llu bytes (zstd: %llu)\n", (unsigned long long)t.text,
@@ -259,10 +258,10 @@ int main(int argc, char **argv)
     printf("lexicon      %llu bytes, %llu values, %llu templates\n", (unsigned long long)t.lexicon,
            (unsigned long long)t.values, (unsigned long long)t.templates);
     print_parts(&t);
-    printf("all          %llu bytes\n",
-           (unsigned long long)(t.column + t.text_packed + t.lexicon));
-    printf("add          %7.1f ns a row\nencode       %7.1f ns a row\nlexicon      %7.1f ns a row\n",
-           (double)t.add_ns / rows, (double)t.encode_ns / rows, (double)t.lexicon_ns / rows);
+    printf("all          %llu bytes\n", (unsigned long long)(t.column + t.text_packed + t.lexicon));
+    printf(
+        "add          %7.1f ns a row\nencode       %7.1f ns a row\nlexicon      %7.1f ns a row\n",
+        (double)t.add_ns / rows, (double)t.encode_ns / rows, (double)t.lexicon_ns / rows);
     printf("decode       %7.1f ns a row, every message equal\n", (double)t.decode_ns / rows);
     printf("memory       %zu bytes builders, %zu bytes lexicon when read whole\n", t.builder_bytes,
            t.lexicon_memory);

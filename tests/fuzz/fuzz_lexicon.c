@@ -49,7 +49,8 @@ static void repair(uint8_t *bytes, size_t n)
     size_t off = head;
     for (unsigned i = 0; i < 3 && !r.bad; i++)
         repair_part(bytes, n, &r, &off);
-    uint64_t chunks = values <= LEX_VALUES_MAX ? (values + LEX_CHUNK_VALUES - 1) / LEX_CHUNK_VALUES : 0;
+    uint64_t chunks =
+        values <= LEX_VALUES_MAX ? (values + LEX_CHUNK_VALUES - 1) / LEX_CHUNK_VALUES : 0;
     for (uint64_t i = 0; i < chunks && !r.bad; i++) {
         (void)al_rd_varint(&r);
         (void)al_rd_varint(&r);

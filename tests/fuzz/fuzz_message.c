@@ -1,7 +1,7 @@
 /* Message columns. The first byte says what the rest is: lines that are encoded and decoded (they
- * come back, row by row, too), or a column of so many rows (second byte) over a fixed lexicon, as it
- * is or with its checksum repaired. Properties: what opens ends well; a row alone is what it is among
- * all. */
+ * come back, row by row, too), or a column of so many rows (second byte) over a fixed lexicon, as
+ * it is or with its checksum repaired. Properties: what opens ends well; a row alone is what it is
+ * among all. */
 #include "fuzz.h"
 
 #include "base/crc32c.h"
@@ -55,7 +55,8 @@ static lexicon *lexicon_of(lex_builder *lex, al_buf *bytes, al_slice *slice)
     return l;
 }
 
-static void encode(const al_slice *lines, uint32_t n, lex_builder *lex, al_buf *column, al_buf *text)
+static void encode(const al_slice *lines, uint32_t n, lex_builder *lex, al_buf *column,
+                   al_buf *text)
 {
     msg_builder *b = msg_builder_new();
     CHECK(b);
@@ -96,9 +97,15 @@ static void check_lines(al_slice bytes)
 /* The lexicon that hostile columns are read with; made once. */
 static lexicon *fixed_lexicon(void)
 {
-    static const char *const lines[] = {
-        "user7 from 10.0.0.1 port 80", "user8 from 10.0.0.2 port 443", "took 1.07 s", "took 2.5 s",
-        "worker done", "id 0007", "id 0123", "42", ""};
+    static const char *const lines[] = {"user7 from 10.0.0.1 port 80",
+                                        "user8 from 10.0.0.2 port 443",
+                                        "took 1.07 s",
+                                        "took 2.5 s",
+                                        "worker done",
+                                        "id 0007",
+                                        "id 0123",
+                                        "42",
+                                        ""};
     static al_buf bytes;
     static al_slice slice;
     static lexicon *l;
@@ -147,7 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         if (data[0] % 3 == 1)
             repair(copy, bytes.len);
-        read_rows(bytes, AL_LIT("some texts that stand beside it"), NULL, 1 + data[1], fixed_lexicon());
+        read_rows(bytes, AL_LIT("some texts that stand beside it"), NULL, 1 + data[1],
+                  fixed_lexicon());
     }
     free(copy);
     return 0;

@@ -153,8 +153,9 @@ static void values_and_blocks_come_back(void **state)
         assert_int_equal(lexicon_block_flags(l, block, &flags, &err), AL_OK);
         assert_int_equal(flags, block % 3 == 1 ? LEX_BLOCK_HAS_TEXT : 0);
     }
-    static const char *const needles[] = {"", "7", "0.7", "Name", "name", "NAME", "\xc3\xa9",
-                                          "k", "K", "zz", "0000000000000000123", "77"};
+    static const char *const needles[] = {
+        "",  "7", "0.7", "Name", "name", "NAME", "\xc3\xa9", "k", "K", "zz", "0000000000000000123",
+        "77"};
     for (size_t i = 0; i < AL_COUNT(needles); i++) {
         check_containing(l, al_cstr(needles[i]), false);
         check_containing(l, al_cstr(needles[i]), true);

@@ -51,7 +51,9 @@ static void words_with_digits_are_slots(void **state)
     check_template("user7 logged in", "# logged in");
     check_template("a_b1-c2", "a_#-#");
     check_template("blk_-123", "blk_-#");
-    check_template("caf\xc3\xa9" "1 ok", "# ok");
+    check_template("caf\xc3\xa9"
+                   "1 ok",
+                   "# ok");
     check_template("took 1.07 s", "took # s");
     check_template("took 1.07, 2.", "took #, #.");
     check_template("v1.2 of x", "#.# of x");

@@ -1,5 +1,5 @@
-/* Bit packing. Whole words where 8 bytes may be read, byte by byte at the end, so that nothing behind
- * the packed bytes is touched. */
+/* Bit packing. Whole words where 8 bytes may be read, byte by byte at the end, so that nothing
+ * behind the packed bytes is touched. */
 #include "store/codec/bits.h"
 
 #include <assert.h>

@@ -1,9 +1,9 @@
 /* Collects the lexicon of a segment.
  * Memory: bounded by lex_format.h whatever the rows are; a value costs its text, 8 bytes of text
  * place, 16 to 32 of hash table, 12 of use, and 12 for each block but the last that has it.
- * Invariants: (1) numbers are in order of first appearance, so blocks[i].first_value ascends and says
- * a value's first block; (2) postings are in order of blocks; the last block of a value is in `uses`
- * only; (3) template 0 is the mark alone. */
+ * Invariants: (1) numbers are in order of first appearance, so blocks[i].first_value ascends and
+ * says a value's first block; (2) postings are in order of blocks; the last block of a value is in
+ * `uses` only; (3) template 0 is the mark alone. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,8 +192,8 @@ static bool is_full(const lex_builder *b)
 /* Room for one more is left by is_full, for template 0 (once a block) beyond it. */
 static al_code post(lex_postings *p, uint32_t number, uint32_t block, uint32_t rows)
 {
-    lex_posting *grown = al_grow(p->at, &p->cap, p->n, sizeof *grown, 1024,
-                                 LEX_POSTINGS_MAX + LEX_BLOCKS_MAX);
+    lex_posting *grown =
+        al_grow(p->at, &p->cap, p->n, sizeof *grown, 1024, LEX_POSTINGS_MAX + LEX_BLOCKS_MAX);
     if (!grown)
         return AL_NOMEM;
     p->at = grown;
@@ -269,8 +269,7 @@ static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uin
     if (c)
         return c;
     *ret = b->values.n - 1;
-    b->uses[*ret] = (lex_use){
-        .block = b->n_blocks - 1, .last_row = row_end, .rows = row_end != 0};
+    b->uses[*ret] = (lex_use){.block = b->n_blocks - 1, .last_row = row_end, .rows = row_end != 0};
     return AL_OK;
 }
 

@@ -14,9 +14,9 @@
 typedef struct writing {
     const lex_builder *b;
     packer *pack;
-    al_buf raw;   /* of one part */
-    al_buf head;  /* entries of parts */
-    al_buf parts; /* stored */
+    al_buf raw;      /* of one part */
+    al_buf head;     /* entries of parts */
+    al_buf parts;    /* stored */
     uint32_t *first; /* per value, and one behind the last: its first posting in `sorted` */
     lex_posting *sorted;
 } writing;

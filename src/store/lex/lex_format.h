@@ -11,13 +11,14 @@ enum {
     LEX_TEXT_BYTES_MAX = 16 << 20, /* of all values */
     LEX_VALUE_BYTES_MAX = 256,     /* a longer one is not looked for by its whole */
     LEX_TEMPLATES_MAX = 16 << 10,
-    LEX_TEMPLATES_FREE = 4 << 10, /* behind them, only templates that a block uses twice are taken */
+    LEX_TEMPLATES_FREE =
+        4 << 10, /* behind them, only templates that a block uses twice are taken */
     LEX_TEMPLATE_BYTES_MAX = 4 << 20, /* of all templates */
     LEX_POSTINGS_MAX = 2 << 20, /* (value or template, block) pairs; then nothing new is taken */
     LEX_BLOCKS_MAX = 1 << 20,
 
     LEX_CHUNK_VALUES = 2048, /* decoded together: about 40 KB */
-    LEX_BUCKET_VALUES = 8, /* about, of the table of fingerprints */
+    LEX_BUCKET_VALUES = 8,   /* about, of the table of fingerprints */
     LEX_PAGE_BUCKETS = 1024, /* of that table are read together: about 25 KB */
     LEX_FINGER_BITS = 8,     /* kept of a value's hash beside its bucket */
 

@@ -255,7 +255,8 @@ static al_code load(lexicon *l, part *p, al_rd *ret, al_err *err)
             return al_fail(err, AL_NOMEM, "lexicon");
         al_code c = l->source.read(l->source.ctx, p->off, stored, (size_t)p->d.stored_bytes, err);
         if (!c)
-            c = packed_load(l->pack, &p->d, (al_slice){stored, (size_t)p->d.stored_bytes}, raw, err);
+            c = packed_load(l->pack, &p->d, (al_slice){stored, (size_t)p->d.stored_bytes}, raw,
+                            err);
         if (c)
             return c;
         p->raw = AL_TAKE(raw);
@@ -564,9 +565,9 @@ static uint32_t first_block(const lexicon *l, uint32_t i)
     return lo;
 }
 
-/* Reads postings of n things up to number `want`: `more` says whether a thing's first block is known
- * from elsewhere (values) or stands in the list (templates). Fills *ret_n and leaves the readers of
- * blocks and rows in front of the thing's. Everything is checked, whatever is wanted. */
+/* Reads postings of n things up to number `want`: `more` says whether a thing's first block is
+ * known from elsewhere (values) or stands in the list (templates). Fills *ret_n and leaves the
+ * readers of blocks and rows in front of the thing's. Everything is checked, whatever is wanted. */
 typedef struct posting_rd {
     al_rd counts;
     al_rd blocks;

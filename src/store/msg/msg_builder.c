@@ -3,9 +3,9 @@
  * within the block, its slots are read as numbers where they are some, and each stream (slot of a
  * template) remembers what all its slots can be. The lexicon is asked at the end of the block, when
  * it is known how often a template occurs: row by row, since it counts rows.
- * Invariants: (1) rows, slots and streams are appended only when a row is complete; (2) slots of row
- * r are slots[rows[r].first_slot ...], as many as its template has; (3) streams of local template t
- * are streams[t.first_stream ...]. */
+ * Invariants: (1) rows, slots and streams are appended only when a row is complete; (2) slots of
+ * row r are slots[rows[r].first_slot ...], as many as its template has; (3) streams of local
+ * template t are streams[t.first_stream ...]. */
 #include "store/msg/msg_builder.h"
 
 #include <assert.h>
@@ -95,7 +95,7 @@ struct msg_builder {
     uint32_t *first; /* per place: its first row in `order` */
     uint64_t *scratch;
     uint64_t *scratch2;
-    uint32_t *seen; /* 0: empty; else an index in scratch2 + 1 */
+    uint32_t *seen;   /* 0: empty; else an index in scratch2 + 1 */
     al_buf table_out; /* numbers, rows and lengths of templates */
     al_buf heads;     /* of streams */
     al_buf data;      /* bit-packed */
@@ -120,7 +120,8 @@ msg_builder *msg_builder_new(void)
     b->scratch = al_alloc(BLOCK_ROWS_MAX, sizeof *b->scratch);
     b->scratch2 = al_alloc(BLOCK_ROWS_MAX, sizeof *b->scratch2);
     b->seen = al_alloc((size_t)2 * SEEN_MAX, sizeof *b->seen);
-    if (!b->pack || !b->places || !b->rows || !b->order || !b->first || !b->scratch || !b->scratch2 || !b->seen)
+    if (!b->pack || !b->places || !b->rows || !b->order || !b->first || !b->scratch ||
+        !b->scratch2 || !b->seen)
         return msg_builder_free(b);
     return b;
 }
@@ -183,8 +184,8 @@ uint32_t msg_builder_rows(const msg_builder *b)
 
 size_t msg_builder_bytes(const msg_builder *b)
 {
-    return sizeof *b + b->bytes.cap + b->template_bytes.cap + b->table_out.cap + b->heads.cap + b->data.cap +
-           b->slots_cap * sizeof(slot) + b->locals_cap * sizeof(local) +
+    return sizeof *b + b->bytes.cap + b->template_bytes.cap + b->table_out.cap + b->heads.cap +
+           b->data.cap + b->slots_cap * sizeof(slot) + b->locals_cap * sizeof(local) +
            b->streams_cap * sizeof(stream) + b->n_table * sizeof(uint32_t) +
            BLOCK_ROWS_MAX * (sizeof(row) + 8 + 16);
 }
@@ -524,8 +525,8 @@ static bool put_list(msg_builder *b, const place *p, uint8_t kind, uint64_t min,
     uint32_t n_list = list_numbers(b, p->n, (uint32_t)AL_MIN(direct, (size_t)p->n / 2));
     if (n_list < 2)
         return false;
-    size_t bytes = varint_bytes(n_list) + varint_bytes(min) +
-                   bits_bytes(p->n, bits_width(n_list - 1));
+    size_t bytes =
+        varint_bytes(n_list) + varint_bytes(min) + bits_bytes(p->n, bits_width(n_list - 1));
     for (uint32_t i = 1; i < n_list; i++)
         bytes += varint_bytes(b->scratch2[i] - b->scratch2[i - 1] - 1);
     if (bytes >= direct)

@@ -1,7 +1,7 @@
 #pragma once
-/* msg_builder.h: the messages of a block as templates and streams of slots, one stream for each slot
- * of each template (doc/format.md section 4, kinds 6 and 7). One thread; made once, used for many
- * blocks. */
+/* msg_builder.h: the messages of a block as templates and streams of slots, one stream for each
+ * slot of each template (doc/format.md section 4, kinds 6 and 7). One thread; made once, used for
+ * many blocks. */
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "store/lex/lex_builder.h"

@@ -1,9 +1,9 @@
 /* Reads message columns.
- * The bytes come from disk: the numbers of templates and rows are checked when the column is opened,
- * a template's streams when they are first used, and each number of a value when it is looked up.
- * Whoever renders asks how much room is left before every piece.
- * Invariants: (1) templates[i].n_rows are the rows whose entry in the map is i: checked when the map
- * is unpacked; (2) streams of a template have n_rows values each. */
+ * The bytes come from disk: the numbers of templates and rows are checked when the column is
+ * opened, a template's streams when they are first used, and each number of a value when it is
+ * looked up. Whoever renders asks how much room is left before every piece. Invariants: (1)
+ * templates[i].n_rows are the rows whose entry in the map is i: checked when the map is unpacked;
+ * (2) streams of a template have n_rows values each. */
 #include "store/msg/msg_view.h"
 
 #include <assert.h>
@@ -266,9 +266,10 @@ static inline bool write_bytes(pen *p, const uint8_t *from, size_t n)
     return true;
 }
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536"
-                            "37383940414243444546474849505152535455565758596061626364656667686970717273"
-                            "7475767778798081828384858687888990919293949596979899";
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536"
+    "37383940414243444546474849505152535455565758596061626364656667686970717273"
+    "7475767778798081828384858687888990919293949596979899";
 
 /* Digits of v in front of `end`, at least `min` of them; returns where they begin. */
 static uint8_t *digits_before(uint8_t *end, uint64_t v, unsigned min)

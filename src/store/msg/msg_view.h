@@ -23,16 +23,16 @@ typedef struct msg_stream {
     const uint8_t *aux;     /* lengths of MSG_STREAM_DIGITS, scales of MSG_STREAM_SCALED */
     const uint64_t *list;   /* NULL, or the numbers that occur, ascending */
     uint32_t n_list;
-    al_slice text;          /* of MSG_STREAM_TEXT */
-    const uint32_t *ends;   /* of MSG_STREAM_TEXT: where each ends in it */
+    al_slice text;        /* of MSG_STREAM_TEXT */
+    const uint32_t *ends; /* of MSG_STREAM_TEXT: where each ends in it */
 } msg_stream;
 
 /* A template that occurs in the block. */
 typedef struct msg_template {
     uint32_t number; /* in the lexicon; 0: messages that are one slot */
     uint32_t n_rows;
-    uint32_t n_slots;      /* with `text` and `streams`: once msg_view_template was asked */
-    al_slice text;         /* with a MSG_MARK for each slot */
+    uint32_t n_slots; /* with `text` and `streams`: once msg_view_template was asked */
+    al_slice text;    /* with a MSG_MARK for each slot */
     const msg_stream *streams;
     al_slice heads; /* encoded */
     al_slice data;

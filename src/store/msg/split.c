@@ -1,9 +1,9 @@
 /* Taking messages apart.
  * Why masks: most bytes are neither digits nor beside one. Sixteen bytes at a time are turned into
- * bits (is part of a word, is a digit); then only words that hold a digit are looked at. Byte by byte
- * the same took twice the time.
- * Invariants: (1) slots ascend, do not overlap and hold at least one byte, so a template is never
- * longer than its message; (2) it has as many marks as there are slots and no other NUL. */
+ * bits (is part of a word, is a digit); then only words that hold a digit are looked at. Byte by
+ * byte the same took twice the time. Invariants: (1) slots ascend, do not overlap and hold at least
+ * one byte, so a template is never longer than its message; (2) it has as many marks as there are
+ * slots and no other NUL. */
 #include "store/msg/split.h"
 
 #include <assert.h>
@@ -162,7 +162,8 @@ static bool is_uuid(const uint8_t *p)
     return true;
 }
 
-/* A uuid whose first word with a digit begins at `start`: it may have begun with words of letters. */
+/* A uuid whose first word with a digit begins at `start`: it may have begun with words of letters.
+ */
 static size_t uuid_at(const masks *m, const uint8_t *p, size_t start, size_t min, size_t *ret_from)
 {
     static const uint8_t backs[] = {0, 9, 14, 19, 24};
@@ -189,7 +190,8 @@ static size_t number_end(const masks *m, size_t at)
     return is_whole ? end : 0;
 }
 
-/* Behind a number that ends at `end`: the end of an address or a decimal that it begins, or `end`. */
+/* Behind a number that ends at `end`: the end of an address or a decimal that it begins, or `end`.
+ */
 static size_t dotted_end(const masks *m, const uint8_t *p, size_t start, size_t end)
 {
     size_t ends[IPV4_PARTS + 1] = {end};

@@ -1,6 +1,6 @@
 #pragma once
-/* split.h: a message taken apart into fixed text (its template) and variables (its slots), and back.
- * Pure; any thread with its own msg_split. */
+/* split.h: a message taken apart into fixed text (its template) and variables (its slots), and
+ * back. Pure; any thread with its own msg_split. */
 #include "base/slice.h"
 
 enum {
@@ -27,9 +27,9 @@ typedef struct msg_split {
     msg_slot slots[MSG_SLOTS_MAX];
 } msg_split;
 
-/* Words are runs of letters, digits and bytes from 0x80; one with a digit is a slot. A uuid, an IPv4
- * address and a decimal are one slot each. Putting the slots where the marks are gives the message
- * back. A message longer than MSG_BYTES_MAX is one slot. */
+/* Words are runs of letters, digits and bytes from 0x80; one with a digit is a slot. A uuid, an
+ * IPv4 address and a decimal are one slot each. Putting the slots where the marks are gives the
+ * message back. A message longer than MSG_BYTES_MAX is one slot. */
 void msg_split_make(al_slice message, msg_split *ret);
 /* All of it as one slot. */
 void msg_split_whole(al_slice message, msg_split *ret);

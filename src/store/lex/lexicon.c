@@ -68,20 +68,24 @@ static void texts_forget(texts *t)
     t->ends = NULL;
 }
 
-void lexicon_trim(lexicon *l, size_t bytes_max)
+static void forget_values(lexicon *l)
 {
-    if (l->value_bytes <= bytes_max)
-        return;
     for (uint32_t i = 0; i < l->n_chunks; i++)
         texts_forget(&l->chunks[i].t);
     l->value_bytes = 0;
+}
+
+void lexicon_trim(lexicon *l, size_t bytes_max)
+{
+    if (l->value_bytes > bytes_max)
+        forget_values(l);
 }
 
 lexicon *lexicon_free(lexicon *l)
 {
     if (!l)
         return NULL;
-    lexicon_trim(l, 0);
+    forget_values(l); /* also those that were read and did not check out */
     for (uint32_t i = 0; i < l->n_chunks; i++)
         free(l->chunks[i].postings.raw);
     for (uint32_t i = 0; i < l->n_pages; i++)

@@ -340,7 +340,7 @@ al_code block_view_templates(block_view *v, msg_view **ret, al_err *err)
     if (!v->templates.is_present)
         return AL_OK;
     if (!v->templates.is_decoded) {
-        al_rd column;
+        al_rd column = {0};
         al_rd texts = {0};
         al_code c = load(v, &v->templates, &column, err);
         if (!c && v->texts.is_present)

@@ -139,7 +139,7 @@ static void repair(uint8_t *bytes, size_t n)
     uint64_t stored = al_rd_varint(&r);
     if (r.bad || r.left < 4 || stored > r.left - 4)
         return;
-    uint8_t *crc = (uint8_t *)r.p;
+    uint8_t *crc = bytes + (n - r.left);
     fuzz_put_u32(crc, al_crc32c(0, crc + 4, (size_t)stored));
 }
 

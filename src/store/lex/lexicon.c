@@ -273,7 +273,7 @@ static al_code load_texts(lexicon *l, texts *t, size_t text_max, size_t *bytes, 
 {
     if (t->ends)
         return AL_OK;
-    al_rd r;
+    al_rd r = {0};
     al_code c = load(l, &t->at, &r, err);
     if (c)
         return c;
@@ -337,7 +337,7 @@ al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 static al_code find_in_page(lexicon *l, uint32_t page, uint32_t bucket, uint8_t bits, al_slice text,
                             uint32_t *ret, al_err *err)
 {
-    al_rd r;
+    al_rd r = {0};
     al_code c = load(l, &l->pages[page], &r, err);
     if (c)
         return c;
@@ -521,7 +521,7 @@ static al_code load_blocks(lexicon *l, al_err *err)
 {
     if (l->block)
         return AL_OK;
-    al_rd r;
+    al_rd r = {0};
     al_code c = load(l, &l->blocks, &r, err);
     if (c)
         return c;
@@ -618,7 +618,7 @@ static al_code put_block(const lexicon *l, uint64_t block, uint64_t rows, al_buf
 static al_code read_postings(lexicon *l, posting_rd *p, uint32_t want, uint32_t first, al_buf *out,
                              al_err *err)
 {
-    uint64_t all;
+    uint64_t all = 0;
     uint64_t before = 0;
     uint64_t count = 0;
     if (!sum_counts(p, want, &all, &before, &count))

@@ -224,6 +224,7 @@ al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_
 /* A stream's numbers without their check against the lexicon. */
 static void unpack(const msg_stream *s, uint64_t *ret)
 {
+    assert(ret);
     bits_unpack(s->numbers, s->n, s->width, ret);
     for (uint32_t k = 0; s->base && k < s->n; k++)
         ret[k] += s->base;
@@ -407,13 +408,14 @@ al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err)
 al_code msg_view_rows(msg_view *v, uint32_t i, const uint32_t **ret, al_err *err)
 {
     assert(i < v->n_templates);
-    const uint16_t *of;
+    const uint16_t *of = NULL;
     al_code c = msg_view_row_templates(v, &of, err);
     if (c)
         return c;
     uint32_t *rows = al_arena_alloc(v->arena, v->templates[i].n_rows, sizeof *rows);
     if (!rows)
         return no_memory(err);
+    assert(of);
     uint32_t n = 0;
     for (uint32_t r = 0; r < v->n_rows; r++)
         if (of[r] == i)
@@ -469,10 +471,11 @@ static uint64_t row_bytes_max(const msg_template *t, uint32_t k)
 al_code msg_view_row(msg_view *v, uint32_t row, al_buf *out, al_err *err)
 {
     assert(row < v->n_rows);
-    const uint16_t *of;
+    const uint16_t *of = NULL;
     al_code c = msg_view_row_templates(v, &of, err);
     if (c)
         return c;
+    assert(of);
     one_row o = {.v = v};
     c = msg_view_template(v, of[row], &o.t, err);
     if (c)
@@ -502,12 +505,16 @@ typedef struct all_rows {
 static al_code slot_of_all(void *ctx, uint32_t i, pen *p, al_err *err)
 {
     const all_rows *a = ctx;
+    assert(a->numbers);
+    assert(a->aux);
     size_t at = (size_t)i * a->t->n_rows + a->k;
     return write_slot(a->v, &a->t->streams[i], a->k, a->numbers[at], a->aux[at], p, err);
 }
 
 static void unpack_all(const msg_template *t, all_rows *a)
 {
+    assert(a->numbers);
+    assert(a->aux);
     for (uint32_t i = 0; i < t->n_slots; i++) {
         const msg_stream *s = &t->streams[i];
         size_t at = (size_t)i * t->n_rows;
@@ -526,10 +533,11 @@ static al_code reserve_all(msg_view *v, all_rows *a, al_err *err)
 {
     size_t most = 1;
     for (uint32_t i = 0; i < v->n_templates; i++) {
-        const msg_template *t;
+        const msg_template *t = NULL;
         al_code c = msg_view_template(v, i, &t, err);
         if (c)
             return c;
+        assert(t);
         most = AL_MAX(most, (size_t)t->n_slots * t->n_rows);
     }
     if (most > MSG_BLOCK_SLOTS_MAX)
@@ -546,7 +554,7 @@ static al_code reserve_all(msg_view *v, all_rows *a, al_err *err)
 /* Rows by template, in order. */
 static al_code group_rows(msg_view *v, uint32_t **ret, al_err *err)
 {
-    const uint16_t *of;
+    const uint16_t *of = NULL;
     al_code c = msg_view_row_templates(v, &of, err);
     if (c)
         return c;
@@ -554,6 +562,7 @@ static al_code group_rows(msg_view *v, uint32_t **ret, al_err *err)
     uint32_t *next = al_arena_alloc(v->arena, v->n_templates, sizeof *next);
     if (!rows || !next)
         return no_memory(err);
+    assert(of);
     uint32_t at = 0;
     for (uint32_t i = 0; i < v->n_templates; i++) {
         next[i] = at;
@@ -592,6 +601,7 @@ al_code msg_view_all(msg_view *v, const al_slice **ret, al_err *err)
             c = reserve_all(v, &a, err);
         if (c)
             return c;
+        assert(rows);
         uint8_t *bytes = al_arena_alloc(v->arena, (size_t)v->raw_bytes + 1, 1);
         al_slice *messages = al_arena_alloc(v->arena, v->n_rows, sizeof *messages);
         if (!bytes || !messages)

@@ -8,6 +8,8 @@
 #include "record/record.h"
 #include "store/blob.h"
 #include "store/limits.h"
+#include "store/msg/msg_builder.h"
+#include "store/msg/msg_view.h"
 
 /* What a directory of blocks says about one of them. */
 typedef struct block_info {
@@ -29,6 +31,9 @@ typedef struct block_builder block_builder;
 /* NULL without memory. */
 block_builder *block_builder_new(void);
 block_builder *block_builder_free(block_builder *b);
+/* From now on messages are written with this lexicon, which outlives the builder; each encoded
+ * block is its next block. Before the first row. AL_NOMEM. */
+AL_CHECK al_code block_builder_use_lexicon(block_builder *b, lex_builder *lex);
 /* Adds a row; everything is copied. Ids must ascend strictly. AL_AGAIN: the block is full, encode
  * it first (never for the first row). AL_LIMIT: the row alone is too large. AL_NOMEM: start over
  * with block_builder_clear. */
@@ -60,6 +65,9 @@ block_view *block_view_new(void);
  * next. */
 void block_view_keep(block_view *v);
 block_view *block_view_free(block_view *v);
+/* The lexicon of the blocks that are opened from now on, borrowed while they are looked at; NULL:
+ * they have none. A block that needs one and has none is AL_CORRUPT. */
+void block_view_use_lexicon(block_view *v, lexicon *lex);
 /* Looks at another block; takes its own reference. Checks and decodes the header only. What the
  * view gave out before is gone. AL_CORRUPT, AL_NOMEM. */
 AL_CHECK al_code block_view_open(block_view *v, blob *bytes, al_err *err);
@@ -80,6 +88,8 @@ AL_CHECK al_code block_view_time(block_view *v, uint32_t row, int64_t *ret, al_e
 bool block_view_times_are_ids(const block_view *v);
 /* They lie one behind the other. */
 AL_CHECK al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err);
+/* The messages as templates and slots; *ret is NULL when the block has them as text. */
+AL_CHECK al_code block_view_templates(block_view *v, msg_view **ret, al_err *err);
 /* Top-level names of all fields in this block. */
 size_t block_view_names(const block_view *v, const al_slice **ret);
 /* The column of top-level field `name`; *ret is NULL when no row has it. */

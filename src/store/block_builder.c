@@ -101,6 +101,8 @@ struct block_builder {
     uint64_t *ids;
     int64_t *times;
     uint32_t *row_shape;
+    lex_builder *lex; /* borrowed; NULL: messages are text, in lens and messages */
+    msg_builder *templates;
     al_buf lens; /* of messages */
     al_buf messages;
     column *cols;
@@ -146,6 +148,17 @@ block_builder *block_builder_new(void)
     return b;
 }
 
+al_code block_builder_use_lexicon(block_builder *b, lex_builder *lex)
+{
+    assert(b->n_rows == 0);
+    if (!b->templates)
+        b->templates = msg_builder_new();
+    if (!b->templates)
+        return AL_NOMEM;
+    b->lex = lex;
+    return AL_OK;
+}
+
 static void column_done(column *c)
 {
     free(c->entries);
@@ -178,6 +191,7 @@ block_builder *block_builder_free(block_builder *b)
     al_buf_done(&b->raw);
     al_buf_done(&b->dir);
     al_buf_done(&b->stored);
+    (void)msg_builder_free(b->templates);
     (void)packer_free(b->pack);
     (void)al_arena_free(b->arena);
     free(b);
@@ -222,6 +236,8 @@ void block_builder_clear(block_builder *b)
     numtab_clear(&b->shape_tab);
     buf_reuse(&b->lens);
     buf_reuse(&b->messages);
+    if (b->templates)
+        msg_builder_clear(b->templates);
     al_arena_reset(b->arena);
 }
 
@@ -454,6 +470,15 @@ static bool is_full(const block_builder *b, const record *r, size_t raw)
     return n_cols > BLOCK_NAMES_MAX || n_cols * (b->n_rows + 1) > BLOCK_CELLS_MAX;
 }
 
+static al_code add_message(block_builder *b, al_slice message)
+{
+    if (b->lex)
+        return msg_builder_add(b->templates, message);
+    al_buf_varint(&b->lens, message.len);
+    al_buf_slice_put(&b->messages, message);
+    return al_buf_code(&b->lens) ? al_buf_code(&b->lens) : al_buf_code(&b->messages);
+}
+
 al_code block_builder_add(block_builder *b, const record *r)
 {
     assert(b->n_rows == 0 || r->id > b->ids[b->n_rows - 1]);
@@ -478,9 +503,7 @@ al_code block_builder_add(block_builder *b, const record *r)
         if (c)
             return c;
     }
-    al_buf_varint(&b->lens, r->message.len);
-    al_buf_slice_put(&b->messages, r->message);
-    c = al_buf_code(&b->lens) ? al_buf_code(&b->lens) : al_buf_code(&b->messages);
+    c = add_message(b, r->message);
     if (c)
         return c;
     b->ids[b->n_rows] = r->id;
@@ -513,6 +536,21 @@ static al_code put_column(block_builder *b, uint8_t kind, al_slice name)
     packed_put(&d, &b->dir);
     al_buf_clear(&b->raw);
     return AL_OK;
+}
+
+/* As put_column, never compressed: readers take pieces of it. */
+static al_code put_column_plain(block_builder *b, uint8_t kind)
+{
+    if (al_buf_code(&b->raw))
+        return al_buf_code(&b->raw);
+    packed d = {.raw_bytes = b->raw.len,
+                .stored_bytes = b->raw.len,
+                .crc = al_crc32c(0, b->raw.ptr, b->raw.len)};
+    al_buf_slice_put(&b->stored, al_buf_slice(&b->raw));
+    al_buf_u8(&b->dir, kind);
+    packed_put(&d, &b->dir);
+    al_buf_clear(&b->raw);
+    return al_buf_code(&b->stored);
 }
 
 static bool times_differ(const block_builder *b)
@@ -548,10 +586,33 @@ static void raw_field(block_builder *b, const column *c)
     refs_encode(c->refs, (uint32_t)c->n_refs, &b->raw);
 }
 
+/* The messages, in one or two columns. */
+static al_code put_messages(block_builder *b, size_t *n)
+{
+    const al_slice none = {0};
+    *n += 1;
+    if (!b->lex) {
+        al_buf_slice_put(&b->raw, al_buf_slice(&b->lens));
+        al_buf_slice_put(&b->raw, al_buf_slice(&b->messages));
+        return put_column(b, FMT_COL_MESSAGE, none);
+    }
+    al_buf_clear(&b->messages); /* for texts: rows are not collected there */
+    al_code c = lex_builder_block(b->lex);
+    if (!c)
+        c = msg_builder_encode(b->templates, b->lex, &b->raw, &b->messages);
+    if (!c)
+        c = put_column_plain(b, FMT_COL_TEMPLATES);
+    if (c || b->messages.len == 0)
+        return c;
+    *n += 1;
+    al_buf_slice_put(&b->raw, al_buf_slice(&b->messages));
+    return put_column(b, FMT_COL_TEXTS, none);
+}
+
 static al_code put_columns(block_builder *b, size_t *ret_n)
 {
     const al_slice none = {0};
-    size_t n = 3;
+    size_t n = 2;
     block_ids_encode(b->ids, b->n_rows, &b->raw);
     al_code c = put_column(b, FMT_COL_IDS, none);
     if (!c && times_differ(b)) {
@@ -561,9 +622,7 @@ static al_code put_columns(block_builder *b, size_t *ret_n)
     }
     if (c)
         return c;
-    al_buf_slice_put(&b->raw, al_buf_slice(&b->lens));
-    al_buf_slice_put(&b->raw, al_buf_slice(&b->messages));
-    c = put_column(b, FMT_COL_MESSAGE, none);
+    c = put_messages(b, &n);
     if (c)
         return c;
     raw_shapes(b);

@@ -21,6 +21,7 @@
 enum {
     ARENA_BYTES = 256 * 1024,
     KEEP_BYTES = 12 << 20, /* a full block with all its columns takes 6 to 10 MB */
+    FIXED_COLUMNS = 5, /* that are no fields, at most */
 };
 
 typedef struct stored_col {
@@ -44,7 +45,9 @@ struct block_view {
     blob *hold; /* NULL: the bytes are the caller's */
     al_slice bytes;
     block_info info;
-    stored_col ids, times, message, shapes;
+    lexicon *lex; /* borrowed; NULL: blocks need none */
+    stored_col ids, times, message, shapes, templates, texts;
+    msg_view split;
     block_ids id_list;
     pfor off_list;   /* id - time of each row, when there is a column of times */
     uint64_t *id;    /* of the rows of groups in has_id */
@@ -96,6 +99,11 @@ size_t block_view_bytes(const block_view *v)
     return al_arena_bytes(v->arena) + v->row_fields_cap * sizeof(field) + sizeof *v;
 }
 
+void block_view_use_lexicon(block_view *v, lexicon *lex)
+{
+    v->lex = lex;
+}
+
 /* Forgets the block; keeps memory for the next. */
 static void reset(block_view *v)
 {
@@ -103,6 +111,7 @@ static void reset(block_view *v)
     (void)blob_unref(v->hold);
     *v = (block_view){.pack = v->pack,
                       .arena = v->arena,
+                      .lex = v->lex,
                       .row_fields = v->row_fields,
                       .row_fields_cap = v->row_fields_cap};
 }
@@ -149,14 +158,16 @@ static al_code read_column(block_view *v, al_rd *r, al_rd *data, uint64_t *decod
     stored_col *slots[] = {[FMT_COL_IDS] = &v->ids,
                            [FMT_COL_TIMES] = &v->times,
                            [FMT_COL_MESSAGE] = &v->message,
-                           [FMT_COL_SHAPES] = &v->shapes};
+                           [FMT_COL_SHAPES] = &v->shapes,
+                           [FMT_COL_TEMPLATES] = &v->templates,
+                           [FMT_COL_TEXTS] = &v->texts};
     stored_col *c = NULL;
     if (kind == FMT_COL_FIELD) {
         uint64_t len = al_rd_varint(r);
         v->names[v->n_fields] = al_rd_bytes(r, len);
         c = &v->fields[v->n_fields++];
         *c = (stored_col){0};
-    } else if (kind >= FMT_COL_IDS && kind <= FMT_COL_SHAPES && v->n_fields == 0) {
+    } else if (kind < AL_COUNT(slots) && v->n_fields == 0) {
         c = slots[kind];
     }
     if (!c || c->is_present)
@@ -179,9 +190,10 @@ static al_code read_header(block_view *v, al_err *err)
         return c;
     r = al_rd_of(al_slice_sub(v->bytes, FMT_BLOCK_FIXED_BYTES, h.header_bytes - 4));
     h.n_columns = al_rd_varint(&r);
-    if (r.bad || h.n_columns > BLOCK_NAMES_MAX + 4 || h.n_columns > r.left)
+    if (r.bad || h.n_columns > BLOCK_NAMES_MAX + FIXED_COLUMNS || h.n_columns > r.left)
         return al_fail(err, AL_CORRUPT, "block: %llu columns", (unsigned long long)h.n_columns);
-    if (v->info.n_rows > 1 && h.n_columns * v->info.n_rows > BLOCK_CELLS_MAX + 4 * BLOCK_ROWS_MAX)
+    if (v->info.n_rows > 1 &&
+        h.n_columns * v->info.n_rows > BLOCK_CELLS_MAX + FIXED_COLUMNS * BLOCK_ROWS_MAX)
         return al_fail(err, AL_CORRUPT, "block: %llu columns of %u rows",
                        (unsigned long long)h.n_columns, v->info.n_rows);
     v->fields = al_arena_alloc(v->arena, (size_t)h.n_columns, sizeof *v->fields);
@@ -195,8 +207,11 @@ static al_code read_header(block_view *v, al_err *err)
         if (c)
             return c;
     }
-    if (r.left || data.left || !v->ids.is_present || !v->message.is_present ||
-        !v->shapes.is_present)
+    bool has_messages = v->message.is_present != v->templates.is_present &&
+                        (v->templates.is_present || !v->texts.is_present);
+    if (v->templates.is_present && !v->lex)
+        return al_fail(err, AL_CORRUPT, "block: its segment has no lexicon");
+    if (r.left || data.left || !v->ids.is_present || !has_messages || !v->shapes.is_present)
         return al_fail(err, AL_CORRUPT, "block: columns missing or bytes left over");
     v->info.len = h.total_bytes;
     return AL_OK;
@@ -419,27 +434,60 @@ bool block_view_times_are_ids(const block_view *v)
     return !v->times.is_present;
 }
 
-al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err)
+al_code block_view_templates(block_view *v, msg_view **ret, al_err *err)
 {
-    if (!v->message.is_decoded) {
-        al_rd r;
-        al_code c = load(v, &v->message, &r, err);
+    *ret = NULL;
+    if (!v->templates.is_present)
+        return AL_OK;
+    if (!v->templates.is_decoded) {
+        al_rd column = {0};
+        al_rd texts = {0};
+        al_code c = load(v, &v->templates, &column, err);
+        if (!c && v->texts.is_present)
+            c = load(v, &v->texts, &texts, err);
+        if (!c)
+            c = msg_view_open(&v->split, (al_slice){column.p, column.left},
+                              (al_slice){texts.p, texts.left}, v->info.n_rows, v->lex, v->pack,
+                              v->arena, err);
         if (c)
             return c;
-        uint32_t n = v->info.n_rows;
-        v->msg = al_arena_alloc(v->arena, n, sizeof *v->msg);
-        if (!v->msg)
-            return al_fail(err, AL_NOMEM, "messages");
-        for (uint32_t i = 0; i < n; i++) {
-            uint64_t len = al_rd_varint(&r);
-            if (len > COLUMN_BYTES_MAX)
-                return damaged(err, "messages");
-            v->msg[i].len = (size_t)len;
-        }
-        for (uint32_t i = 0; i < n; i++)
-            v->msg[i] = al_rd_bytes(&r, v->msg[i].len);
-        if (r.bad || r.left)
+        v->templates.is_decoded = true;
+    }
+    *ret = &v->split;
+    return AL_OK;
+}
+
+static al_code decode_messages(block_view *v, al_err *err)
+{
+    al_rd r;
+    al_code c = load(v, &v->message, &r, err);
+    if (c)
+        return c;
+    uint32_t n = v->info.n_rows;
+    v->msg = al_arena_alloc(v->arena, n, sizeof *v->msg);
+    if (!v->msg)
+        return al_fail(err, AL_NOMEM, "messages");
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t len = al_rd_varint(&r);
+        if (len > COLUMN_BYTES_MAX)
             return damaged(err, "messages");
+        v->msg[i].len = (size_t)len;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        v->msg[i] = al_rd_bytes(&r, v->msg[i].len);
+    return r.bad || r.left ? damaged(err, "messages") : AL_OK;
+}
+
+al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err)
+{
+    msg_view *split = NULL;
+    al_code c = block_view_templates(v, &split, err);
+    if (c || split)
+        return c ? c : msg_view_all(split, ret, err);
+    if (!v->message.is_decoded) {
+        c = decode_messages(v, err);
+        if (c)
+            return c;
         v->message.is_decoded = true;
     }
     *ret = v->msg;

@@ -30,6 +30,8 @@ enum {
     FMT_COL_MESSAGE = 3,
     FMT_COL_SHAPES = 4,
     FMT_COL_FIELD = 5,
+    FMT_COL_TEMPLATES = 6, /* messages with a lexicon, in place of FMT_COL_MESSAGE */
+    FMT_COL_TEXTS = 7,     /* what the lexicon did not take of them */
 
     FMT_SEG_OFF = 1, /* flags of a segment summary */
     FMT_SEG_QUARANTINED = 2,

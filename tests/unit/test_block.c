@@ -1,5 +1,6 @@
 /* Goal: blocks give back what was put in, and every damaged or cut block is noticed. Method: random
  * records; every truncation on a heap copy of its own; flipped bytes with a repaired header. */
+#include "unit/lex_help.h"
 #include "unit/store_help.h"
 
 #include "base/checked.h"
@@ -449,10 +450,70 @@ static void positions_come_back_and_cuts_are_noticed(void **state)
     pos_builder_done(&b);
 }
 
+/* The same records through a lexicon: equal, and refused without it. */
+static void a_lexicon_gives_records_back(void **state)
+{
+    (void)state;
+    al_err err;
+    AL_CLEANUP(block_builder_freep) block_builder *b = block_builder_new();
+    AL_CLEANUP(lex_builder_freep) lex_builder *lex = lex_builder_new();
+    AL_CLEANUP(block_view_freep) block_view *v = block_view_new();
+    AL_CLEANUP(lexicon_freep) lexicon *l = NULL;
+    gen_stream g = gen_stream_of(rng_env("ALCO_SEED", 12));
+    g.odd_percent = 30;
+    al_buf blocks[3];
+    al_buf bytes;
+    lines expected;
+    lines got;
+    lines_init(&expected);
+    lines_init(&got);
+    al_buf_init(&bytes, SIZE_MAX);
+    assert_int_equal(block_builder_use_lexicon(b, lex), AL_OK);
+    uint64_t id = 0;
+    for (size_t k = 0; k < AL_COUNT(blocks); k++) {
+        rec_batch *batch = gen_batch(&g, 1 + k * 700);
+        block_info info;
+        for (size_t i = 0; i < batch->n; i++) {
+            id = AL_MAX(id + 1, (uint64_t)batch->recs[i].time_ns);
+            batch->recs[i].id = id;
+            assert_int_equal(block_builder_add(b, &batch->recs[i]), AL_OK);
+            lines_add(&expected, &batch->recs[i]);
+        }
+        al_buf_init(&blocks[k], SIZE_MAX);
+        assert_int_equal(block_builder_encode(b, &blocks[k], &info, &err), AL_OK);
+        (void)rec_batch_free(batch);
+    }
+    assert_int_equal(lex_builder_encode(lex, &bytes, &err), AL_OK);
+    al_slice slice = al_buf_slice(&bytes);
+    assert_int_equal(lex_open_slice(&slice, &l, &err), AL_OK);
+    assert_int_equal(block_view_open_slice(v, al_buf_slice(&blocks[0]), &err), AL_CORRUPT);
+    block_view_use_lexicon(v, l);
+    for (size_t k = 0; k < AL_COUNT(blocks); k++) {
+        msg_view *split = NULL;
+        assert_int_equal(block_view_open_slice(v, al_buf_slice(&blocks[k]), &err), AL_OK);
+        assert_int_equal(block_view_templates(v, &split, &err), AL_OK);
+        assert_non_null(split);
+        for (uint32_t row = 0; row < block_view_info(v)->n_rows; row++) {
+            record r;
+            assert_int_equal(block_view_record(v, row, &everything, &r, &err), AL_OK);
+            lines_add(&got, &r);
+        }
+        for (size_t len = 0; len < blocks[k].len && k == 1; len += 1 + len / 40)
+            assert_false(reads_whole(v, al_slice_sub(al_buf_slice(&blocks[k]), 0, len)));
+    }
+    assert_true(lines_equal(&got, &expected));
+    for (size_t k = 0; k < AL_COUNT(blocks); k++)
+        al_buf_done(&blocks[k]);
+    al_buf_done(&bytes);
+    lines_done(&expected);
+    lines_done(&got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_give_records_back),
+        cmocka_unit_test(a_lexicon_gives_records_back),
         cmocka_unit_test(every_cut_is_noticed),
         cmocka_unit_test(every_flipped_byte_is_noticed),
         cmocka_unit_test(a_block_says_when_it_is_full),

@@ -1,0 +1,284 @@
+/* Collects the lexicon of a segment.
+ * Memory: bounded by lex_format.h whatever the rows are; a value costs its text, 8 bytes of text
+ * place, 16 to 32 of hash table, 12 of use, and 12 for each block but the last that has it.
+ * Invariants: (1) numbers are in order of first appearance, so blocks[i].first_value ascends and
+ * says a value's first block; (2) postings are in order of blocks; the last block of a value is in
+ * `uses` only; (3) template 0 is the mark alone. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "store/lex/lex_priv.h"
+#include "store/msg/split.h"
+
+enum { SLOTS_FIRST = 1024 };
+
+uint64_t lex_hash(al_slice text)
+{
+    return XXH3_64bits(text.ptr ? (const void *)text.ptr : "", text.len);
+}
+
+/* ---- Tables */
+
+static void table_done(lex_table *t)
+{
+    free(t->slots);
+    free(t->texts);
+    al_buf_done(&t->bytes);
+}
+
+static void table_clear(lex_table *t)
+{
+    if (t->n_slots)
+        memset(t->slots, 0, t->n_slots * sizeof *t->slots);
+    t->n = 0;
+    al_buf_clear(&t->bytes);
+}
+
+static uint64_t slot_of(uint64_t hash, uint32_t number)
+{
+    return (hash & ~(uint64_t)UINT32_MAX) | (number + 1);
+}
+
+static bool table_find(const lex_table *t, al_slice text, uint64_t hash, uint32_t *ret)
+{
+    if (!t->n_slots)
+        return false;
+    for (size_t at = hash & (t->n_slots - 1); t->slots[at]; at = (at + 1) & (t->n_slots - 1)) {
+        if ((t->slots[at] ^ hash) >> 32)
+            continue;
+        uint32_t i = (uint32_t)t->slots[at] - 1;
+        if (t->texts[i].len == text.len &&
+            (text.len == 0 || memcmp(t->bytes.ptr + t->texts[i].off, text.ptr, text.len) == 0)) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void table_put(uint64_t *slots, size_t n_slots, uint64_t hash, uint32_t number)
+{
+    size_t at = hash & (n_slots - 1);
+    while (slots[at])
+        at = (at + 1) & (n_slots - 1);
+    slots[at] = slot_of(hash, number);
+}
+
+static bool table_reserve(lex_table *t)
+{
+    if ((size_t)t->n * 2 < t->n_slots)
+        return true;
+    size_t n = t->n_slots ? t->n_slots * 2 : SLOTS_FIRST;
+    uint64_t *slots = al_zalloc(n, sizeof *slots);
+    if (!slots)
+        return false;
+    for (uint32_t i = 0; i < t->n; i++)
+        table_put(slots, n, lex_hash(lex_table_text(t, i)), i);
+    free(t->slots);
+    t->slots = slots;
+    t->n_slots = n;
+    return true;
+}
+
+static al_code table_add(lex_table *t, al_slice text, uint64_t hash, size_t max)
+{
+    lex_text *texts = al_grow(t->texts, &t->texts_cap, t->n, sizeof *texts, 1024, max);
+    if (!texts)
+        return AL_NOMEM;
+    t->texts = texts;
+    if (!table_reserve(t))
+        return AL_NOMEM;
+    t->texts[t->n] = (lex_text){(uint32_t)t->bytes.len, (uint32_t)text.len};
+    al_buf_slice_put(&t->bytes, text);
+    if (al_buf_code(&t->bytes))
+        return al_buf_code(&t->bytes);
+    table_put(t->slots, t->n_slots, hash, t->n++);
+    return AL_OK;
+}
+
+/* ---- The builder */
+
+static al_code put_whole_template(lex_builder *b)
+{
+    static const uint8_t mark = MSG_MARK;
+    al_slice whole = {&mark, 1};
+    return table_add(&b->templates, whole, lex_hash(whole), LEX_TEMPLATES_MAX);
+}
+
+lex_builder *lex_builder_new(void)
+{
+    lex_builder *b = al_zalloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    al_buf_init(&b->values.bytes, LEX_TEXT_BYTES_MAX);
+    al_buf_init(&b->templates.bytes, LEX_TEMPLATE_BYTES_MAX);
+    return put_whole_template(b) ? lex_builder_free(b) : b;
+}
+
+lex_builder *lex_builder_free(lex_builder *b)
+{
+    if (!b)
+        return NULL;
+    table_done(&b->values);
+    table_done(&b->templates);
+    free(b->uses);
+    free(b->value_postings.at);
+    free(b->template_postings.at);
+    free(b->blocks);
+    free(b);
+    return NULL;
+}
+
+void lex_builder_clear(lex_builder *b)
+{
+    table_clear(&b->values);
+    table_clear(&b->templates);
+    b->value_postings.n = 0;
+    b->template_postings.n = 0;
+    b->n_blocks = 0;
+    al_code c = put_whole_template(b);
+    assert(c == AL_OK); /* its memory is there since it was made */
+}
+
+size_t lex_builder_bytes(const lex_builder *b)
+{
+    size_t n = sizeof *b;
+    const lex_table *tables[] = {&b->values, &b->templates};
+    for (unsigned i = 0; i < AL_COUNT(tables); i++)
+        n += tables[i]->n_slots * sizeof(uint64_t) + tables[i]->texts_cap * sizeof(lex_text) +
+             tables[i]->bytes.cap;
+    return n + b->uses_cap * sizeof *b->uses + b->value_postings.cap * sizeof(lex_posting) +
+           b->template_postings.cap * sizeof(lex_posting) + b->blocks_cap * sizeof *b->blocks;
+}
+
+uint32_t lex_builder_values(const lex_builder *b)
+{
+    return b->values.n;
+}
+
+uint32_t lex_builder_templates(const lex_builder *b)
+{
+    return b->templates.n;
+}
+
+al_code lex_builder_block(lex_builder *b)
+{
+    if (b->n_blocks == LEX_BLOCKS_MAX)
+        return AL_LIMIT;
+    lex_block *grown =
+        al_grow(b->blocks, &b->blocks_cap, b->n_blocks, sizeof *grown, 64, LEX_BLOCKS_MAX);
+    if (!grown)
+        return AL_NOMEM;
+    b->blocks = grown;
+    b->blocks[b->n_blocks++] = (lex_block){.first_value = b->values.n};
+    return AL_OK;
+}
+
+void lex_builder_has_text(lex_builder *b)
+{
+    b->blocks[b->n_blocks - 1].flags |= LEX_BLOCK_HAS_TEXT;
+}
+
+static bool is_full(const lex_builder *b)
+{
+    return b->value_postings.n + b->template_postings.n >= LEX_POSTINGS_MAX;
+}
+
+/* Room for one more is left by is_full, for template 0 (once a block) beyond it. */
+static al_code post(lex_postings *p, uint32_t number, uint32_t block, uint32_t rows)
+{
+    lex_posting *grown =
+        al_grow(p->at, &p->cap, p->n, sizeof *grown, 1024, LEX_POSTINGS_MAX + LEX_BLOCKS_MAX);
+    if (!grown)
+        return AL_NOMEM;
+    p->at = grown;
+    p->at[p->n++] = (lex_posting){number, block, rows};
+    return AL_OK;
+}
+
+/* ---- Templates */
+
+al_code lex_builder_whole(lex_builder *b, uint32_t rows)
+{
+    assert(b->n_blocks > 0);
+    lex_builder_has_text(b);
+    return post(&b->template_postings, 0, b->n_blocks - 1, rows);
+}
+
+al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret)
+{
+    assert(b->n_blocks > 0);
+    uint64_t hash = lex_hash(text);
+    *ret = 0;
+    if (is_full(b))
+        return AL_OK;
+    if (!table_find(&b->templates, text, hash, ret)) {
+        bool has_room = b->templates.n < LEX_TEMPLATES_MAX &&
+                        b->templates.bytes.len + text.len <= LEX_TEMPLATE_BYTES_MAX;
+        if (!has_room || (b->templates.n >= LEX_TEMPLATES_FREE && rows < 2))
+            return AL_OK;
+        al_code c = table_add(&b->templates, text, hash, LEX_TEMPLATES_MAX);
+        if (c)
+            return c;
+        *ret = b->templates.n - 1;
+    }
+    return *ret ? post(&b->template_postings, *ret, b->n_blocks - 1, rows) : AL_OK;
+}
+
+/* ---- Values */
+
+static al_code use(lex_builder *b, uint32_t number, uint32_t row_end)
+{
+    uint32_t block = b->n_blocks - 1;
+    lex_use *u = &b->uses[number];
+    if (u->block != block) {
+        al_code c = post(&b->value_postings, number, u->block, u->rows);
+        if (c)
+            return c;
+        *u = (lex_use){.block = block};
+    }
+    if (row_end && u->last_row != row_end) {
+        u->last_row = row_end;
+        u->rows++;
+    }
+    return AL_OK;
+}
+
+static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uint32_t *ret)
+{
+    assert(b->n_blocks > 0);
+    *ret = LEX_NONE;
+    if (text.len > LEX_VALUE_BYTES_MAX || is_full(b))
+        return AL_OK;
+    uint64_t hash = lex_hash(text);
+    if (table_find(&b->values, text, hash, ret))
+        return use(b, *ret, row_end);
+    if (b->values.n == LEX_VALUES_MAX || b->values.bytes.len + text.len > LEX_TEXT_BYTES_MAX)
+        return AL_OK;
+    lex_use *grown =
+        al_grow(b->uses, &b->uses_cap, b->values.n, sizeof *grown, 1024, LEX_VALUES_MAX);
+    if (!grown)
+        return AL_NOMEM;
+    b->uses = grown;
+    al_code c = table_add(&b->values, text, hash, LEX_VALUES_MAX);
+    if (c)
+        return c;
+    *ret = b->values.n - 1;
+    b->uses[*ret] = (lex_use){.block = b->n_blocks - 1, .last_row = row_end, .rows = row_end != 0};
+    return AL_OK;
+}
+
+al_code lex_builder_value(lex_builder *b, al_slice text, uint32_t row, uint32_t *ret)
+{
+    return value_number(b, text, row + 1, ret);
+}
+
+al_code lex_builder_field(lex_builder *b, al_slice text, uint32_t *ret)
+{
+    return value_number(b, text, 0, ret);
+}

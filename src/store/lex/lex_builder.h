@@ -1,0 +1,42 @@
+#pragma once
+/* lex_builder.h: what the messages and fields of a segment repeat: templates and values get numbers
+ * in order of first appearance, and which blocks use them is written down. One thread.
+ *
+ * Use: for each block lex_builder_block, then templates and values of its rows; lex_builder_encode
+ * at the end of the segment. */
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "store/lex/lex_format.h"
+
+typedef struct lex_builder lex_builder;
+
+/* NULL without memory. */
+lex_builder *lex_builder_new(void);
+lex_builder *lex_builder_free(lex_builder *b);
+/* Empty again; keeps memory. */
+void lex_builder_clear(lex_builder *b);
+
+/* What follows belongs to the next block; the first call begins block 0. AL_NOMEM, AL_LIMIT. */
+AL_CHECK al_code lex_builder_block(lex_builder *b);
+/* The number of a template that `rows` rows of this block have; called once per block and template.
+ * *ret is 0, the template that is one slot, when the lexicon does not take it. AL_NOMEM. */
+AL_CHECK al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret);
+/* Rows of this block whose whole message is one slot. */
+AL_CHECK al_code lex_builder_whole(lex_builder *b, uint32_t rows);
+/* The number of a variable in the message of row `row` (ascending within a block); *ret is LEX_NONE
+ * when the lexicon does not take it: the block then keeps text. AL_NOMEM. */
+AL_CHECK al_code lex_builder_value(lex_builder *b, al_slice text, uint32_t row, uint32_t *ret);
+/* As lex_builder_value for the value of a field: the block is noted, no row counted. */
+AL_CHECK al_code lex_builder_field(lex_builder *b, al_slice text, uint32_t *ret);
+/* This block keeps text that the lexicon does not have. */
+void lex_builder_has_text(lex_builder *b);
+
+uint32_t lex_builder_values(const lex_builder *b);
+uint32_t lex_builder_templates(const lex_builder *b);
+/* Appends the encoded lexicon. The builder stays as it is. AL_NOMEM, AL_LIMIT. */
+AL_CHECK al_code lex_builder_encode(lex_builder *b, al_buf *out, al_err *err);
+/* Memory it holds now. */
+size_t lex_builder_bytes(const lex_builder *b);
+
+AL_DEFINE_CLEANUP(lex_builder, lex_builder_free);

@@ -1,0 +1,278 @@
+/* Writes a lexicon: doc/format.md section 9. Everything is there when a segment ends, so parts are
+ * made in order and the head, which says where they are, is put in front of them at last. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/crc32c.h"
+#include "base/mem.h"
+#include "store/codec/bits.h"
+#include "store/codec/packed.h"
+#include "store/lex/lex_priv.h"
+
+typedef struct writing {
+    const lex_builder *b;
+    packer *pack;
+    al_buf raw;      /* of one part */
+    al_buf head;     /* entries of parts */
+    al_buf parts;    /* stored */
+    uint32_t *first; /* per value, and one behind the last: its first posting in `sorted` */
+    lex_posting *sorted;
+} writing;
+
+/* Stores `raw` as the next part and notes it in the head. */
+static al_code put_part(writing *w)
+{
+    packed d;
+    if (al_buf_code(&w->raw))
+        return al_buf_code(&w->raw);
+    al_code c = packed_store(w->pack, al_buf_slice(&w->raw), &w->parts, &d);
+    if (!c)
+        packed_put(&d, &w->head);
+    al_buf_clear(&w->raw);
+    return c;
+}
+
+static al_code put_texts(writing *w, const lex_table *t, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        al_buf_varint(&w->raw, t->texts[i].len);
+    for (uint32_t i = from; i < to; i++)
+        al_buf_slice_put(&w->raw, lex_table_text(t, i));
+    return put_part(w);
+}
+
+static al_code put_blocks(writing *w)
+{
+    const lex_builder *b = w->b;
+    for (uint32_t i = 0; i < b->n_blocks; i++) {
+        uint32_t end = i + 1 < b->n_blocks ? b->blocks[i + 1].first_value : b->values.n;
+        al_buf_varint(&w->raw, end - b->blocks[i].first_value);
+        al_buf_varint(&w->raw, b->blocks[i].flags);
+    }
+    return put_part(w);
+}
+
+/* ---- Postings */
+
+/* Sorts postings by number, those of one number stay in order of blocks. */
+static void sort_postings(const lex_postings *p, uint32_t n, uint32_t *first, lex_posting *sorted)
+{
+    for (size_t i = 0; i < p->n; i++)
+        first[p->at[i].number + 1]++;
+    for (uint32_t i = 0; i < n; i++)
+        first[i + 1] += first[i];
+    for (size_t i = 0; i < p->n; i++)
+        sorted[first[p->at[i].number]++] = p->at[i];
+    for (uint32_t i = n; i > 0; i--)
+        first[i] = first[i - 1];
+    first[0] = 0;
+}
+
+static al_code prepare_postings(writing *w, const lex_postings *p, uint32_t n)
+{
+    free(w->first);
+    free(w->sorted);
+    w->first = al_zalloc((size_t)n + 1, sizeof *w->first);
+    w->sorted = al_alloc(p->n + 1, sizeof *w->sorted);
+    if (!w->first || !w->sorted)
+        return AL_NOMEM;
+    sort_postings(p, n, w->first, w->sorted);
+    return AL_OK;
+}
+
+static al_code put_template_postings(writing *w)
+{
+    uint32_t n = w->b->templates.n;
+    al_code c = prepare_postings(w, &w->b->template_postings, n);
+    if (c)
+        return c;
+    for (uint32_t i = 0; i < n; i++)
+        al_buf_varint(&w->raw, w->first[i + 1] - w->first[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t next = 0;
+        for (uint32_t k = w->first[i]; k < w->first[i + 1]; k++) {
+            al_buf_varint(&w->raw, w->sorted[k].block - next);
+            next = w->sorted[k].block + 1;
+        }
+    }
+    for (uint32_t k = 0; k < w->first[n]; k++)
+        al_buf_varint(&w->raw, w->sorted[k].rows);
+    return put_part(w);
+}
+
+/* A value's blocks: those of `sorted`, then the one of its last use. */
+static void put_value_blocks(writing *w, uint32_t i)
+{
+    uint32_t last = w->b->uses[i].block;
+    uint32_t before = UINT32_MAX;
+    for (uint32_t k = w->first[i]; k < w->first[i + 1]; k++) {
+        if (before != UINT32_MAX)
+            al_buf_varint(&w->raw, w->sorted[k].block - before - 1);
+        before = w->sorted[k].block;
+    }
+    if (before != UINT32_MAX)
+        al_buf_varint(&w->raw, last - before - 1);
+}
+
+static al_code put_value_postings(writing *w, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        al_buf_varint(&w->raw, w->first[i + 1] - w->first[i]);
+    for (uint32_t i = from; i < to; i++)
+        put_value_blocks(w, i);
+    for (uint32_t i = from; i < to; i++) {
+        for (uint32_t k = w->first[i]; k < w->first[i + 1]; k++)
+            al_buf_varint(&w->raw, w->sorted[k].rows);
+        al_buf_varint(&w->raw, w->b->uses[i].rows);
+    }
+    return put_part(w);
+}
+
+/* ---- Fingerprints */
+
+typedef struct finger {
+    uint32_t bucket;
+    uint32_t number;
+    uint8_t bits;
+} finger;
+
+static int by_bucket(const void *a, const void *b)
+{
+    const finger *x = a;
+    const finger *y = b;
+    if (x->bucket != y->bucket)
+        return x->bucket < y->bucket ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* One page: counts of its buckets, fingers, numbers. */
+static al_code put_page(writing *w, const finger *f, uint32_t n, uint32_t first, uint32_t n_buckets,
+                        unsigned width)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < n_buckets; i++) {
+        uint32_t from = at;
+        while (at < n && f[at].bucket == first + i)
+            at++;
+        al_buf_varint(&w->raw, at - from);
+    }
+    assert(at == n);
+    for (uint32_t i = 0; i < n; i++)
+        al_buf_u8(&w->raw, f[i].bits);
+    AL_CLEANUP(al_freep) uint64_t *numbers = al_alloc((size_t)n + 1, sizeof *numbers);
+    if (!numbers)
+        return AL_NOMEM;
+    for (uint32_t i = 0; i < n; i++)
+        numbers[i] = f[i].number;
+    bits_pack(numbers, n, width, &w->raw);
+    return put_part(w);
+}
+
+static al_code put_fingers(writing *w)
+{
+    const lex_table *t = &w->b->values;
+    unsigned bits = lex_bucket_bits(t->n);
+    uint32_t n_buckets = UINT32_C(1) << bits;
+    AL_CLEANUP(al_freep) finger *all = al_alloc((size_t)t->n + 1, sizeof *all);
+    if (!all)
+        return AL_NOMEM;
+    for (uint32_t i = 0; i < t->n; i++) {
+        uint64_t hash = lex_hash(lex_table_text(t, i));
+        all[i] = (finger){lex_bucket(hash, bits), i, lex_finger(hash, bits)};
+    }
+    qsort(all, t->n, sizeof *all, by_bucket);
+    al_code c = AL_OK;
+    uint32_t at = 0;
+    for (uint32_t first = 0; !c && first < n_buckets; first += LEX_PAGE_BUCKETS) {
+        uint32_t n = AL_MIN(n_buckets - first, (uint32_t)LEX_PAGE_BUCKETS);
+        uint32_t from = at;
+        while (at < t->n && all[at].bucket < first + n)
+            at++;
+        c = put_page(w, all + from, at - from, first, n, bits_width(t->n - 1));
+    }
+    return c;
+}
+
+/* ---- Chunks */
+
+static void put_chunk_entry(writing *w, uint32_t from, uint32_t to)
+{
+    const lex_table *t = &w->b->values;
+    uint8_t set[LEX_BYTE_SET_BYTES] = {0};
+    uint32_t shortest = UINT32_MAX;
+    uint32_t longest = 0;
+    for (uint32_t i = from; i < to; i++) {
+        al_slice s = lex_table_text(t, i);
+        shortest = AL_MIN(shortest, t->texts[i].len);
+        longest = AL_MAX(longest, t->texts[i].len);
+        for (size_t k = 0; k < s.len; k++)
+            set[s.ptr[k] / 8] |= (uint8_t)(1U << (s.ptr[k] % 8));
+    }
+    al_buf_varint(&w->head, shortest);
+    al_buf_varint(&w->head, longest);
+    al_buf_put(&w->head, set, sizeof set);
+}
+
+static al_code put_values(writing *w)
+{
+    uint32_t n = w->b->values.n;
+    al_code c = AL_OK;
+    for (uint32_t from = 0; !c && from < n; from += LEX_CHUNK_VALUES) {
+        uint32_t to = AL_MIN(n, from + LEX_CHUNK_VALUES);
+        put_chunk_entry(w, from, to);
+        c = put_texts(w, &w->b->values, from, to);
+    }
+    if (!c)
+        c = prepare_postings(w, &w->b->value_postings, n);
+    for (uint32_t from = 0; !c && from < n; from += LEX_CHUNK_VALUES)
+        c = put_value_postings(w, from, AL_MIN(n, from + LEX_CHUNK_VALUES));
+    return c ? c : put_fingers(w);
+}
+
+/* ---- All of it */
+
+static al_code put_all(writing *w, al_buf *out)
+{
+    const lex_builder *b = w->b;
+    al_buf_varint(&w->head, b->templates.n);
+    al_buf_varint(&w->head, b->values.n);
+    al_buf_varint(&w->head, b->n_blocks);
+    al_code c = put_texts(w, &b->templates, 0, b->templates.n);
+    if (!c)
+        c = put_blocks(w);
+    if (!c)
+        c = put_template_postings(w);
+    if (!c && b->values.n)
+        c = put_values(w);
+    if (!c)
+        c = al_buf_code(&w->head);
+    if (c)
+        return c;
+    size_t at = out->len;
+    al_buf_u32(out, LEX_MAGIC);
+    al_buf_u32(out, (uint32_t)w->head.len + 12);
+    al_buf_slice_put(out, al_buf_slice(&w->head));
+    if (al_buf_code(out))
+        return al_buf_code(out);
+    al_buf_u32(out, al_crc32c(0, out->ptr + at, out->len - at));
+    al_buf_slice_put(out, al_buf_slice(&w->parts));
+    return al_buf_code(out);
+}
+
+al_code lex_builder_encode(lex_builder *b, al_buf *out, al_err *err)
+{
+    writing w = {.b = b, .pack = packer_new()};
+    al_buf_init(&w.raw, LEX_PART_BYTES_MAX);
+    al_buf_init(&w.head, LEX_HEAD_BYTES_MAX);
+    al_buf_init(&w.parts, LEX_BYTES_MAX);
+    al_code c = w.pack ? put_all(&w, out) : AL_NOMEM;
+    (void)packer_free(w.pack);
+    al_buf_done(&w.raw);
+    al_buf_done(&w.head);
+    al_buf_done(&w.parts);
+    free(w.first);
+    free(w.sorted);
+    return c ? al_fail(err, c, "lexicon of %u values", b->values.n) : AL_OK;
+}

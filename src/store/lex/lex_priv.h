@@ -1,0 +1,62 @@
+#pragma once
+/* lex_priv.h: the builder's insides, shared by the two files that make it. */
+#include "store/lex/lex_builder.h"
+
+/* Distinct texts with numbers, found by hash. */
+typedef struct lex_text {
+    uint32_t off;
+    uint32_t len;
+} lex_text;
+
+typedef struct lex_table {
+    uint64_t *slots; /* 0: empty; else upper half of the hash and the number + 1 */
+    size_t n_slots;  /* power of two, or 0 */
+    lex_text *texts;
+    size_t texts_cap;
+    uint32_t n;
+    al_buf bytes;
+} lex_table;
+
+/* What a value did in the block where it was used last. */
+typedef struct lex_use {
+    uint32_t block;
+    uint32_t last_row; /* + 1, so that two slots of one row count once */
+    uint32_t rows;
+} lex_use;
+
+typedef struct lex_posting {
+    uint32_t number;
+    uint32_t block;
+    uint32_t rows;
+} lex_posting;
+
+typedef struct lex_postings {
+    lex_posting *at;
+    size_t cap;
+    size_t n;
+} lex_postings;
+
+typedef struct lex_block {
+    uint32_t first_value; /* values below it appeared in earlier blocks */
+    uint32_t flags;
+} lex_block;
+
+struct lex_builder {
+    lex_table values;
+    lex_table templates;
+    lex_use *uses; /* of values */
+    size_t uses_cap;
+    lex_postings value_postings; /* in blocks before the last use */
+    lex_postings template_postings;
+    lex_block *blocks;
+    size_t blocks_cap;
+    uint32_t n_blocks;
+};
+
+static inline al_slice lex_table_text(const lex_table *t, uint32_t i)
+{
+    return (al_slice){t->bytes.ptr + t->texts[i].off, t->texts[i].len};
+}
+
+/* The hash that numbers are found by: part of the format. */
+uint64_t lex_hash(al_slice text);

@@ -1,0 +1,703 @@
+/* Reads lexicons. The bytes come from disk: the head has a checksum and says how long each part is,
+ * every count in a part is checked against the head before anything is allocated.
+ * Invariants: (1) a part is read at most once until lexicon_trim; (2) what a part says was checked
+ * when it was read: offsets of texts ascend within it, block numbers ascend below n_blocks. */
+#include "store/lex/lexicon.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/crc32c.h"
+#include "base/mem.h"
+#include "store/codec/bits.h"
+#include "store/codec/packed.h"
+#include "store/lex/lex_priv.h"
+
+/* A part: where it is, and its bytes once they were read. */
+typedef struct part {
+    packed d;
+    uint64_t off;
+    uint8_t *raw;
+} part;
+
+/* Texts of one part: text i is bytes [ends[i - 1], ends[i]). */
+typedef struct texts {
+    part at;
+    uint32_t n;
+    uint32_t *ends; /* NULL: not read; offsets in at.raw */
+    uint32_t begin;
+} texts;
+
+typedef struct chunk {
+    texts t;
+    part postings;
+    uint32_t shortest;
+    uint32_t longest;
+    uint8_t set[LEX_BYTE_SET_BYTES];
+} chunk;
+
+struct lexicon {
+    lex_source source;
+    packer *pack;
+    uint32_t n_values;
+    uint32_t n_blocks;
+    texts templates;
+    part blocks;
+    lex_block *block; /* NULL: not read */
+    part template_postings;
+    chunk *chunks;
+    uint32_t n_chunks;
+    part *pages;
+    uint32_t n_pages;
+    size_t value_bytes; /* of chunks that were read */
+    size_t other_bytes;
+};
+
+static al_code damaged(al_err *err, const char *what)
+{
+    return al_fail(err, AL_CORRUPT, "lexicon: %s", what);
+}
+
+static void texts_forget(texts *t)
+{
+    free(t->at.raw);
+    free(t->ends);
+    t->at.raw = NULL;
+    t->ends = NULL;
+}
+
+static void forget_values(lexicon *l)
+{
+    for (uint32_t i = 0; i < l->n_chunks; i++)
+        texts_forget(&l->chunks[i].t);
+    l->value_bytes = 0;
+}
+
+void lexicon_trim(lexicon *l, size_t bytes_max)
+{
+    if (l->value_bytes > bytes_max)
+        forget_values(l);
+}
+
+lexicon *lexicon_free(lexicon *l)
+{
+    if (!l)
+        return NULL;
+    forget_values(l); /* also those that were read and did not check out */
+    for (uint32_t i = 0; i < l->n_chunks; i++)
+        free(l->chunks[i].postings.raw);
+    for (uint32_t i = 0; i < l->n_pages; i++)
+        free(l->pages[i].raw);
+    free(l->chunks);
+    free(l->pages);
+    texts_forget(&l->templates);
+    free(l->blocks.raw);
+    free(l->block);
+    free(l->template_postings.raw);
+    (void)packer_free(l->pack);
+    free(l);
+    return NULL;
+}
+
+size_t lexicon_bytes(const lexicon *l)
+{
+    return sizeof *l + l->n_chunks * sizeof(chunk) + l->n_pages * sizeof(part) + l->value_bytes +
+           l->other_bytes;
+}
+
+uint32_t lexicon_templates(const lexicon *l)
+{
+    return l->templates.n;
+}
+
+uint32_t lexicon_values(const lexicon *l)
+{
+    return l->n_values;
+}
+
+uint32_t lexicon_blocks(const lexicon *l)
+{
+    return l->n_blocks;
+}
+
+lexicon_parts lexicon_parts_of(const lexicon *l)
+{
+    lexicon_parts p = {.templates = l->templates.at.d.stored_bytes,
+                       .template_postings =
+                           l->blocks.d.stored_bytes + l->template_postings.d.stored_bytes};
+    for (uint32_t i = 0; i < l->n_chunks; i++) {
+        p.values += l->chunks[i].t.at.d.stored_bytes;
+        p.value_postings += l->chunks[i].postings.d.stored_bytes;
+    }
+    for (uint32_t i = 0; i < l->n_pages; i++)
+        p.fingers += l->pages[i].d.stored_bytes;
+    return p;
+}
+
+/* ---- Head */
+
+static void get_part(al_rd *r, uint64_t raw_max, uint64_t *off, part *ret)
+{
+    ret->d = packed_get(r, raw_max);
+    ret->off = *off;
+    *off += ret->d.stored_bytes; /* below 2^64: a head has few parts of LEX_PART_BYTES_MAX */
+}
+
+static void get_chunks(lexicon *l, al_rd *r, uint64_t *off)
+{
+    for (uint32_t i = 0; i < l->n_chunks; i++) {
+        chunk *c = &l->chunks[i];
+        uint64_t shortest = al_rd_varint(r);
+        uint64_t longest = al_rd_varint(r);
+        al_slice set = al_rd_bytes(r, sizeof c->set);
+        if (r->bad || shortest > longest || longest > LEX_VALUE_BYTES_MAX) {
+            r->bad = true;
+            return;
+        }
+        c->shortest = (uint32_t)shortest;
+        c->longest = (uint32_t)longest;
+        memcpy(c->set, set.ptr, sizeof c->set);
+        c->t.n = AL_MIN(l->n_values - i * LEX_CHUNK_VALUES, (uint32_t)LEX_CHUNK_VALUES);
+        get_part(r, LEX_CHUNK_BYTES_MAX, off, &c->t.at);
+    }
+    for (uint32_t i = 0; i < l->n_chunks; i++)
+        get_part(r, LEX_POSTING_BYTES_MAX, off, &l->chunks[i].postings);
+    for (uint32_t i = 0; i < l->n_pages; i++)
+        get_part(r, LEX_PAGE_BYTES_MAX, off, &l->pages[i]);
+}
+
+static al_code get_counts(lexicon *l, al_rd *r, al_err *err)
+{
+    uint64_t n_templates = al_rd_varint(r);
+    uint64_t n_values = al_rd_varint(r);
+    uint64_t n_blocks = al_rd_varint(r);
+    if (r->bad || n_templates == 0 || n_templates > LEX_TEMPLATES_MAX ||
+        n_values > LEX_VALUES_MAX || n_blocks > LEX_BLOCKS_MAX)
+        return damaged(err, "counts are out of range");
+    l->templates.n = (uint32_t)n_templates;
+    l->n_values = (uint32_t)n_values;
+    l->n_blocks = (uint32_t)n_blocks;
+    if (n_values == 0)
+        return AL_OK;
+    uint32_t n_chunks = (l->n_values + LEX_CHUNK_VALUES - 1) / LEX_CHUNK_VALUES;
+    uint32_t n_buckets = UINT32_C(1) << lex_bucket_bits(l->n_values);
+    uint32_t n_pages = (n_buckets + LEX_PAGE_BUCKETS - 1) / LEX_PAGE_BUCKETS;
+    l->chunks = al_zalloc(n_chunks, sizeof *l->chunks);
+    l->pages = al_zalloc(n_pages, sizeof *l->pages);
+    if (!l->chunks || !l->pages)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    l->n_chunks = n_chunks;
+    l->n_pages = n_pages;
+    return AL_OK;
+}
+
+static al_code get_head(lexicon *l, al_slice head, al_err *err)
+{
+    al_rd crc = al_rd_of(al_slice_sub(head, head.len - 4, head.len));
+    if (al_rd_u32(&crc) != al_crc32c(0, head.ptr, head.len - 4))
+        return damaged(err, "checksum of the head does not fit");
+    al_rd r = al_rd_of(al_slice_sub(head, 8, head.len - 4));
+    al_code c = get_counts(l, &r, err);
+    if (c)
+        return c;
+    uint64_t off = head.len;
+    get_part(&r, LEX_TEMPLATE_BYTES_MAX + LEX_TEMPLATES_MAX * 5, &off, &l->templates.at);
+    get_part(&r, (uint64_t)l->n_blocks * 10, &off, &l->blocks);
+    get_part(&r, LEX_POSTING_BYTES_MAX, &off, &l->template_postings);
+    get_chunks(l, &r, &off);
+    if (r.bad || r.left || off != l->source.bytes)
+        return damaged(err, "parts do not fit");
+    return AL_OK;
+}
+
+static al_code read_head(lexicon *l, al_err *err)
+{
+    uint8_t start[8];
+    if (l->source.bytes < sizeof start)
+        return damaged(err, "no head");
+    al_code c = l->source.read(l->source.ctx, 0, start, sizeof start, err);
+    if (c)
+        return c;
+    al_rd r = al_rd_of((al_slice){start, sizeof start});
+    uint32_t magic = al_rd_u32(&r);
+    uint32_t bytes = al_rd_u32(&r);
+    if (magic != LEX_MAGIC || bytes < sizeof start + 4 || bytes > LEX_HEAD_BYTES_MAX ||
+        bytes > l->source.bytes)
+        return damaged(err, "no head");
+    AL_CLEANUP(al_freep) uint8_t *head = al_alloc(bytes, 1);
+    if (!head)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    c = l->source.read(l->source.ctx, 0, head, bytes, err);
+    return c ? c : get_head(l, (al_slice){head, bytes}, err);
+}
+
+al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *err)
+{
+    AL_CLEANUP(lexicon_freep) lexicon *l = al_zalloc(1, sizeof *l);
+    if (!l)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    l->source = *source;
+    l->pack = packer_new();
+    if (!l->pack)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    al_code c = read_head(l, err);
+    if (!c)
+        *ret = AL_TAKE(l);
+    return c;
+}
+
+/* ---- Parts */
+
+static al_code load(lexicon *l, part *p, al_rd *ret, al_err *err)
+{
+    if (!p->raw) {
+        AL_CLEANUP(al_freep) uint8_t *stored = al_alloc((size_t)p->d.stored_bytes + 1, 1);
+        AL_CLEANUP(al_freep) uint8_t *raw = al_alloc((size_t)p->d.raw_bytes + 1, 1);
+        if (!stored || !raw)
+            return al_fail(err, AL_NOMEM, "lexicon");
+        al_code c = l->source.read(l->source.ctx, p->off, stored, (size_t)p->d.stored_bytes, err);
+        if (!c)
+            c = packed_load(l->pack, &p->d, (al_slice){stored, (size_t)p->d.stored_bytes}, raw,
+                            err);
+        if (c)
+            return c;
+        p->raw = AL_TAKE(raw);
+    }
+    *ret = al_rd_of((al_slice){p->raw, (size_t)p->d.raw_bytes});
+    return AL_OK;
+}
+
+static al_code load_texts(lexicon *l, texts *t, size_t text_max, size_t *bytes, al_err *err)
+{
+    if (t->ends)
+        return AL_OK;
+    al_rd r = {0};
+    al_code c = load(l, &t->at, &r, err);
+    if (c)
+        return c;
+    AL_CLEANUP(al_freep) uint32_t *ends = al_alloc((size_t)t->n + 1, sizeof *ends);
+    if (!ends)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < t->n; i++) {
+        uint64_t len = al_rd_varint(&r);
+        if (r.bad || len > text_max)
+            return damaged(err, "a text is too long");
+        end += len;
+        ends[i] = (uint32_t)end;
+    }
+    if (end != r.left)
+        return damaged(err, "texts do not fit");
+    t->begin = (uint32_t)(t->at.d.raw_bytes - end);
+    for (uint32_t i = 0; i < t->n; i++)
+        ends[i] += t->begin;
+    t->ends = AL_TAKE(ends);
+    *bytes += t->at.d.raw_bytes + t->n * sizeof *ends;
+    return AL_OK;
+}
+
+static al_slice text_of(const texts *t, uint32_t i)
+{
+    uint32_t from = i ? t->ends[i - 1] : t->begin;
+    return (al_slice){t->at.raw + from, t->ends[i] - from};
+}
+
+al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
+{
+    assert(i < l->templates.n);
+    al_code c = load_texts(l, &l->templates, LEX_TEMPLATE_BYTES_MAX, &l->other_bytes, err);
+    if (!c)
+        *ret = text_of(&l->templates, i);
+    return c;
+}
+
+static al_code load_chunk(lexicon *l, uint32_t i, al_err *err)
+{
+    return load_texts(l, &l->chunks[i].t, LEX_VALUE_BYTES_MAX, &l->value_bytes, err);
+}
+
+al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
+{
+    assert(i < l->n_values);
+    chunk *c = &l->chunks[i / LEX_CHUNK_VALUES];
+    if (!c->t.ends) {
+        al_code code = load_chunk(l, i / LEX_CHUNK_VALUES, err);
+        if (code)
+            return code;
+    }
+    *ret = text_of(&c->t, i % LEX_CHUNK_VALUES);
+    return AL_OK;
+}
+
+/* ---- Finding */
+
+/* Numbers of the values in one bucket that have the finger; they are compared by their texts. */
+static al_code find_in_page(lexicon *l, uint32_t page, uint32_t bucket, uint8_t bits, al_slice text,
+                            uint32_t *ret, al_err *err)
+{
+    al_rd r = {0};
+    al_code c = load(l, &l->pages[page], &r, err);
+    if (c)
+        return c;
+    uint32_t n_buckets = UINT32_C(1) << lex_bucket_bits(l->n_values);
+    uint32_t here = AL_MIN(n_buckets - page * LEX_PAGE_BUCKETS, (uint32_t)LEX_PAGE_BUCKETS);
+    uint64_t n = 0;
+    uint64_t from = 0;
+    uint64_t to = 0;
+    for (uint32_t i = 0; i < here; i++) {
+        uint64_t count = al_rd_varint(&r);
+        if (count > l->n_values || n + count > l->n_values)
+            return damaged(err, "a page does not fit");
+        if (i == bucket)
+            from = n;
+        n += count;
+        if (i == bucket)
+            to = n;
+    }
+    unsigned width = bits_width(l->n_values - 1);
+    al_slice fingers = al_rd_bytes(&r, n);
+    al_slice numbers = al_rd_bytes(&r, bits_bytes((size_t)n, width));
+    if (r.bad || r.left)
+        return damaged(err, "a page does not fit");
+    for (uint64_t i = from; i < to; i++) {
+        if (fingers.ptr[i] != bits)
+            continue;
+        uint64_t number = bits_get(numbers.ptr, width, (size_t)i);
+        al_slice have;
+        if (number >= l->n_values)
+            return damaged(err, "a number is out of range");
+        c = lexicon_value(l, (uint32_t)number, &have, err);
+        if (c)
+            return c;
+        if (al_slice_eq(have, text)) {
+            *ret = (uint32_t)number;
+            return AL_OK;
+        }
+    }
+    return AL_NOT_FOUND;
+}
+
+al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err)
+{
+    if (l->n_values == 0 || text.len > LEX_VALUE_BYTES_MAX)
+        return AL_NOT_FOUND;
+    uint64_t hash = lex_hash(text);
+    unsigned bits = lex_bucket_bits(l->n_values);
+    uint32_t bucket = lex_bucket(hash, bits);
+    return find_in_page(l, bucket / LEX_PAGE_BUCKETS, bucket % LEX_PAGE_BUCKETS,
+                        lex_finger(hash, bits), text, ret, err);
+}
+
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+static bool has_byte(const uint8_t *set, uint8_t c)
+{
+    return set[c / 8] >> (c % 8) & 1;
+}
+
+static bool has_high(const uint8_t *set)
+{
+    for (unsigned i = LEX_BYTE_SET_BYTES / 2; i < LEX_BYTE_SET_BYTES; i++)
+        if (set[i])
+            return true;
+    return false;
+}
+
+static bool may_hold(const chunk *c, al_slice needle, bool fold)
+{
+    if (fold && has_high(c->set))
+        return true;
+    if (c->longest < needle.len)
+        return false;
+    for (size_t i = 0; i < needle.len; i++) {
+        uint8_t b = needle.ptr[i];
+        bool is_there = has_byte(c->set, b);
+        if (fold && lower(b) >= 'a' && lower(b) <= 'z')
+            is_there = is_there || has_byte(c->set, b ^ 0x20);
+        if (!is_there)
+            return false;
+    }
+    return true;
+}
+
+static void set_range(uint64_t *set, uint32_t from, uint32_t n)
+{
+    for (uint32_t i = from; i < from + n; i++)
+        set[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+/* Values of one chunk whose bytes (in `bytes`, as long as the chunk's) hold `needle`. */
+static void search_chunk(const texts *t, const uint8_t *bytes, al_slice needle, uint32_t first,
+                         uint64_t *set)
+{
+    size_t at = t->begin;
+    size_t end = (size_t)t->at.d.raw_bytes;
+    uint32_t i = 0;
+    while (at < end) {
+        const uint8_t *hit = memmem(bytes + at, end - at, needle.ptr, needle.len);
+        if (!hit)
+            return;
+        size_t off = (size_t)(hit - bytes);
+        while (t->ends[i] <= off)
+            i++;
+        if (off + needle.len <= t->ends[i]) {
+            set_range(set, first + i, 1);
+            at = t->ends[i];
+        } else {
+            at = off + 1;
+        }
+    }
+}
+
+/* In lower case, needle and values. Values with bytes from 0x80 are found without looking. */
+static al_code search_folded(const texts *t, al_slice needle, uint32_t first, uint64_t *set,
+                             al_err *err)
+{
+    size_t n = (size_t)t->at.d.raw_bytes;
+    AL_CLEANUP(al_freep) uint8_t *bytes = al_alloc(n + 1, 1);
+    if (!bytes)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    uint8_t high = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = lower(t->at.raw[i]);
+        high |= bytes[i];
+    }
+    search_chunk(t, bytes, needle, first, set);
+    for (uint32_t i = 0; high >= 0x80 && i < t->n; i++) {
+        al_slice s = text_of(t, i);
+        uint8_t any = 0;
+        for (size_t k = 0; k < s.len; k++)
+            any |= s.ptr[k];
+        if (any >= 0x80)
+            set_range(set, first + i, 1);
+    }
+    return AL_OK;
+}
+
+static al_code containing(lexicon *l, al_slice needle, bool fold, uint64_t *set, al_err *err)
+{
+    al_code code = AL_OK;
+    for (uint32_t i = 0; !code && i < l->n_chunks; i++) {
+        chunk *c = &l->chunks[i];
+        uint32_t first = i * LEX_CHUNK_VALUES;
+        if (!may_hold(c, needle, fold))
+            continue;
+        code = load_chunk(l, i, err);
+        if (!code && fold)
+            code = search_folded(&c->t, needle, first, set, err);
+        else if (!code)
+            search_chunk(&c->t, c->t.at.raw, needle, first, set);
+    }
+    return code;
+}
+
+al_code lexicon_containing(lexicon *l, al_slice needle, bool fold, uint64_t *set, al_err *err)
+{
+    bool is_high = false;
+    for (size_t i = 0; i < needle.len; i++)
+        is_high |= needle.ptr[i] >= 0x80;
+    if (needle.len == 0 || (fold && is_high)) {
+        set_range(set, 0, l->n_values);
+        return AL_OK;
+    }
+    if (!fold)
+        return containing(l, needle, false, set, err);
+    AL_CLEANUP(al_freep) uint8_t *folded = al_alloc(needle.len, 1);
+    if (!folded)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    for (size_t i = 0; i < needle.len; i++)
+        folded[i] = lower(needle.ptr[i]);
+    return containing(l, (al_slice){folded, needle.len}, true, set, err);
+}
+
+/* ---- Blocks */
+
+static al_code load_blocks(lexicon *l, al_err *err)
+{
+    if (l->block)
+        return AL_OK;
+    al_rd r = {0};
+    al_code c = load(l, &l->blocks, &r, err);
+    if (c)
+        return c;
+    AL_CLEANUP(al_freep) lex_block *block = al_alloc((size_t)l->n_blocks + 1, sizeof *block);
+    if (!block)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    uint64_t next = 0;
+    for (uint32_t i = 0; i < l->n_blocks; i++) {
+        uint64_t n = al_rd_varint(&r);
+        uint64_t flags = al_rd_varint(&r);
+        if (r.bad || n > l->n_values || next + n > l->n_values || flags > UINT32_MAX)
+            return damaged(err, "blocks do not fit");
+        block[i] = (lex_block){(uint32_t)next, (uint32_t)flags};
+        next += n;
+    }
+    if (r.left || next != l->n_values)
+        return damaged(err, "blocks do not fit");
+    block[l->n_blocks] = (lex_block){.first_value = l->n_values};
+    l->block = AL_TAKE(block);
+    l->other_bytes += (size_t)l->blocks.d.raw_bytes + l->n_blocks * sizeof *block;
+    return AL_OK;
+}
+
+al_code lexicon_block_flags(lexicon *l, uint32_t block, uint32_t *ret, al_err *err)
+{
+    assert(block < l->n_blocks);
+    al_code c = load_blocks(l, err);
+    if (!c)
+        *ret = l->block[block].flags;
+    return c;
+}
+
+/* The block in which a value appeared first: the last one with first_value <= i. */
+static uint32_t first_block(const lexicon *l, uint32_t i)
+{
+    uint32_t lo = 0;
+    uint32_t hi = l->n_blocks;
+    while (hi - lo > 1) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (l->block[mid].first_value <= i)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Reads postings of n things up to number `want`: `more` says whether a thing's first block is
+ * known from elsewhere (values) or stands in the list (templates). Fills *ret_n and leaves the
+ * readers of blocks and rows in front of the thing's. Everything is checked, whatever is wanted. */
+typedef struct posting_rd {
+    al_rd counts;
+    al_rd blocks;
+    al_rd rows;
+    uint64_t extra; /* 1: one more row count than blocks in the list */
+    uint32_t n;
+} posting_rd;
+
+static void skip_varints(al_rd *r, uint64_t n)
+{
+    for (uint64_t i = 0; i < n && !r->bad; i++)
+        (void)al_rd_varint(r);
+}
+
+/* The sums of all counts and of those before `want`. */
+static bool sum_counts(posting_rd *p, uint32_t want, uint64_t *ret_all, uint64_t *ret_before,
+                       uint64_t *ret_count)
+{
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint64_t count = al_rd_varint(&p->counts);
+        if (count > LEX_POSTINGS_MAX + LEX_BLOCKS_MAX)
+            return false;
+        if (i == want) {
+            *ret_before = all;
+            *ret_count = count;
+        }
+        all += count;
+    }
+    *ret_all = all;
+    return !p->counts.bad && all <= p->counts.left;
+}
+
+static al_code put_block(const lexicon *l, uint64_t block, uint64_t rows, al_buf *out, al_err *err)
+{
+    if (block >= l->n_blocks || rows > UINT32_MAX)
+        return damaged(err, "postings do not fit");
+    lex_block_rows one = {(uint32_t)block, (uint32_t)rows};
+    al_buf_put(out, &one, sizeof one);
+    return AL_OK;
+}
+
+/* `first`: the first block of value `want`, or LEX_NONE when the list has it. */
+static al_code read_postings(lexicon *l, posting_rd *p, uint32_t want, uint32_t first, al_buf *out,
+                             al_err *err)
+{
+    uint64_t all = 0;
+    uint64_t before = 0;
+    uint64_t count = 0;
+    if (!sum_counts(p, want, &all, &before, &count))
+        return damaged(err, "postings do not fit");
+    p->blocks = p->counts;
+    p->rows = p->counts;
+    skip_varints(&p->rows, all);
+    al_rd end = p->rows;
+    skip_varints(&end, all + p->n * p->extra);
+    if (end.bad || end.left)
+        return damaged(err, "postings do not fit");
+    skip_varints(&p->blocks, before);
+    skip_varints(&p->rows, before + want * p->extra);
+    uint64_t next = 0;
+    al_code c = AL_OK;
+    if (first != LEX_NONE) {
+        c = put_block(l, first, al_rd_varint(&p->rows), out, err);
+        next = (uint64_t)first + 1;
+    }
+    for (uint64_t i = 0; !c && i < count; i++) {
+        uint64_t skip = al_rd_varint(&p->blocks);
+        if (skip > l->n_blocks)
+            return damaged(err, "postings do not fit");
+        c = put_block(l, next + skip, al_rd_varint(&p->rows), out, err);
+        next += skip + 1;
+    }
+    return c ? c : al_buf_code(out);
+}
+
+al_code lexicon_value_blocks(lexicon *l, uint32_t i, al_buf *out, al_err *err)
+{
+    assert(i < l->n_values);
+    chunk *k = &l->chunks[i / LEX_CHUNK_VALUES];
+    posting_rd p = {.extra = 1, .n = k->t.n};
+    al_code c = load_blocks(l, err);
+    if (!c)
+        c = load(l, &k->postings, &p.counts, err);
+    return c ? c : read_postings(l, &p, i % LEX_CHUNK_VALUES, first_block(l, i), out, err);
+}
+
+al_code lexicon_template_blocks(lexicon *l, uint32_t i, al_buf *out, al_err *err)
+{
+    assert(i < l->templates.n);
+    posting_rd p = {.n = l->templates.n};
+    al_code c = load(l, &l->template_postings, &p.counts, err);
+    return c ? c : read_postings(l, &p, i, LEX_NONE, out, err);
+}
+
+/* ---- Checking */
+
+static al_code check_numbers(lexicon *l, al_err *err)
+{
+    al_buf out;
+    al_buf_init(&out, (size_t)LEX_BLOCKS_MAX * sizeof(lex_block_rows));
+    al_code c = AL_OK;
+    for (uint32_t i = 0; !c && i < l->n_values; i += LEX_CHUNK_VALUES) {
+        al_buf_clear(&out);
+        c = lexicon_value_blocks(l, i, &out, err);
+    }
+    for (uint32_t i = 0; !c && i < l->templates.n; i += l->templates.n) {
+        al_buf_clear(&out);
+        c = lexicon_template_blocks(l, i, &out, err);
+    }
+    al_buf_done(&out);
+    return c;
+}
+
+al_code lexicon_check(lexicon *l, al_err *err)
+{
+    al_slice text;
+    uint32_t number;
+    al_code c = lexicon_template(l, 0, &text, err);
+    if (!c)
+        c = load_blocks(l, err);
+    for (uint32_t i = 0; !c && i < l->n_chunks; i++)
+        c = load_chunk(l, i, err);
+    for (uint32_t i = 0; !c && i < l->n_pages; i++) {
+        c = find_in_page(l, i, 0, 0, AL_LIT(""), &number, err);
+        c = c == AL_NOT_FOUND ? AL_OK : c;
+    }
+    return c ? c : check_numbers(l, err);
+}

@@ -1,0 +1,25 @@
+#pragma once
+/* msg_builder.h: the messages of a block as templates and streams of slots, one stream for each
+ * slot of each template (doc/format.md section 4, kinds 6 and 7). One thread; made once, used for
+ * many blocks. */
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "store/lex/lex_builder.h"
+
+typedef struct msg_builder msg_builder;
+
+/* NULL without memory. */
+msg_builder *msg_builder_new(void);
+msg_builder *msg_builder_free(msg_builder *b);
+/* Adds the message of the next row (copied); at most BLOCK_ROWS_MAX. AL_NOMEM, AL_LIMIT (bytes):
+ * start over with msg_builder_clear. */
+AL_CHECK al_code msg_builder_add(msg_builder *b, al_slice message);
+uint32_t msg_builder_rows(const msg_builder *b);
+/* Appends the column to `column` and what the lexicon did not take to `text` (a column of its own
+ * unless it stays empty), with the numbers of `lex`, on which lex_builder_block was called for this
+ * block. Clears the builder. AL_NOMEM, AL_LIMIT. */
+AL_CHECK al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text);
+void msg_builder_clear(msg_builder *b);
+size_t msg_builder_bytes(const msg_builder *b);
+
+AL_DEFINE_CLEANUP(msg_builder, msg_builder_free);

@@ -1,0 +1,124 @@
+/* A lexicon of any bytes: as they are, and with the checksums of head and parts repaired (the first
+ * byte says which). Properties: nothing is read or allocated that the numbers do not allow (asan);
+ * what opens gives templates, values and blocks that are in range; a value that is there is found
+ * only as itself. */
+#include "fuzz.h"
+
+#include "base/crc32c.h"
+#include "store/lex/lexicon.h"
+
+static al_code read_slice(void *ctx, uint64_t off, uint8_t *to, size_t n, al_err *err)
+{
+    const al_slice *bytes = ctx;
+    if (off > bytes->len || n > bytes->len - off)
+        return al_fail(err, AL_CORRUPT, "behind the end");
+    if (n)
+        memcpy(to, bytes->ptr + off, n);
+    return AL_OK;
+}
+
+/* Walks over one part's numbers in the head and puts in the checksum of its bytes. */
+static void repair_part(uint8_t *bytes, size_t n, al_rd *r, size_t *off)
+{
+    (void)al_rd_varint(r);
+    uint64_t stored = al_rd_varint(r);
+    uint8_t *crc = (uint8_t *)r->p;
+    (void)al_rd_u32(r);
+    if (r->bad || stored > n - *off) {
+        r->bad = true;
+        return;
+    }
+    fuzz_put_u32(crc, al_crc32c(0, bytes + *off, (size_t)stored));
+    *off += (size_t)stored;
+}
+
+static void repair(uint8_t *bytes, size_t n)
+{
+    if (n < 12)
+        return;
+    al_rd r = al_rd_of((al_slice){bytes, n});
+    (void)al_rd_u32(&r);
+    size_t head = al_rd_u32(&r);
+    if (head < 12 || head > n)
+        return;
+    fuzz_put_u32(bytes, LEX_MAGIC);
+    r.left = head - 12;
+    (void)al_rd_varint(&r);
+    uint64_t values = al_rd_varint(&r);
+    (void)al_rd_varint(&r);
+    size_t off = head;
+    for (unsigned i = 0; i < 3 && !r.bad; i++)
+        repair_part(bytes, n, &r, &off);
+    uint64_t chunks =
+        values <= LEX_VALUES_MAX ? (values + LEX_CHUNK_VALUES - 1) / LEX_CHUNK_VALUES : 0;
+    for (uint64_t i = 0; i < chunks && !r.bad; i++) {
+        (void)al_rd_varint(&r);
+        (void)al_rd_varint(&r);
+        (void)al_rd_bytes(&r, LEX_BYTE_SET_BYTES);
+        repair_part(bytes, n, &r, &off);
+    }
+    while (r.left && !r.bad)
+        repair_part(bytes, n, &r, &off);
+    fuzz_put_u32(bytes + head - 4, al_crc32c(0, bytes, head - 4));
+}
+
+static void check_blocks(lexicon *l, const al_buf *out)
+{
+    const lex_block_rows *b = (const lex_block_rows *)out->ptr;
+    for (size_t i = 0; i < out->len / sizeof *b; i++) {
+        CHECK(b[i].block < lexicon_blocks(l));
+        CHECK(i == 0 || b[i].block > b[i - 1].block);
+    }
+}
+
+static void use(lexicon *l)
+{
+    al_err err;
+    al_slice s;
+    uint32_t found;
+    al_buf out;
+    al_buf_init(&out, 64 << 20);
+    for (uint32_t i = 0; i < lexicon_templates(l) && i < 100; i++) {
+        (void)lexicon_template(l, i, &s, &err); /* corrupt is an answer, here and below */
+        al_buf_clear(&out);
+        if (lexicon_template_blocks(l, i, &out, &err) == AL_OK)
+            check_blocks(l, &out);
+    }
+    for (uint32_t i = 0; i < lexicon_values(l) && i < 100; i++) {
+        al_buf_clear(&out);
+        if (lexicon_value_blocks(l, i, &out, &err) == AL_OK)
+            check_blocks(l, &out);
+        if (lexicon_value(l, i, &s, &err))
+            continue;
+        al_slice again;
+        if (lexicon_find(l, s, &found, &err) == AL_OK)
+            CHECK(lexicon_value(l, found, &again, &err) == AL_OK && al_slice_eq(s, again));
+    }
+    uint64_t *set = calloc(lexicon_values(l) / 64 + 1, sizeof *set);
+    CHECK(set);
+    for (unsigned fold = 0; fold < 2; fold++)
+        (void)lexicon_containing(l, AL_LIT("a1"), fold, set, &err);
+    (void)lexicon_check(l, &err);
+    free(set);
+    al_buf_done(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1)
+        return 0;
+    uint8_t *copy = fuzz_copy((al_slice){data + 1, size - 1});
+    al_slice bytes = {copy, size - 1};
+    if (data[0] & 1)
+        repair(copy, size - 1);
+    lex_source source = {read_slice, &bytes, bytes.len};
+    lexicon *l = NULL;
+    al_err err;
+    al_code c = lexicon_open(&source, &l, &err);
+    CHECK(c == AL_OK || c == AL_CORRUPT);
+    if (!c)
+        use(l);
+    (void)lexicon_free(l);
+    free(copy);
+    return 0;
+}

@@ -1,0 +1,287 @@
+/* Goal: a lexicon gives back every value, template and where they occur; damage is named. Method:
+ * random values over many blocks against plain arrays; every truncation and flipped bytes. */
+#include "unit/lex_help.h"
+
+#include <stdlib.h>
+
+enum { BLOCKS = 9, ROWS = 700, VALUES = 5000 };
+
+typedef struct model {
+    uint32_t numbers[VALUES];      /* by value, LEX_NONE: not used */
+    uint32_t rows[VALUES][BLOCKS]; /* how many rows have it */
+    uint32_t last_row[VALUES];
+    bool in_block[VALUES][BLOCKS];
+} model;
+
+static model *m;
+
+static al_slice value_text(uint32_t i, char to[64])
+{
+    static const char *const before[] = {"v", "10.0.", "", "caf\xc3\xa9", "0000000000000000", "K"};
+    static const char *const behind[] = {"", ".7", "-Name", "", "", "k"};
+    unsigned shape = i % AL_COUNT(before);
+    int n = snprintf(to, 64, "%s%u%s", before[shape], i, behind[shape]);
+    return (al_slice){(const uint8_t *)to, i ? (size_t)n : 0}; /* the empty one too */
+}
+
+static void fill(lex_builder *b, rng *r)
+{
+    char text[64];
+    for (uint32_t i = 0; i < VALUES; i++)
+        m->numbers[i] = LEX_NONE;
+    for (uint32_t block = 0; block < BLOCKS; block++) {
+        assert_int_equal(lex_builder_block(b), AL_OK);
+        for (uint32_t i = 0; i < VALUES; i++)
+            m->last_row[i] = UINT32_MAX;
+        for (uint32_t row = 0; row < ROWS; row++) {
+            for (uint32_t k = 0; k < 3; k++) {
+                uint32_t i = (uint32_t)rng_below(r, k ? VALUES : 40);
+                uint32_t number = 0;
+                bool is_field = rng_below(r, 10) == 0;
+                al_slice s = value_text(i, text);
+                assert_int_equal(is_field ? lex_builder_field(b, s, &number)
+                                          : lex_builder_value(b, s, row, &number),
+                                 AL_OK);
+                assert_true(m->numbers[i] == LEX_NONE || m->numbers[i] == number);
+                m->numbers[i] = number;
+                m->in_block[i][block] = true;
+                if (!is_field && m->last_row[i] != row) {
+                    m->last_row[i] = row;
+                    m->rows[i][block]++;
+                }
+            }
+        }
+        if (block % 3 == 1)
+            lex_builder_has_text(b);
+    }
+}
+
+static void check_value(lexicon *l, uint32_t i)
+{
+    char text[64];
+    al_err err;
+    uint32_t number = 0;
+    al_slice s = value_text(i, text);
+    al_code c = lexicon_find(l, s, &number, &err);
+    if (m->numbers[i] == LEX_NONE) {
+        assert_int_equal(c, AL_NOT_FOUND);
+        return;
+    }
+    assert_int_equal(c, AL_OK);
+    assert_int_equal(number, m->numbers[i]);
+    al_slice back;
+    assert_int_equal(lexicon_value(l, number, &back, &err), AL_OK);
+    assert_true(al_slice_eq(back, s));
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    assert_int_equal(lexicon_value_blocks(l, number, &out, &err), AL_OK);
+    const lex_block_rows *got = (const lex_block_rows *)out.ptr;
+    size_t n = 0;
+    for (uint32_t block = 0; block < BLOCKS; block++) {
+        if (!m->in_block[i][block])
+            continue;
+        assert_int_equal(got[n].block, block);
+        assert_int_equal(got[n].rows, m->rows[i][block]);
+        n++;
+    }
+    assert_int_equal(out.len, n * sizeof *got);
+    al_buf_done(&out);
+}
+
+static uint8_t fold(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+static bool holds(al_slice s, al_slice needle, bool is_folded)
+{
+    for (size_t at = 0; at + needle.len <= s.len; at++) {
+        size_t k = 0;
+        while (k < needle.len && (s.ptr[at + k] == needle.ptr[k] ||
+                                  (is_folded && fold(s.ptr[at + k]) == fold(needle.ptr[k]))))
+            k++;
+        if (k == needle.len)
+            return true;
+    }
+    return false;
+}
+
+static bool has_high(al_slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] >= 0x80)
+            return true;
+    return false;
+}
+
+static void check_containing(lexicon *l, al_slice needle, bool is_folded)
+{
+    al_err err;
+    uint32_t n = lexicon_values(l);
+    uint64_t *set = calloc(n / 64 + 1, sizeof *set);
+    assert_int_equal(lexicon_containing(l, needle, is_folded, set, &err), AL_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        al_slice s;
+        assert_int_equal(lexicon_value(l, i, &s, &err), AL_OK);
+        bool is_sure = holds(s, needle, is_folded);
+        bool is_maybe = is_folded && (has_high(s) || has_high(needle));
+        assert_int_equal(set[i / 64] >> (i % 64) & 1, is_sure || is_maybe);
+    }
+    free(set);
+}
+
+static void values_and_blocks_come_back(void **state)
+{
+    (void)state;
+    rng r = rng_of(rng_env("ALCO_SEED", 5));
+    m = calloc(1, sizeof *m);
+    AL_CLEANUP(lex_builder_freep) lex_builder *b = lex_builder_new();
+    AL_CLEANUP(lexicon_freep) lexicon *l = NULL;
+    fill(b, &r);
+    al_buf out;
+    al_err err;
+    al_buf_init(&out, SIZE_MAX);
+    assert_int_equal(lex_builder_encode(b, &out, &err), AL_OK);
+    al_slice bytes = al_buf_slice(&out);
+    assert_int_equal(lex_open_slice(&bytes, &l, &err), AL_OK);
+    assert_int_equal(lexicon_blocks(l), BLOCKS);
+    assert_int_equal(lexicon_values(l), lex_builder_values(b));
+    for (uint32_t i = 0; i < VALUES; i++)
+        check_value(l, i);
+    for (uint32_t block = 0; block < BLOCKS; block++) {
+        uint32_t flags = 0;
+        assert_int_equal(lexicon_block_flags(l, block, &flags, &err), AL_OK);
+        assert_int_equal(flags, block % 3 == 1 ? LEX_BLOCK_HAS_TEXT : 0);
+    }
+    static const char *const needles[] = {
+        "",  "7", "0.7", "Name", "name", "NAME", "\xc3\xa9", "k", "K", "zz", "0000000000000000123",
+        "77"};
+    for (size_t i = 0; i < AL_COUNT(needles); i++) {
+        check_containing(l, al_cstr(needles[i]), false);
+        check_containing(l, al_cstr(needles[i]), true);
+    }
+    lexicon_trim(l, 0);
+    check_value(l, 17);
+    assert_int_equal(lexicon_check(l, &err), AL_OK);
+    al_buf_done(&out);
+    free(m);
+}
+
+static void templates_come_back(void **state)
+{
+    (void)state;
+    AL_CLEANUP(lex_builder_freep) lex_builder *b = lex_builder_new();
+    AL_CLEANUP(lexicon_freep) lexicon *l = NULL;
+    al_err err;
+    uint32_t number = 0;
+    for (uint32_t block = 0; block < 3; block++) {
+        assert_int_equal(lex_builder_block(b), AL_OK);
+        assert_int_equal(lex_builder_template(b, AL_LIT("a"), 5 + block, &number), AL_OK);
+        assert_int_equal(number, 1);
+        if (block == 1)
+            assert_int_equal(lex_builder_template(b, AL_LIT("b \0 c"), 9, &number), AL_OK);
+        if (block != 1)
+            assert_int_equal(lex_builder_whole(b, 3), AL_OK);
+    }
+    al_buf out, found;
+    al_buf_init(&out, SIZE_MAX);
+    al_buf_init(&found, SIZE_MAX);
+    assert_int_equal(lex_builder_encode(b, &out, &err), AL_OK);
+    al_slice bytes = al_buf_slice(&out);
+    assert_int_equal(lex_open_slice(&bytes, &l, &err), AL_OK);
+    assert_int_equal(lexicon_templates(l), 3);
+    al_slice text;
+    assert_int_equal(lexicon_template(l, 2, &text, &err), AL_OK);
+    assert_true(al_slice_eq(text, AL_LIT("b \0 c")));
+    static const lex_block_rows expected[3][3] = {
+        {{0, 3}, {2, 3}}, {{0, 5}, {1, 6}, {2, 7}}, {{1, 9}}};
+    static const size_t n[] = {2, 3, 1};
+    for (uint32_t i = 0; i < 3; i++) {
+        al_buf_clear(&found);
+        assert_int_equal(lexicon_template_blocks(l, i, &found, &err), AL_OK);
+        assert_int_equal(found.len, n[i] * sizeof(lex_block_rows));
+        assert_memory_equal(found.ptr, expected[i], found.len);
+    }
+    al_buf_done(&out);
+    al_buf_done(&found);
+}
+
+static void limits_hold(void **state)
+{
+    (void)state;
+    AL_CLEANUP(lex_builder_freep) lex_builder *b = lex_builder_new();
+    char text[LEX_VALUE_BYTES_MAX + 1];
+    uint32_t number = 0;
+    assert_int_equal(lex_builder_block(b), AL_OK);
+    memset(text, 'x', sizeof text);
+    al_slice long_one = {(const uint8_t *)text, sizeof text};
+    assert_int_equal(lex_builder_value(b, long_one, 0, &number), AL_OK);
+    assert_int_equal(number, LEX_NONE);
+    for (uint32_t i = 0; i < LEX_TEMPLATES_FREE + 9; i++) {
+        int n = snprintf(text, sizeof text, "template %u", i);
+        al_slice s = {(const uint8_t *)text, (size_t)n};
+        assert_int_equal(lex_builder_template(b, s, 1, &number), AL_OK);
+        assert_int_equal(number, i + 1 < LEX_TEMPLATES_FREE ? i + 1 : 0);
+    }
+    assert_int_equal(lex_builder_template(b, AL_LIT("twice"), 2, &number), AL_OK);
+    assert_int_equal(number, LEX_TEMPLATES_FREE);
+    for (uint32_t i = 0; i < LEX_VALUES_MAX + 5; i++) {
+        int n = snprintf(text, sizeof text, "%u", i);
+        al_slice s = {(const uint8_t *)text, (size_t)n};
+        assert_int_equal(lex_builder_value(b, s, 0, &number), AL_OK);
+        assert_int_equal(number, i < LEX_VALUES_MAX ? i : LEX_NONE);
+    }
+    lex_builder_clear(b);
+    assert_int_equal(lex_builder_values(b), 0);
+    assert_int_equal(lex_builder_block(b), AL_OK);
+    assert_int_equal(lex_builder_value(b, AL_LIT("7"), 0, &number), AL_OK);
+    assert_int_equal(number, 0);
+}
+
+/* What a damaged lexicon says is either right or refused. */
+static void damage_is_named(void **state)
+{
+    (void)state;
+    AL_CLEANUP(lex_builder_freep) lex_builder *b = lex_builder_new();
+    al_err err;
+    uint32_t number = 0;
+    assert_int_equal(lex_builder_block(b), AL_OK);
+    for (uint32_t i = 0; i < 30; i++) {
+        char text[64];
+        assert_int_equal(lex_builder_value(b, value_text(i, text), i, &number), AL_OK);
+        assert_int_equal(lex_builder_template(b, value_text(i + 50, text), 2, &number), AL_OK);
+    }
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    assert_int_equal(lex_builder_encode(b, &out, &err), AL_OK);
+    for (size_t len = 0; len < out.len; len++) {
+        uint8_t *cut = malloc(len ? len : 1);
+        memcpy(cut, out.ptr, len);
+        al_slice bytes = {cut, len};
+        lexicon *l = NULL;
+        assert_int_equal(lex_open_slice(&bytes, &l, &err), AL_CORRUPT);
+        free(cut);
+    }
+    for (size_t at = 0; at < out.len; at++) {
+        out.ptr[at] ^= 0x10;
+        al_slice bytes = al_buf_slice(&out);
+        AL_CLEANUP(lexicon_freep) lexicon *l = NULL;
+        al_code c = lex_open_slice(&bytes, &l, &err);
+        if (!c)
+            c = lexicon_check(l, &err);
+        assert_int_equal(c, AL_CORRUPT);
+        out.ptr[at] ^= 0x10;
+    }
+    al_buf_done(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_and_blocks_come_back),
+        cmocka_unit_test(templates_come_back),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(damage_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* Goal: any message comes back from its template and slots, and the fast masks say what the plain
+ * ones say. Method: examples with what they must become; random bytes of every length around the
+ * sizes of words; every byte at every place. */
+#include "unit/lex_help.h"
+
+#include <stdlib.h>
+
+#include "store/msg/split.h"
+
+static msg_split s; /* large */
+
+static void check_back(al_slice message)
+{
+    msg_split_make(message, &s);
+    uint8_t *back = malloc(message.len + 1);
+    size_t n = 0;
+    size_t slot = 0;
+    for (size_t i = 0; i < s.template_len; i++) {
+        if (s.template[i] != MSG_MARK) {
+            back[n++] = s.template[i];
+            continue;
+        }
+        assert_true(slot < s.n_slots);
+        memcpy(back + n, message.ptr + s.slots[slot].off, s.slots[slot].len);
+        n += s.slots[slot++].len;
+    }
+    assert_int_equal(slot, s.n_slots);
+    assert_int_equal(n, message.len);
+    assert_memory_equal(back, message.ptr ? message.ptr : (const uint8_t *)"", n);
+    free(back);
+}
+
+/* The template with # for each slot. */
+static void check_template(const char *message, const char *expected)
+{
+    check_back(al_cstr(message));
+    for (size_t i = 0; i < s.template_len; i++)
+        if (s.template[i] == MSG_MARK)
+            s.template[i] = '#';
+    al_slice got = {s.template, s.template_len};
+    if (!al_slice_eq(got, al_cstr(expected)))
+        fail_msg("%s became %.*s, not %s", message, AL_ARG(got), expected);
+}
+
+static void words_with_digits_are_slots(void **state)
+{
+    (void)state;
+    check_template("", "");
+    check_template("no variables at all", "no variables at all");
+    check_template("42", "#");
+    check_template("user7 logged in", "# logged in");
+    check_template("a_b1-c2", "a_#-#");
+    check_template("blk_-123", "blk_-#");
+    check_template("caf\xc3\xa9"
+                   "1 ok",
+                   "# ok");
+    check_template("took 1.07 s", "took # s");
+    check_template("took 1.07, 2.", "took #, #.");
+    check_template("v1.2 of x", "#.# of x");
+    check_template("1.2.3 done", "#.#.# done");
+    check_template("10.0.0.1:80", "#:#");
+    check_template("1.2.3.4.5", "#.#.#.#.#");
+    check_template("1.2.3.4000", "#.#.#.#");
+    check_template("from 10.0.0.1.", "from #.");
+    check_template("id 223d1e74-4a3a-4b51-a21e-801a85c383cc]", "id #]");
+    check_template("id abcdefab-cdef-4b51-a21e-801a85c383cc]", "id #]");
+    check_template("id abcdefab-cdef-abcd-abcd-abcdefabcdef1", "id abcdefab-cdef-abcd-abcd-#");
+    check_template("id x223d1e74-4a3a-4b51-a21e-801a85c383cc", "id #-#-#-#-#");
+    check_template("223d1e74-4a3a-4b51-a21e-801a85c383ccc", "#-#-#-#-#");
+}
+
+static void random_bytes_come_back(void **state)
+{
+    (void)state;
+    rng r = rng_of(rng_env("ALCO_SEED", 4));
+    for (int round = 0; round < 20000; round++) {
+        static const char alphabet[] = "0019.-ab-f.Z_ \xc3\x80";
+        size_t len = (size_t)rng_below(&r, round % 100 ? 200 : 3000);
+        uint8_t *bytes = malloc(len + 1); /* heap: asan sees one byte too many */
+        bool is_any = rng_below(&r, 4) == 0;
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = (uint8_t)(is_any ? (char)rng_below(&r, 256)
+                                        : alphabet[rng_below(&r, sizeof alphabet)]);
+        uint8_t *exact = malloc(len ? len : 1);
+        memcpy(exact, bytes, len);
+        check_back((al_slice){exact, len});
+        free(bytes);
+        free(exact);
+    }
+}
+
+static void masks_agree(void **state)
+{
+    (void)state;
+    uint64_t fast[4][3];
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t len = 1; len < 130; len++) {
+            uint8_t *bytes = malloc(len);
+            for (size_t i = 0; i < len; i++)
+                bytes[i] = i % 5 == 4 ? (uint8_t)(i * 3) : (uint8_t)byte;
+            al_slice message = {bytes, len};
+            size_t words = (len + 63) / 64 * sizeof(uint64_t);
+            msg_masks(message, fast[0], fast[1]);
+            msg_masks_portable(message, fast[2], fast[3]);
+            assert_memory_equal(fast[0], fast[2], words);
+            assert_memory_equal(fast[1], fast[3], words);
+            free(bytes);
+        }
+    }
+}
+
+static void limits_hold(void **state)
+{
+    (void)state;
+    size_t len = (size_t)MSG_BYTES_MAX + 1;
+    uint8_t *bytes = malloc(len);
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = i % 2 ? ' ' : '7';
+    check_back((al_slice){bytes, len});
+    assert_int_equal(s.n_slots, 1); /* too long: whole */
+    check_back((al_slice){bytes, len - 1});
+    assert_int_equal(s.n_slots, MSG_SLOTS_MAX);
+    memset(bytes, '7', len);
+    check_back((al_slice){bytes, len - 1});
+    assert_int_equal(s.n_slots, 1);
+    memset(bytes, 0, len);
+    check_back((al_slice){bytes, len - 1});
+    assert_int_equal(s.n_slots, 1); /* NULs are digits */
+    memset(bytes, '.', len);
+    check_back((al_slice){bytes, len - 1});
+    assert_int_equal(s.n_slots, 0);
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_with_digits_are_slots),
+        cmocka_unit_test(random_bytes_come_back),
+        cmocka_unit_test(masks_agree),
+        cmocka_unit_test(limits_hold),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

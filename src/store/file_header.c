@@ -48,8 +48,14 @@ al_code file_header_decode(al_slice bytes, uint32_t magic, file_header *ret, al_
         return al_fail(err, AL_CORRUPT, "header: magic %08x, not %08x", h.magic, magic);
     if (al_crc32c(0, bytes.ptr, FMT_HEADER_BYTES - 4) != crc)
         return al_fail(err, AL_CORRUPT, "header: checksum does not fit");
+    if (version < FMT_VERSION)
+        return al_fail(
+            err, AL_TOO_NEW,
+            "written in format %u, this build reads format %d: take its records out with "
+            "the alco that wrote it",
+            version, FMT_VERSION);
     if (version > FMT_VERSION || (incompat & ~(uint32_t)FMT_INCOMPAT_KNOWN))
-        return al_fail(err, AL_TOO_NEW, "header: version %u, flags %x; this build reads version %d",
+        return al_fail(err, AL_TOO_NEW, "header: format %u, flags %x; this build reads format %d",
                        version, incompat, FMT_VERSION);
     memcpy(h.store_id, id.ptr, sizeof h.store_id);
     *ret = h;

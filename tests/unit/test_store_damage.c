@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
+#include "store/format.h"
+
 static void flip_middle_of(const char *path)
 {
     uint8_t byte = 0;
@@ -265,6 +268,14 @@ static void a_lost_newest_log_file_is_told(void **state)
     a_lost_log_is_told(true, false);
 }
 
+/* Little-endian, of the bytes before. */
+static void put_crc(uint8_t *bytes, size_t n)
+{
+    uint32_t crc = al_crc32c(0, bytes, n);
+    for (int i = 0; i < 4; i++)
+        bytes[n + (size_t)i] = (uint8_t)(crc >> (8 * i));
+}
+
 static void a_store_without_its_root_is_not_opened(void **state)
 {
     (void)state;
@@ -280,6 +291,40 @@ static void a_store_without_its_root_is_not_opened(void **state)
     world_done(&w, NULL);
 }
 
+/* The root is read first; its header says which version the directory is. */
+static void another_version_is_named_and_nothing_is_changed(void **state)
+{
+    (void)state;
+    static const uint8_t versions[] = {FMT_VERSION - 1, FMT_VERSION + 1};
+    for (size_t i = 0; i < sizeof versions; i++) {
+        world w;
+        world_init(&w, "life");
+        char path[300];
+        char said[40];
+        engine *e = world_open(&w);
+        (void)engine_close(e);
+        al_err err = {0};
+        uint8_t bytes[4096];
+        FILE *f = fopen(tmpdir_join(&w.dir, "store/root", path, sizeof path), "r+b");
+        assert_non_null(f);
+        size_t n = fread(bytes, 1, sizeof bytes, f);
+        bytes[4] = versions[i];
+        put_crc(bytes, FMT_HEADER_BYTES - 4);
+        put_crc(bytes, n - 4);
+        rewind(f);
+        assert_int_equal(fwrite(bytes, 1, n, f), n);
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(store_open(&w.o, NULL, &e, &err), AL_TOO_NEW);
+        (void)snprintf(said, sizeof said, "format %d", versions[i]);
+        assert_non_null(strstr(err.msg, said));
+        (void)snprintf(said, sizeof said, "reads format %d", FMT_VERSION);
+        assert_non_null(strstr(err.msg, said));
+        (void)tmpdir_join(&w.dir, "store", path, sizeof path);
+        assert_int_equal(n_files(path, ".bad"), 0);
+        world_done(&w, NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +334,7 @@ int main(void)
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
         cmocka_unit_test(a_lost_newest_log_file_is_told),
         cmocka_unit_test(a_store_without_its_root_is_not_opened),
+        cmocka_unit_test(another_version_is_named_and_nothing_is_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

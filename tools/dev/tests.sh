@@ -95,7 +95,7 @@ run_integration() {
     say "tests of the whole program"
     rc=0
     ALCO=$root/build/alco JSON_DUMP=$root/build/release/tests/support/json_dump \
-        PYTHONDONTWRITEBYTECODE=1 timeout -k 10 900 /usr/bin/python3 -m pytest -q \
+        PYTHONDONTWRITEBYTECODE=1 timeout -k 10 1800 /usr/bin/python3 -m pytest -q \
         -p no:cacheprovider -o faulthandler_timeout=240 --tb=short --junitxml=build/results/integration.junit "$@" || rc=$?
     ended "$rc" integration
 }
@@ -106,7 +106,7 @@ run_e2e() {
     if serve_for_e2e; then
         rc=0
         ALCO_URL=$(sed -n 's/^alco: ready on //p' build/log/e2e-serve) \
-            timeout -k 10 600 node --test --test-reporter=tap "$@" >build/results/e2e.tap 2>&1 || rc=$?
+            timeout -k 10 900 node --test --test-reporter=tap "$@" >build/results/e2e.tap 2>&1 || rc=$?
         end_serve || rc=$?
         show_tap build/results/e2e.tap
     else

@@ -21,7 +21,7 @@
 enum {
     ARENA_BYTES = 256 * 1024,
     KEEP_BYTES = 12 << 20, /* a full block with all its columns takes 6 to 10 MB */
-    FIXED_COLUMNS = 5, /* that are no fields, at most */
+    FIXED_COLUMNS = 5,     /* that are no fields, at most */
 };
 
 typedef struct stored_col {

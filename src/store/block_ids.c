@@ -45,7 +45,9 @@ static void encode_with(const uint64_t *ids, uint32_t n, unsigned unit, bool has
     uint64_t v[PFOR_GROUP];
     uint64_t bases[PFOR_GROUPS_MAX];
     uint32_t groups = n_groups(n);
-    for (uint32_t g = 0; g < groups; g++)
+    assert(n > 0);
+    bases[0] = 0;
+    for (uint32_t g = 1; g < groups; g++)
         bases[g] = whole(ids[(size_t)g * BLOCK_GROUP], unit) - whole(ids[0], unit);
     unsigned width = bits_width(bases[groups - 1]);
     al_buf_u8(out, (uint8_t)(unit | (has_rest ? HAS_REST : 0)));

@@ -459,7 +459,7 @@ al_code block_view_templates(block_view *v, msg_view **ret, al_err *err)
 
 static al_code decode_messages(block_view *v, al_err *err)
 {
-    al_rd r;
+    al_rd r = {0};
     al_code c = load(v, &v->message, &r, err);
     if (c)
         return c;

@@ -243,11 +243,11 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: bench_message FILE [SEGMENT_ROWS]\n");
         return 2;
     }
-    size_t n = 0;
-    al_slice *messages = read_messages(argv[1], &n);
     uint64_t segment_rows = SEG_ROWS_MAX;
     if (argc > 2 && (!al_parse_u64(al_cstr(argv[2]), &segment_rows) || segment_rows == 0))
         return 2;
+    size_t n = 0;
+    al_slice *messages = read_messages(argv[1], &n);
     measure_split(messages, n);
     totals t = {0};
     for (size_t at = 0; at < n; at += segment_rows)
@@ -262,7 +262,7 @@ int main(int argc, char **argv)
     printf("lexicon      %llu bytes, %llu values, %llu templates\n", (unsigned long long)t.lexicon,
            (unsigned long long)t.values, (unsigned long long)t.templates);
     print_parts(&t);
-    printf("all          %llu bytes\n", (unsigned long long)(t.column + t.text_packed + t.lexicon));
+    printf("all          %llu bytes\n", (unsigned long long)t.column + t.text_packed + t.lexicon);
     printf(
         "add          %7.1f ns a row\nencode       %7.1f ns a row\nlexicon      %7.1f ns a row\n",
         (double)t.add_ns / rows, (double)t.encode_ns / rows, (double)t.lexicon_ns / rows);

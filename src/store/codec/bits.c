@@ -64,8 +64,9 @@ static void put_rest(packing *k)
 void bits_pack(const uint64_t *v, size_t n, unsigned width, al_buf *out)
 {
     assert(width <= 64);
-    packing k = {.to = al_buf_extend(out, bits_bytes(n, width))};
-    if (!k.to || width == 0)
+    size_t bytes = bits_bytes(n, width);
+    packing k = {.to = bytes ? al_buf_extend(out, bytes) : NULL};
+    if (!k.to)
         return;
     for (size_t i = 0; i < n; i++) {
         assert((v[i] & ~mask_of(width)) == 0);
@@ -120,12 +121,14 @@ static size_t whole_groups(size_t n, unsigned width)
                 ret[i + k] = (TYPE)(load64(p + k * (WIDTH) / 8) >> (k * (WIDTH) % 8) &             \
                                     ((UINT64_C(1) << (WIDTH)) - 1));                               \
         break;
+/* NOLINTBEGIN(bugprone-macro-parentheses): labels and types */
 #define UNPACK_4(W, T)                                                                             \
     UNPACK_LOOP(W, T) UNPACK_LOOP(W + 1, T) UNPACK_LOOP(W + 2, T) UNPACK_LOOP(W + 3, T)
 #define UNPACK_32(T)                                                                               \
     UNPACK_4(1, T)                                                                                 \
     UNPACK_4(5, T)                                                                                 \
     UNPACK_4(9, T) UNPACK_4(13, T) UNPACK_4(17, T) UNPACK_4(21, T) UNPACK_4(25, T) UNPACK_4(29, T)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 void bits_unpack32(const uint8_t *p, size_t n, unsigned width, uint32_t *ret)
 {
@@ -172,7 +175,7 @@ void bits_unpack(const uint8_t *p, size_t n, unsigned width, uint64_t *ret)
 static uint64_t press(const uint8_t *is)
 {
     uint64_t bits = 0;
-    for (unsigned i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         bits |= (load64(is + 8 * i) * UINT64_C(0x0102040810204080) >> 56) << (8 * i);
     return bits;
 }

@@ -131,7 +131,7 @@ static void all_mistakes_of_a_file_are_said(void **state)
     (void)config_free(c);
 }
 
-/* A depth that libyaml would take hours for. */
+/* A depth at which libyaml takes time by its square. */
 static void depth_ends_the_reading(void **state)
 {
     (void)state;

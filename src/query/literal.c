@@ -375,6 +375,17 @@ static bool fits_hole(uint32_t c)
                            c == 0x7f;
 }
 
+bool literal_may_be_number(const literal *l)
+{
+    size_t n_points = 0;
+    for (size_t i = 0; i < l->n_chars; i++) {
+        n_points += l->chars[i] == '.';
+        if (l->chars[i] != '.' && (l->chars[i] < '0' || l->chars[i] > '9'))
+            return false;
+    }
+    return n_points <= 1;
+}
+
 void literal_holes_make(literal_holes *ret, const literal *l)
 {
     size_t n = l->n_chars < HOLES_CHARS_MAX ? l->n_chars : HOLES_CHARS_MAX;

@@ -20,6 +20,8 @@ typedef enum holes_say {
     HOLES_ALWAYS, /* in what is known, whatever the holes are */
 } holes_say;
 
+/* Could it stand in a number: is it made of digits, and one point at most? */
+bool literal_may_be_number(const literal *l);
 void literal_holes_make(literal_holes *ret, const literal *l);
 /* `text` has a byte `mark` where a hole is. A hole is at least one character long, each of them a
  * letter, a digit, '.', '-', a control character or one from U+0080 on. */

@@ -207,6 +207,12 @@ bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v, al_c
     return field_holds(m, leaf, &r, only.name, ret_code);
 }
 
+const literal *query_leaf_literal(const ast_node *leaf, bool *ret_is_leaf)
+{
+    *ret_is_leaf = true;
+    return tree_node_of(leaf)->needle;
+}
+
 bool matcher_scan(matcher *m, const ast_node *leaf, al_slice texts, literal_scan *ret,
                   al_code *ret_code)
 {

@@ -723,8 +723,9 @@ static al_code some_fields(block_view *v, uint32_t row, const block_want *want, 
 }
 
 /* One message, until so many were asked for that all of them are cheaper. */
-static al_code message_of(block_view *v, uint32_t row, al_slice *ret, al_err *err)
+al_code block_view_message(block_view *v, uint32_t row, al_slice *ret, al_err *err)
 {
+    assert(row < v->info.n_rows);
     msg_view *split = NULL;
     al_code c = block_view_templates(v, &split, err);
     if (c)
@@ -752,7 +753,7 @@ al_code block_view_record(block_view *v, uint32_t row, const block_want *want, r
     if (c)
         return c;
     if (want->is_all || want->message)
-        c = message_of(v, row, &r.message, err);
+        c = block_view_message(v, row, &r.message, err);
     if (c)
         return c;
     c = want->is_all ? all_fields(v, row, &r.n_fields, err)

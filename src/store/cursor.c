@@ -48,6 +48,7 @@ typedef enum source_state {
 typedef struct source {
     const unit *u;
     unit_blocks blocks;
+    const known *lex; /* of the unit's lexicon; NULL: it has none */
     source_state state;
     uint32_t index_no;
     uint32_t number; /* of the source: its key among the views */
@@ -133,7 +134,8 @@ static bool block_is_asked(const cursor *c, const source *s, uint32_t i)
     if (s->empty && s->empty[i / 64] >> (i % 64) & 1)
         return false;
     return b->max_id >= s->min_id && b->min_id <= s->max_id &&
-           reading_has_some_times(c->rd, b->min_ns, b->max_ns);
+           reading_has_some_times(c->rd, b->min_ns, b->max_ns) &&
+           (!s->lex || known_may_match(s->lex, i));
 }
 
 /* Goes to the first asked block at or behind number `i`; false when there is none. */
@@ -174,6 +176,8 @@ static int64_t first_block(const cursor *c, const source *s)
 static al_code open_source(cursor *c, source *s, bool *ret_has, al_err *err)
 {
     al_code code = unit_open(s->u, &s->blocks, err);
+    if (!code)
+        code = reading_known(c->rd, s->index_no, s->u, &s->blocks, &s->lex, err);
     if (code)
         return code;
     *ret_has = reading_may_match(c->rd, s->index_no, s->u, &s->blocks) &&
@@ -195,7 +199,8 @@ static al_code view_of(cursor *c, source *s, decided **ret, al_err *err)
                               .index_no = s->index_no,
                               .is_in_order = true,
                               .u = s->u,
-                              .blocks = &s->blocks};
+                              .blocks = &s->blocks,
+                              .lex = s->lex};
     al_code code = views_get(c->views, &from, s->block, ret, &is_new, err);
     if (!code && is_new)
         s->known_from = s->known_to = s->row;

@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "store/filter_text.h"
 
 enum { UNKNOWN = 0, NO = 1, YES = 2, GAVE_UP = 3, STOPPED = 4, SCRATCH_BYTES = 16 * 1024 };
 
@@ -46,6 +47,8 @@ typedef struct slot { /* one leaf on one column of the open block */
 
 struct verdicts {
     al_arena *arena;
+    uint32_t n_texts;
+    filter_text *texts; /* leaves that ask messages */
     uint32_t n_slots;
     slot slots[];
 };
@@ -54,6 +57,7 @@ struct verdicts {
 typedef struct run {
     filter *f;
     verdicts *known;
+    const struct known *lex;
     block_view *view;
     uint32_t word_from;
     uint32_t word_to;
@@ -280,14 +284,40 @@ static al_code scan_messages(run *r, literal_scan *s, const ast_node *leaf,
     return AL_OK;
 }
 
-/* The message as a text, or as the value of the field that is called so in queries. */
-static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bits *out)
+/* Messages that stand as templates. */
+static al_code take_templates(run *r, const plan_node *node, msg_view *split, row_bits *in,
+                              row_bits *out)
 {
+    const known_text *known = known_text_of(r->lex, node->text_no);
+    filter_text *f = &r->known->texts[node->text_no];
+    al_code c = f->is_open ? AL_OK : filter_text_open(f, known, split, r->known->arena, r->err);
+    uint32_t end = r->word_to * 64;
+    for (uint32_t row = row_bits_next(in, r->word_from * 64, end); f->is_any && row < end && !c;
+         row = row_bits_next(in, row + 1, end)) {
+        al_slice message;
+        uint8_t says = filter_text_says(f, row);
+        if (says == KNOWN_YES)
+            take_row(r, row, YES, in, out);
+        if (says != KNOWN_ASK)
+            continue;
+        c = block_view_message(r->view, row, &message, r->err);
+        if (!c)
+            c = ask_message(r, node->ast, message, row, in, out);
+    }
+    return c;
+}
+
+/* The message as a text, or as the value of the field that is called so in queries. */
+static al_code take_messages(run *r, const plan_node *node, row_bits *in, row_bits *out)
+{
+    const ast_node *leaf = node->ast;
     const al_slice *messages = NULL;
     msg_view *split = NULL;
-    al_code c = block_view_messages(r->view, &messages, r->err);
+    al_code c = block_view_templates(r->view, &split, r->err);
+    if (!c && split && r->lex && known_text_of(r->lex, node->text_no)->literal)
+        return take_templates(r, node, split, in, out);
     if (!c)
-        c = block_view_templates(r->view, &split, r->err);
+        c = block_view_messages(r->view, &messages, r->err);
     if (c)
         return c;
     uint32_t end = r->word_to * 64;
@@ -329,7 +359,7 @@ static al_code eval_leaf(run *r, const plan_node *node, row_bits *in, row_bits *
 {
     clear_bits(r, out);
     if (node->asks_message) {
-        al_code c = take_messages(r, node->ast, in, out);
+        al_code c = take_messages(r, node, in, out);
         if (c)
             return c;
     }
@@ -419,6 +449,7 @@ al_code filter_rows(filter *f, decided *d, uint32_t from, uint32_t to, bool *ret
         return AL_OK;
     run r = {.f = f,
              .known = d->known,
+             .lex = d->lex,
              .view = d->view,
              .word_from = from / 64,
              .word_to = (to + 63) / 64,
@@ -507,6 +538,10 @@ verdicts *verdicts_new(const filter *f)
     if (!v)
         return NULL;
     v->n_slots = f->plan.n_slots;
+    v->n_texts = f->plan.n_texts;
+    v->texts = al_zalloc(v->n_texts + 1, sizeof *v->texts);
+    if (!v->texts)
+        return verdicts_free(v);
     v->arena = al_arena_new(SCRATCH_BYTES);
     return v->arena ? v : verdicts_free(v);
 }
@@ -516,6 +551,7 @@ verdicts *verdicts_free(verdicts *v)
     if (!v)
         return NULL;
     (void)al_arena_free(v->arena);
+    free(v->texts);
     free(v);
     return NULL;
 }
@@ -524,4 +560,5 @@ void verdicts_clear(verdicts *v)
 {
     al_arena_reset(v->arena);
     memset(v->slots, 0, v->n_slots * sizeof v->slots[0]);
+    memset(v->texts, 0, v->n_texts * sizeof v->texts[0]);
 }

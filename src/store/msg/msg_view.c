@@ -185,14 +185,6 @@ static al_code read_stream(msg_view *v, stream_rd *r, msg_stream *s, al_err *err
     return r->head.bad || r->data.bad ? damaged(err, "a stream does not fit") : AL_OK;
 }
 
-static uint32_t count_marks(al_slice text)
-{
-    uint32_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += text.ptr[i] == MSG_MARK;
-    return n;
-}
-
 al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_err *err)
 {
     assert(i < v->n_templates);
@@ -203,7 +195,7 @@ al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_
     al_code c = lexicon_template(v->lex, t->number, &t->text, err);
     if (c)
         return c;
-    t->n_slots = count_marks(t->text);
+    t->n_slots = msg_marks(t->text);
     stream_rd r = {al_rd_of(t->heads), al_rd_of(t->data)};
     if (t->n_slots > t->heads.len)
         return damaged(err, "streams are missing");

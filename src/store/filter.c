@@ -58,6 +58,7 @@ typedef struct run {
     filter *f;
     verdicts *known;
     const struct known *lex;
+    uint32_t block; /* number of the block in lex */
     block_view *view;
     uint32_t word_from;
     uint32_t word_to;
@@ -214,13 +215,37 @@ static void take_row(run *r, uint32_t row, uint8_t verdict, row_bits *in, row_bi
     r->has_given_up = true;
 }
 
+/* Asks all values of a column that has less of them than rows are in question. *ret_is_any: some
+ * row may match. */
+static al_code ask_values(run *r, const ast_node *leaf, const plan_head *head, slot *s,
+                          const row_bits *in, bool *ret_is_any)
+{
+    *ret_is_any = true;
+    if (s->col->n_values > row_bits_count(in, r->word_from * 64, r->word_to * 64))
+        return AL_OK;
+    *ret_is_any = false;
+    for (uint32_t v = 0; v < s->col->n_values; v++) {
+        if (s->verdict[v] == UNKNOWN)
+            s->verdict[v] = ask_column_value(r, leaf, head, &s->col->values[v]);
+        if (s->verdict[v] == STOPPED) {
+            s->verdict[v] = UNKNOWN;
+            return AL_CANCELLED;
+        }
+        *ret_is_any |= s->verdict[v] != NO;
+    }
+    return AL_OK;
+}
+
 /* Moves the rows for which a column says yes from `in` to `out`. */
 static al_code take_column(run *r, const ast_node *leaf, const plan_head *head, row_bits *in,
                            row_bits *out)
 {
     slot *s = NULL;
+    bool is_any = false;
     al_code c = open_slot(r, head, &s);
-    if (c || !s->col)
+    if (!c && s->col)
+        c = ask_values(r, leaf, head, s, in, &is_any);
+    if (c || !is_any)
         return c;
     uint32_t end = r->word_to * 64;
     for (uint32_t row = row_bits_next(in, r->word_from * 64, end); row < end;
@@ -290,19 +315,30 @@ static al_code take_templates(run *r, const plan_node *node, msg_view *split, ro
 {
     const known_text *known = known_text_of(r->lex, node->text_no);
     filter_text *f = &r->known->texts[node->text_no];
-    al_code c = f->is_open ? AL_OK : filter_text_open(f, known, split, r->known->arena, r->err);
-    uint32_t end = r->word_to * 64;
-    for (uint32_t row = row_bits_next(in, r->word_from * 64, end); f->is_any && row < end && !c;
-         row = row_bits_next(in, row + 1, end)) {
-        al_slice message;
-        uint8_t says = filter_text_says(f, row);
-        if (says == KNOWN_YES)
-            take_row(r, row, YES, in, out);
-        if (says != KNOWN_ASK)
-            continue;
-        c = block_view_message(r->view, row, &message, r->err);
-        if (!c)
-            c = ask_message(r, node->ast, message, row, in, out);
+    bool asks_slots = false;
+    al_code c = AL_OK;
+    if (!f->is_open)
+        c = known_asks_slots(r->lex, node->text_no, r->block, &asks_slots, r->err);
+    if (!c && !f->is_open)
+        c = filter_text_open(f, known, asks_slots, split, r->known->arena, r->err);
+    for (uint32_t w = r->word_from; w < r->word_to && f->is_any && !c; w++) {
+        uint64_t ask = 0;
+        uint64_t yes = 0;
+        for (uint64_t rest = in->words[w]; rest; rest &= rest - 1) {
+            unsigned at = (unsigned)__builtin_ctzll(rest);
+            uint8_t says = filter_text_says(f, w * 64 + at);
+            yes |= (uint64_t)(says == KNOWN_YES) << at;
+            ask |= (uint64_t)(says == KNOWN_ASK) << at;
+        }
+        in->words[w] &= ~yes;
+        out->words[w] |= yes;
+        for (; ask && !c; ask &= ask - 1) {
+            al_slice message;
+            uint32_t row = w * 64 + (unsigned)__builtin_ctzll(ask);
+            c = block_view_message(r->view, row, &message, r->err);
+            if (!c)
+                c = ask_message(r, node->ast, message, row, in, out);
+        }
     }
     return c;
 }
@@ -450,6 +486,7 @@ al_code filter_rows(filter *f, decided *d, uint32_t from, uint32_t to, bool *ret
     run r = {.f = f,
              .known = d->known,
              .lex = d->lex,
+             .block = d->block,
              .view = d->view,
              .word_from = from / 64,
              .word_to = (to + 63) / 64,

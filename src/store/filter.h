@@ -53,6 +53,7 @@ typedef struct decided {
     block_view *view; /* open */
     verdicts *known;
     const known *lex; /* what the lexicon of the view's segment says; NULL: it has none */
+    uint32_t block;   /* which block of the segment it is */
     uint32_t index_no;
     row_bits bits; /* right for the rows that were asked about */
 } decided;

@@ -15,6 +15,7 @@ typedef struct looking {
     const known_text *known;
     msg_view *split;
     al_arena *arena;
+    bool asks_slots;
     uint32_t i;        /* template */
     uint64_t *numbers; /* of a stream; room for all rows */
     al_buf text;       /* of a number */
@@ -137,16 +138,21 @@ static al_code look(looking *l)
         uint8_t says = l->known->templates[l->split->templates[l->i].number];
         l->f->says[l->i] = says;
         l->f->is_any |= says != KNOWN_NO;
-        if (says == KNOWN_NO)
+        if (says == KNOWN_NO && l->asks_slots)
             c = look_at_slots(l);
     }
     return c;
 }
 
-al_code filter_text_open(filter_text *f, const known_text *known, msg_view *split, al_arena *arena,
-                         al_err *err)
+al_code filter_text_open(filter_text *f, const known_text *known, bool asks_slots, msg_view *split,
+                         al_arena *arena, al_err *err)
 {
-    looking l = {.f = f, .known = known, .split = split, .arena = arena, .err = err};
+    looking l = {.f = f,
+                 .known = known,
+                 .asks_slots = asks_slots,
+                 .split = split,
+                 .arena = arena,
+                 .err = err};
     f->says = al_arena_alloc(arena, split->n_templates, 1);
     f->hits = al_arena_alloc(arena, split->n_templates, sizeof *f->hits);
     l.numbers = al_arena_alloc(arena, split->n_rows, sizeof *l.numbers);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "query/literal_holes.h"
 #include "store/msg/split.h"
@@ -31,6 +32,7 @@ typedef struct text {
 } text;
 
 struct known {
+    bool has_blocks;
     const plan *plan;
     lexicon *lex;
     al_arena *arena;
@@ -53,51 +55,7 @@ const known_text *known_text_of(const known *k, uint32_t text_no)
     return &k->texts[text_no].is;
 }
 
-/* ---- Templates */
-
-static void ask_template(text *t, const literal_holes *holes, uint32_t i, al_slice s)
-{
-    switch (literal_in_holes(holes, s, MSG_MARK)) {
-    case HOLES_ALWAYS:
-        t->templates[i] = t->is.is_leaf ? KNOWN_YES : KNOWN_ASK;
-        return;
-    case HOLES_MAYBE:
-        t->templates[i] = KNOWN_ASK;
-        return;
-    case HOLES_NEVER: /* the last slot of a long message may hold anything */
-        t->templates[i] = msg_marks(s) > MSG_VARIABLES_MAX ? KNOWN_ASK : KNOWN_NO;
-        return;
-    }
-}
-
-static al_code ask_templates(known *k, text *t, al_err *err)
-{
-    literal_holes holes;
-    literal_holes_make(&holes, t->is.literal);
-    for (uint32_t i = 0; i < lexicon_templates(k->lex); i++) {
-        al_slice s;
-        al_code c = lexicon_template(k->lex, i, &s, err);
-        if (c)
-            return c;
-        ask_template(t, &holes, i, s);
-    }
-    return AL_OK;
-}
-
-static void note_template(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
-{
-    const known *k = ctx;
-    for (uint32_t i = 0; i < k->plan->n_texts; i++) {
-        text *t = &k->texts[i];
-        if (!t->is.literal || t->templates[number] == KNOWN_NO)
-            continue;
-        bool is_yes = t->templates[number] == KNOWN_YES;
-        t->blocks[block] |= is_yes ? KNOWN_BLOCK_YES : KNOWN_BLOCK_ELSE;
-        t->rows[block] += is_yes ? rows : 0;
-    }
-}
-
-/* ---- Values */
+/* ---- Many texts at once */
 
 static bool holds(const literal *l, al_slice s)
 {
@@ -106,24 +64,16 @@ static bool holds(const literal *l, al_slice s)
     return literal_find(l, s, 0, &start, &end);
 }
 
-static bool ask_value(text *t, const lex_chunk *c, uint32_t k)
+/* Calls `fn` for each text of the chunk that holds the literal. */
+static void each_holding(const literal *l, const lex_chunk *c, void (*fn)(text *t, uint32_t number),
+                         text *t)
 {
-    if (!holds(t->is.literal, lex_chunk_text(c, k)))
-        return false;
-    uint32_t number = c->first + k;
-    t->values[number / 64] |= UINT64_C(1) << (number % 64);
-    return true;
-}
-
-/* Does any value of the chunk hold it? */
-static bool ask_chunk(text *t, const lex_chunk *c)
-{
-    bool is_any = false;
-    const scan_word *word = literal_scan_word(t->is.literal);
+    const scan_word *word = literal_scan_word(l);
     if (word->bytes.n == 0) {
         for (uint32_t k = 0; k < c->n; k++)
-            is_any |= ask_value(t, c, k);
-        return is_any;
+            if (holds(l, lex_chunk_text(c, k)))
+                fn(t, c->first + k);
+        return;
     }
     literal_scan s;
     literal_scan_begin(&s, word, c->texts);
@@ -131,17 +81,57 @@ static bool ask_chunk(text *t, const lex_chunk *c)
     for (size_t at = literal_scan_next(&s, 0); at < c->texts.len; at = literal_scan_next(&s, at)) {
         while (c->ends[k] - c->begin <= at)
             k++;
-        is_any |= ask_value(t, c, k);
+        if (holds(l, lex_chunk_text(c, k)))
+            fn(t, c->first + k);
         at = c->ends[k] - c->begin;
     }
-    return is_any;
 }
 
-static void note_value(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+/* ---- Templates */
+
+static void note_held(text *t, uint32_t number)
 {
-    const text *t = ctx;
-    if (t->values[number / 64] >> (number % 64) & 1 && (rows || t->is.has_heads))
-        t->blocks[block] |= KNOWN_BLOCK_ELSE;
+    t->templates[number] = t->is.is_leaf ? KNOWN_YES : KNOWN_ASK;
+}
+
+static uint8_t ask_template(const text *t, const literal_holes *holes, al_slice s)
+{
+    switch (literal_in_holes(holes, s, MSG_MARK)) {
+    case HOLES_ALWAYS:
+        return t->is.is_leaf ? KNOWN_YES : KNOWN_ASK;
+    case HOLES_MAYBE:
+        return KNOWN_ASK;
+    case HOLES_NEVER:
+        break;
+    }
+    return msg_marks(s) > MSG_VARIABLES_MAX ? KNOWN_ASK : KNOWN_NO; /* the rest of a long message */
+}
+
+static al_code ask_templates(known *k, text *t, al_err *err)
+{
+    lex_chunk all;
+    bool is_plain = false;
+    al_code c = lexicon_all_templates(k->lex, &all, &is_plain, err);
+    if (c)
+        return c;
+    memset(t->templates, KNOWN_NO, all.n);
+    if (is_plain && literal_is_word(t->is.literal)) { /* it cannot stand over the edge of a slot */
+        each_holding(t->is.literal, &all, note_held, t);
+        return AL_OK;
+    }
+    literal_holes holes;
+    literal_holes_make(&holes, t->is.literal);
+    for (uint32_t i = 0; i < all.n; i++)
+        t->templates[i] = ask_template(t, &holes, lex_chunk_text(&all, i));
+    return AL_OK;
+}
+
+/* ---- Values */
+
+static void note_value_held(text *t, uint32_t number)
+{
+    t->values[number / 64] |= UINT64_C(1) << (number % 64);
+    t->is.values = t->values;
 }
 
 static al_code ask_values(known *k, text *t, al_err *err)
@@ -149,31 +139,14 @@ static al_code ask_values(known *k, text *t, al_err *err)
     for (uint32_t i = 0; i < lexicon_chunks(k->lex); i++) {
         lex_chunk chunk;
         al_code c = lexicon_chunk(k->lex, i, &chunk, err);
-        if (!c && ask_chunk(t, &chunk)) {
-            t->is.values = t->values;
-            c = lexicon_value_blocks(k->lex, i, note_value, t, err);
-        }
         if (c)
             return c;
+        each_holding(t->is.literal, &chunk, note_value_held, t);
     }
     return AL_OK;
 }
 
-/* ---- The rest */
-
-/* Blocks of which nothing can be said but that they may. */
-static al_code ask_blocks(known *k, text *t, al_err *err)
-{
-    for (uint32_t b = 0; b < lexicon_blocks(k->lex); b++) {
-        uint32_t flags = 0;
-        al_code c = lexicon_block_flags(k->lex, b, &flags, err);
-        if (c)
-            return c;
-        if (!t->is.literal || t->is.may_be_number || flags & LEX_BLOCK_HAS_TEXT)
-            t->blocks[b] |= KNOWN_BLOCK_ELSE;
-    }
-    return AL_OK;
-}
+/* ---- Texts */
 
 static al_code make_text(known *k, const plan_node *leaf, const known_names *names, al_err *err)
 {
@@ -195,9 +168,7 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     t->is.templates = t->templates;
     t->is.blocks = t->blocks;
     t->is.rows = t->rows;
-    al_code c = ask_blocks(k, t, err);
-    if (!c && t->is.literal)
-        c = ask_templates(k, t, err);
+    al_code c = t->is.literal ? ask_templates(k, t, err) : AL_OK;
     if (!c && t->is.literal)
         c = ask_values(k, t, err);
     return c;
@@ -228,9 +199,84 @@ al_code known_new(const plan *p, lexicon *lex, const known_names *names, known *
         return al_fail(err, AL_NOMEM, "search");
     al_code c = make_texts(k, p->root, names, err);
     if (!c)
-        c = lexicon_template_blocks(lex, note_template, k, err);
-    if (!c)
         *ret = AL_TAKE(k);
+    return c;
+}
+
+/* ---- Blocks */
+
+static void note_template(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+{
+    const known *k = ctx;
+    for (uint32_t i = 0; i < k->plan->n_texts; i++) {
+        text *t = &k->texts[i];
+        if (!t->is.literal || t->templates[number] == KNOWN_NO)
+            continue;
+        bool is_yes = t->templates[number] == KNOWN_YES;
+        t->blocks[block] |= is_yes ? KNOWN_BLOCK_YES : KNOWN_BLOCK_ELSE;
+        t->rows[block] += is_yes ? rows : 0;
+    }
+}
+
+static void note_value(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+{
+    const text *t = ctx;
+    if (t->values[number / 64] >> (number % 64) & 1 && (rows || t->is.has_heads))
+        t->blocks[block] |= KNOWN_BLOCK_ELSE;
+}
+
+/* Has any value of the chunk its bit set? */
+static bool has_values(const known *k, const text *t, uint32_t chunk)
+{
+    uint32_t from = chunk * LEX_CHUNK_VALUES;
+    uint32_t to = AL_MIN(lexicon_values(k->lex), from + LEX_CHUNK_VALUES);
+    uint64_t any = 0;
+    for (uint32_t i = from / 64; i < (to + 63) / 64; i++)
+        any |= t->values[i];
+    return any;
+}
+
+/* Is the literal where only the block itself tells? */
+static al_code may_hide(const known *k, const text *t, uint32_t block, bool *ret, al_err *err)
+{
+    uint32_t flags = 0;
+    al_code c = lexicon_block_flags(k->lex, block, &flags, err);
+    *ret = !t->is.literal || t->is.may_be_number || flags & LEX_BLOCK_HAS_TEXT;
+    return c;
+}
+
+al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool *ret, al_err *err)
+{
+    assert(text_no < k->plan->n_texts);
+    const text *t = &k->texts[text_no];
+    *ret = k->has_blocks ? t->blocks[block] & KNOWN_BLOCK_ELSE : t->is.values != NULL;
+    return *ret ? AL_OK : may_hide(k, t, block, ret, err);
+}
+
+static al_code ask_blocks(known *k, text *t, al_err *err)
+{
+    for (uint32_t b = 0; b < lexicon_blocks(k->lex); b++) {
+        bool hides = false;
+        al_code c = may_hide(k, t, b, &hides, err);
+        if (c)
+            return c;
+        t->blocks[b] |= hides ? KNOWN_BLOCK_ELSE : 0;
+    }
+    al_code c = AL_OK;
+    for (uint32_t i = 0; t->is.values && !c && i < lexicon_chunks(k->lex); i++)
+        if (has_values(k, t, i))
+            c = lexicon_value_blocks(k->lex, i, note_value, t, err);
+    return c;
+}
+
+al_code known_blocks(known *k, al_err *err)
+{
+    al_code c = AL_OK;
+    for (uint32_t i = 0; i < k->plan->n_texts && !c && !k->has_blocks; i++)
+        c = ask_blocks(k, &k->texts[i], err);
+    if (!c && !k->has_blocks)
+        c = lexicon_template_blocks(k->lex, note_template, k, err);
+    k->has_blocks |= !c;
     return c;
 }
 

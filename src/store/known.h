@@ -1,6 +1,7 @@
 #pragma once
 /* known.h: what the lexicon of a segment says about the texts that a query looks for, before any of
- * its blocks is read. Made once for a segment and a query; immutable then, any thread. */
+ * its blocks is read. Made once for a segment and a query; immutable but for known_blocks, any
+ * thread. */
 #include "query/literal.h"
 #include "store/lex/lexicon.h"
 #include "store/plan.h"
@@ -22,6 +23,7 @@ typedef struct known_text {
     bool has_heads;         /* the segment has fields that are asked too */
     const uint8_t *templates;
     const uint64_t *values; /* a bit for each that holds it; NULL: none does */
+    /* Once known_blocks was called: */
     const uint8_t *blocks;
     const uint32_t *rows; /* of each block: how many have a template that says KNOWN_YES */
 } known_text;
@@ -39,6 +41,12 @@ AL_CHECK al_code known_new(const plan *p, lexicon *lex, const known_names *names
                            al_err *err);
 known *known_free(known *k);
 const known_text *known_text_of(const known *k, uint32_t text_no);
+/* Could slots of the block hold the literal? *ret may be true when they do not. As known_new. */
+AL_CHECK al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool *ret,
+                                  al_err *err);
+/* Finds out which blocks may match, for the two below. One thread, while no other looks at them. As
+ * known_new. */
+AL_CHECK al_code known_blocks(known *k, al_err *err);
 /* False: no row of the block makes the query true. */
 bool known_may_match(const known *k, uint32_t block);
 /* True: *ret of its rows do, and none of them has to be looked at for that. */

@@ -92,8 +92,8 @@ static void lexicons_free(reading_lexicons *l)
     free(l);
 }
 
-static const struct lexicon_entry *find_locked(const reading_lexicons *l, uint32_t index_no,
-                                               const segment *seg)
+static struct lexicon_entry *find_locked(reading_lexicons *l, uint32_t index_no,
+                                         const segment *seg)
 {
     for (size_t i = l->n; i-- > 0;)
         if (l->at[i].seg == seg && l->at[i].index_no == index_no)
@@ -121,32 +121,37 @@ static al_code make_known(const plan *p, const unit *u, const unit_blocks *b, kn
     return c || !lex ? c : known_new(p, lex, &(known_names){has_name, &n}, ret, err);
 }
 
-al_code reading_known(reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b,
-                      const known **ret, al_err *err)
+static al_code add_known_locked(reading_lexicons *l, uint32_t index_no, const unit *u,
+                                const unit_blocks *b, struct lexicon_entry **ret, al_err *err)
 {
-    reading_lexicons *l = rd->lexicons;
-    const plan *p = filter_plan(l->filters[index_no]);
-    *ret = NULL;
-    if (!u->seg || p->n_texts == 0)
-        return AL_OK;
-    AL_LOCKED(&l->lock);
-    const struct lexicon_entry *have = find_locked(l, index_no, u->seg);
-    if (have) {
-        *ret = have->k;
-        return AL_OK;
-    }
     struct lexicon_entry *grown = al_grow(l->at, &l->cap, l->n, sizeof *grown, 16, SIZE_MAX);
     if (!grown)
         return al_fail(err, AL_NOMEM, "search");
     l->at = grown;
     AL_CLEANUP(known_freep) known *k = NULL;
-    al_code c = make_known(p, u, b, &k, err);
+    al_code c = make_known(filter_plan(l->filters[index_no]), u, b, &k, err);
     if (c)
         return c;
-    *ret = k;
-    l->at[l->n++] =
-        (struct lexicon_entry){.index_no = index_no, .seg = u->seg, .k = AL_TAKE(k)};
+    *ret = &l->at[l->n++];
+    **ret = (struct lexicon_entry){.index_no = index_no, .seg = u->seg, .k = AL_TAKE(k)};
     return AL_OK;
+}
+
+al_code reading_known(reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b,
+                      bool with_blocks, const known **ret, al_err *err)
+{
+    reading_lexicons *l = rd->lexicons;
+    *ret = NULL;
+    if (!u->seg || filter_plan(l->filters[index_no])->n_texts == 0)
+        return AL_OK;
+    AL_LOCKED(&l->lock);
+    struct lexicon_entry *e = find_locked(l, index_no, u->seg);
+    al_code c = e ? AL_OK : add_known_locked(l, index_no, u, b, &e, err);
+    if (!c && with_blocks && e->k)
+        c = known_blocks(e->k, err);
+    if (!c)
+        *ret = e->k;
+    return c;
 }
 
 /* ---- What cannot be read at all */

@@ -186,7 +186,7 @@ static al_code next_locked(scan *s, worker *w, open_unit **ret, uint32_t *ret_bl
 static al_code ask_lexicon(worker *w, const open_unit *o, uint32_t i, scan_block *b, bool *ret_is_done,
                            al_err *err)
 {
-    al_code c = reading_known(w->rd, o->index_no, &o->u, &o->blocks, &w->d.lex, err);
+    al_code c = reading_known(w->rd, o->index_no, &o->u, &o->blocks, true, &w->d.lex, err);
     if (c || !w->d.lex)
         return c;
     if (!known_may_match(w->d.lex, i)) {
@@ -206,6 +206,7 @@ static al_code ask_lexicon(worker *w, const open_unit *o, uint32_t i, scan_block
 static al_code open_block(worker *w, const open_unit *o, uint32_t i, al_err *err)
 {
     verdicts_clear(w->d.known);
+    w->d.block = i;
     return unit_open_block(&o->u, &o->blocks, i, w->d.view, err);
 }
 

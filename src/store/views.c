@@ -157,6 +157,7 @@ al_code views_get(views *v, const view_source *from, uint32_t block, decided **r
             return c;
         s->block = block;
         s->d.lex = from->lex;
+        s->d.block = block;
         s->is_open = true;
     }
     s->last_use = ++v->n_uses;

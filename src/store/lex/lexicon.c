@@ -20,6 +20,7 @@
 #include "store/codec/bits.h"
 #include "store/codec/packed.h"
 #include "store/lex/lex_priv.h"
+#include "store/msg/split.h"
 
 /* A part: where it is, and its bytes once they were read. */
 typedef struct part {
@@ -45,6 +46,8 @@ typedef struct chunk {
     uint8_t set[LEX_BYTE_SET_BYTES];
 } chunk;
 
+enum { PLAIN_UNKNOWN, PLAIN_YES, PLAIN_NO };
+
 struct lexicon {
     atomic_uint refs;
     lex_source source; /* immutable, as the counts and where parts are */
@@ -53,6 +56,7 @@ struct lexicon {
     uint32_t n_values;
     uint32_t n_blocks;
     texts templates;
+    atomic_int plain; /* PLAIN_ */
     part blocks;
     _Atomic(lex_block *) block; /* NULL: not read */
     part template_postings;
@@ -352,6 +356,15 @@ static al_slice text_of(const texts *t, uint32_t i)
     return (al_slice){t->bytes + from, ends[i] - from};
 }
 
+static lex_chunk chunk_of(const texts *t, uint32_t first)
+{
+    return (lex_chunk){.first = first,
+                       .n = t->n,
+                       .texts = {t->bytes + t->begin, (size_t)t->at.d.raw_bytes - t->begin},
+                       .begin = t->begin,
+                       .ends = ends_of(t)};
+}
+
 al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 {
     assert(i < l->templates.n);
@@ -359,6 +372,42 @@ al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
     if (!c)
         *ret = text_of(&l->templates, i);
     return c;
+}
+
+static bool is_word(uint8_t c)
+{
+    uint8_t lower = c | 0x20;
+    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c >= 0x80;
+}
+
+static bool is_plain(const lex_chunk *c)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        al_slice t = lex_chunk_text(c, i);
+        if (msg_marks(t) > MSG_VARIABLES_MAX)
+            return false;
+        for (size_t k = 0; k < t.len; k++)
+            if (t.ptr[k] == MSG_MARK && ((k && is_word(t.ptr[k - 1])) ||
+                                         (k + 1 < t.len && is_word(t.ptr[k + 1]))))
+                return false;
+    }
+    return true;
+}
+
+al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, bool *ret_is_plain, al_err *err)
+{
+    const texts *t = &l->templates;
+    al_code c = load_texts(l, &l->templates, LEX_TEMPLATE_BYTES_MAX, err);
+    if (c)
+        return c;
+    *ret = chunk_of(t, 0);
+    int plain = atomic_load_explicit(&l->plain, memory_order_relaxed);
+    if (plain == PLAIN_UNKNOWN) { /* two threads find the same */
+        plain = is_plain(ret) ? PLAIN_YES : PLAIN_NO;
+        atomic_store_explicit(&l->plain, plain, memory_order_relaxed);
+    }
+    *ret_is_plain = plain == PLAIN_YES;
+    return AL_OK;
 }
 
 static al_code load_chunk(lexicon *l, uint32_t i, al_err *err)
@@ -448,11 +497,7 @@ al_code lexicon_chunk(lexicon *l, uint32_t i, lex_chunk *ret, al_err *err)
     if (c)
         return c;
     const texts *t = &l->chunks[i].t;
-    *ret = (lex_chunk){.first = i * LEX_CHUNK_VALUES,
-                       .n = t->n,
-                       .texts = {t->bytes + t->begin, (size_t)t->at.d.raw_bytes - t->begin},
-                       .begin = t->begin,
-                       .ends = ends_of(t)};
+    *ret = chunk_of(t, i * LEX_CHUNK_VALUES);
     return AL_OK;
 }
 

@@ -61,6 +61,9 @@ lexicon_parts lexicon_parts_of(const lexicon *l);
 
 /* Template i, with a MSG_MARK (split.h) for each slot; valid until the last unref. */
 AL_CHECK al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
+/* All templates, as a chunk. *ret_is_plain: none has a slot right beside a letter, a digit or a
+ * byte from 0x80, none more than MSG_VARIABLES_MAX of them. */
+AL_CHECK al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, bool *ret_is_plain, al_err *err);
 /* Value i; valid until the last unref. */
 AL_CHECK al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
 /* The number of a value. AL_NOT_FOUND. */

@@ -8,7 +8,7 @@
 
 #include "store/codec/bits.h"
 
-enum { TEXT_BYTES = 64 }; /* of a number */
+enum { SPELLED_BYTES_MAX = 1 << 20 }; /* the numbers of a stream */
 
 typedef struct looking {
     filter_text *f;
@@ -18,7 +18,7 @@ typedef struct looking {
     bool asks_slots;
     uint32_t i;        /* template */
     uint64_t *numbers; /* of a stream; room for all rows */
-    al_buf text;       /* of a number */
+    al_buf text;       /* of numbers */
     al_err *err;
 } looking;
 
@@ -86,14 +86,24 @@ static al_code look_at_values(looking *l, const msg_stream *s)
     return c;
 }
 
+/* Numbers of the stream are spelled, and looked through together. */
 static al_code look_at_numbers(looking *l, const msg_stream *s)
 {
-    al_code c = AL_OK;
-    for (uint32_t k = 0; l->known->may_be_number && !c && k < s->n; k++) {
-        al_buf_clear(&l->text);
-        c = msg_stream_text(l->split, s, k, &l->text, l->err);
-        if (!c && holds(l->known->literal, al_buf_slice(&l->text)))
-            c = hit(l, k);
+    if (!l->known->may_be_number)
+        return AL_OK;
+    al_buf_clear(&l->text);
+    al_code c = msg_stream_spell(l->split, s, &l->text, l->err);
+    al_slice all = al_buf_slice(&l->text);
+    size_t begin = 0; /* of number k */
+    uint32_t k = 0;
+    for (size_t from = 0, at = 0, end = 0;
+         !c && literal_find(l->known->literal, all, from, &at, &end) && k < s->n; from = begin) {
+        for (const uint8_t *next; (next = memchr(all.ptr + begin, '\n', at - begin)); k++)
+            begin = (size_t)(next - all.ptr) + 1;
+        c = hit(l, k);
+        const uint8_t *behind = memchr(all.ptr + at, '\n', all.len - at);
+        begin = (size_t)(behind - all.ptr) + 1;
+        k++;
     }
     return c;
 }
@@ -159,7 +169,7 @@ al_code filter_text_open(filter_text *f, const known_text *known, bool asks_slot
     if (!f->says || !f->hits || !l.numbers)
         return no_memory(err);
     memset(f->hits, 0, split->n_templates * sizeof *f->hits);
-    al_buf_init(&l.text, TEXT_BYTES + LEX_VALUE_BYTES_MAX);
+    al_buf_init(&l.text, SPELLED_BYTES_MAX);
     al_code c = look(&l);
     al_buf_done(&l.text);
     if (!c && f->is_any)

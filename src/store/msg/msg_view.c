@@ -200,8 +200,14 @@ al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_
     if (t->n_slots > t->heads.len)
         return damaged(err, "streams are missing");
     msg_stream *streams = al_arena_alloc(v->arena, (size_t)t->n_slots + 1, sizeof *streams);
-    if (!streams)
+    uint32_t *marks = al_arena_alloc(v->arena, (size_t)t->n_slots + 1, sizeof *marks);
+    if (!streams || !marks)
         return no_memory(err);
+    uint32_t n_marks = 0;
+    for (size_t k = 0; k < t->text.len; k++)
+        if (t->text.ptr[k] == MSG_MARK)
+            marks[n_marks++] = (uint32_t)k;
+    t->marks = marks;
     for (uint32_t k = 0; !c && k < t->n_slots; k++) {
         streams[k] = (msg_stream){.n = t->n_rows};
         c = read_stream(v, &r, &streams[k], err);
@@ -370,6 +376,23 @@ al_code msg_stream_text(msg_view *v, const msg_stream *s, uint32_t k, al_buf *ou
     return c;
 }
 
+al_code msg_stream_spell(msg_view *v, const msg_stream *s, al_buf *out, al_err *err)
+{
+    assert(s->kind != MSG_STREAM_TEXT && s->kind != MSG_STREAM_VALUES);
+    size_t room = (size_t)s->n * (SCALED_BYTES + 1);
+    if (!al_buf_reserve(out, room))
+        return al_fail(err, al_buf_code(out), "messages");
+    pen p = {out->ptr + out->len, out->ptr + out->len + room};
+    al_code c = AL_OK;
+    for (uint32_t k = 0; !c && k < s->n; k++) {
+        c = write_slot(v, s, k, stream_number(s, k), stream_aux(s, k), &p, err);
+        *p.at++ = '\n';
+    }
+    if (!c)
+        out->len = (size_t)(p.at - out->ptr);
+    return c;
+}
+
 /* ---- Rows */
 
 al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err)
@@ -434,7 +457,7 @@ static al_code write_message(const msg_template *t, pen *p, slot_fn *slot, void 
     const uint8_t *at = t->text.ptr;
     const uint8_t *end = at + t->text.len;
     for (uint32_t i = 0; i < t->n_slots; i++) {
-        const uint8_t *mark = memchr(at, MSG_MARK, (size_t)(end - at));
+        const uint8_t *mark = t->text.ptr + t->marks[i];
         if (!write_bytes(p, at, (size_t)(mark - at)))
             return too_long(err);
         al_code c = slot(ctx, i, p, err);

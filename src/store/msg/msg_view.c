@@ -11,9 +11,8 @@
 
 #include "base/checked.h"
 #include "store/codec/bits.h"
+#include "store/msg/decimal.h"
 #include "store/msg/split.h"
-
-enum { NUMBER_BYTES = 20, SCALED_BYTES = NUMBER_BYTES + 2 };
 
 static al_code damaged(al_err *err, const char *what)
 {
@@ -265,50 +264,16 @@ static inline bool write_bytes(pen *p, const uint8_t *from, size_t n)
     return true;
 }
 
-static const char pairs[] =
-    "00010203040506070809101112131415161718192021222324252627282930313233343536"
-    "37383940414243444546474849505152535455565758596061626364656667686970717273"
-    "7475767778798081828384858687888990919293949596979899";
-
-/* Digits of v in front of `end`, at least `min` of them; returns where they begin. */
-static uint8_t *digits_before(uint8_t *end, uint64_t v, unsigned min)
+static bool write_number(pen *p, uint64_t v, unsigned scale)
 {
-    uint8_t *from = end;
-    while (v >= 100) {
-        from -= 2;
-        memcpy(from, pairs + v % 100 * 2, 2);
-        v /= 100;
-    }
-    if (v >= 10) {
-        from -= 2;
-        memcpy(from, pairs + v * 2, 2);
-    } else {
-        *--from = (uint8_t)('0' + v);
-    }
-    while (end - from < (ptrdiff_t)min)
-        *--from = '0';
-    return from;
+    uint8_t text[DECIMAL_BYTES];
+    return write_bytes(p, text, decimal_write(v, scale, text));
 }
 
-static bool write_number(pen *p, uint64_t v, unsigned min)
+static bool write_digits(pen *p, uint64_t v, unsigned n_digits)
 {
-    uint8_t text[64];
-    uint8_t *end = text + sizeof text;
-    const uint8_t *from = digits_before(end, v, min);
-    return write_bytes(p, from, (size_t)(end - from));
-}
-
-static bool write_scaled(pen *p, uint64_t v, unsigned scale)
-{
-    uint8_t text[64];
-    uint8_t *end = text + sizeof text;
-    if (scale == 0)
-        return write_number(p, v, 1);
-    uint8_t *from = digits_before(end, v, scale + 1);
-    memmove(from - 1, from, (size_t)(end - from) - scale);
-    end[-(ptrdiff_t)scale - 1] = '.';
-    from--;
-    return write_bytes(p, from, (size_t)(end - from));
+    uint8_t text[DECIMAL_BYTES];
+    return write_bytes(p, text, decimal_write_digits(v, n_digits, text));
 }
 
 static al_code too_long(al_err *err)
@@ -326,14 +291,14 @@ static al_code write_slot(msg_view *v, const msg_stream *s, uint32_t k, uint64_t
         return AL_CORRUPT;
     switch (s->kind) {
     case MSG_STREAM_INTS:
-        fits = write_number(p, number, 1);
+        fits = write_number(p, number, 0);
         break;
     case MSG_STREAM_DIGITS:
     case MSG_STREAM_SCALED:
         if (aux > MSG_DIGITS_MAX)
             return damaged(err, "digits do not fit");
-        fits = s->kind == MSG_STREAM_DIGITS ? write_number(p, number, (unsigned)aux)
-                                            : write_scaled(p, number, (unsigned)aux);
+        fits = s->kind == MSG_STREAM_DIGITS ? write_digits(p, number, (unsigned)aux)
+                                            : write_number(p, number, (unsigned)aux);
         break;
     case MSG_STREAM_TEXT: {
         uint32_t from = k ? s->ends[k - 1] : 0;
@@ -364,7 +329,7 @@ static uint64_t stream_aux(const msg_stream *s, uint32_t k)
 al_code msg_stream_text(msg_view *v, const msg_stream *s, uint32_t k, al_buf *out, al_err *err)
 {
     assert(k < s->n);
-    size_t room = LEX_VALUE_BYTES_MAX + SCALED_BYTES;
+    size_t room = LEX_VALUE_BYTES_MAX + DECIMAL_BYTES;
     if (s->kind == MSG_STREAM_TEXT)
         room = s->ends[k] - (k ? s->ends[k - 1] : 0);
     if (!al_buf_reserve(out, room))
@@ -379,7 +344,7 @@ al_code msg_stream_text(msg_view *v, const msg_stream *s, uint32_t k, al_buf *ou
 al_code msg_stream_spell(msg_view *v, const msg_stream *s, al_buf *out, al_err *err)
 {
     assert(s->kind != MSG_STREAM_TEXT && s->kind != MSG_STREAM_VALUES);
-    size_t room = (size_t)s->n * (SCALED_BYTES + 1);
+    size_t room = (size_t)s->n * (DECIMAL_BYTES + 1);
     if (!al_buf_reserve(out, room))
         return al_fail(err, al_buf_code(out), "messages");
     pen p = {out->ptr + out->len, out->ptr + out->len + room};
@@ -419,6 +384,16 @@ al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err)
         v->row_rank = ranks;
     }
     *ret = v->row_template;
+    return AL_OK;
+}
+
+al_code msg_view_template_of(const msg_view *v, uint32_t row, uint32_t *ret, al_err *err)
+{
+    assert(row < v->n_rows);
+    uint64_t i = v->row_template ? v->row_template[row] : bits_get(v->map, v->width, row);
+    if (i >= v->n_templates)
+        return damaged(err, "a row has no template");
+    *ret = (uint32_t)i;
     return AL_OK;
 }
 
@@ -488,7 +463,7 @@ static al_code row_room(const one_row *o, size_t *ret, al_err *err)
     for (uint32_t i = 0; i < o->t->n_slots; i++) {
         const msg_stream *s = &o->t->streams[i];
         uint64_t number = stream_number(s, o->k);
-        al_slice text = {.len = SCALED_BYTES};
+        al_slice text = {.len = DECIMAL_BYTES};
         if (s->list && list_number(s, &number, err))
             return AL_CORRUPT;
         if (s->kind == MSG_STREAM_TEXT)

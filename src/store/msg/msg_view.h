@@ -63,6 +63,8 @@ AL_CHECK al_code msg_view_all(msg_view *v, const al_slice **ret, al_err *err);
 AL_CHECK al_code msg_view_row(msg_view *v, uint32_t row, al_slice *ret, al_err *err);
 /* Which of the rows of its template each row is, from 0. */
 AL_CHECK al_code msg_view_row_ranks(msg_view *v, const uint16_t **ret, al_err *err);
+/* The template of one row: an index into v->templates. */
+AL_CHECK al_code msg_view_template_of(const msg_view *v, uint32_t row, uint32_t *ret, al_err *err);
 /* Which template each row has: an index into v->templates. */
 AL_CHECK al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err);
 /* The rows of template `i` of the block, ascending; templates[i].n_rows of them. */

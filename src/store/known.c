@@ -205,9 +205,11 @@ al_code known_new(const plan *p, lexicon *lex, const known_names *names, known *
 
 /* ---- Blocks */
 
-static void note_template(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
 {
     const known *k = ctx;
+    uint32_t block = use->block;
+    uint32_t rows = use->rows;
     for (uint32_t i = 0; i < k->plan->n_texts; i++) {
         text *t = &k->texts[i];
         if (!t->is.literal || t->templates[number] == KNOWN_NO)
@@ -218,11 +220,11 @@ static void note_template(void *ctx, uint32_t number, uint32_t block, uint32_t r
     }
 }
 
-static void note_value(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+static void note_value(void *ctx, uint32_t number, const lex_use_in *use)
 {
     const text *t = ctx;
-    if (t->values[number / 64] >> (number % 64) & 1 && (rows || t->is.has_heads))
-        t->blocks[block] |= KNOWN_BLOCK_ELSE;
+    if (t->values[number / 64] >> (number % 64) & 1 && (use->rows || t->is.has_heads))
+        t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
 }
 
 /* Has any value of the chunk its bit set? */

@@ -190,14 +190,14 @@ static bool is_full(const lex_builder *b)
 }
 
 /* Room for one more is left by is_full, for template 0 (once a block) beyond it. */
-static al_code post(lex_postings *p, uint32_t number, uint32_t block, uint32_t rows)
+static al_code post(lex_postings *p, uint32_t number, uint32_t block, uint32_t rows, bool in_fields)
 {
     lex_posting *grown =
         al_grow(p->at, &p->cap, p->n, sizeof *grown, 1024, LEX_POSTINGS_MAX + LEX_BLOCKS_MAX);
     if (!grown)
         return AL_NOMEM;
     p->at = grown;
-    p->at[p->n++] = (lex_posting){number, block, rows};
+    p->at[p->n++] = (lex_posting){number, block, rows, in_fields};
     return AL_OK;
 }
 
@@ -207,10 +207,11 @@ al_code lex_builder_whole(lex_builder *b, uint32_t rows)
 {
     assert(b->n_blocks > 0);
     lex_builder_has_text(b);
-    return post(&b->template_postings, 0, b->n_blocks - 1, rows);
+    return post(&b->template_postings, 0, b->n_blocks - 1, rows, false);
 }
 
-al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret)
+static al_code template_number(lex_builder *b, al_slice text, uint32_t rows, bool in_fields,
+                               uint32_t *ret)
 {
     assert(b->n_blocks > 0);
     uint64_t hash = lex_hash(text);
@@ -227,7 +228,19 @@ al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint3
             return c;
         *ret = b->templates.n - 1;
     }
-    return *ret ? post(&b->template_postings, *ret, b->n_blocks - 1, rows) : AL_OK;
+    if (*ret == 0)
+        return AL_OK;
+    return post(&b->template_postings, *ret, b->n_blocks - 1, in_fields ? 0 : rows, in_fields);
+}
+
+al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret)
+{
+    return template_number(b, text, rows, false, ret);
+}
+
+al_code lex_builder_field_template(lex_builder *b, al_slice text, uint32_t n, uint32_t *ret)
+{
+    return template_number(b, text, n, true, ret);
 }
 
 /* ---- Values */
@@ -237,11 +250,12 @@ static al_code use(lex_builder *b, uint32_t number, uint32_t row_end)
     uint32_t block = b->n_blocks - 1;
     lex_use *u = &b->uses[number];
     if (u->block != block) {
-        al_code c = post(&b->value_postings, number, u->block, u->rows);
+        al_code c = post(&b->value_postings, number, u->block, u->rows, u->in_fields);
         if (c)
             return c;
         *u = (lex_use){.block = block};
     }
+    u->in_fields |= row_end == 0;
     if (row_end && u->last_row != row_end) {
         u->last_row = row_end;
         u->rows++;
@@ -269,7 +283,10 @@ static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uin
     if (c)
         return c;
     *ret = b->values.n - 1;
-    b->uses[*ret] = (lex_use){.block = b->n_blocks - 1, .last_row = row_end, .rows = row_end != 0};
+    b->uses[*ret] = (lex_use){.block = b->n_blocks - 1,
+                              .last_row = row_end,
+                              .rows = row_end != 0,
+                              .in_fields = row_end == 0};
     return AL_OK;
 }
 

@@ -82,12 +82,38 @@ static al_code prepare_postings(writing *w, const lex_postings *p, uint32_t n)
     return AL_OK;
 }
 
+/* A template that messages and fields of a block have was posted for each of them. */
+static void join_postings(writing *w, uint32_t n)
+{
+    uint32_t to = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = w->first[i];
+        w->first[i] = to;
+        for (; k < w->first[i + 1]; k++) {
+            lex_posting *last = to > w->first[i] ? &w->sorted[to - 1] : NULL;
+            if (last && last->block == w->sorted[k].block) {
+                last->rows += w->sorted[k].rows;
+                last->in_fields |= w->sorted[k].in_fields;
+            } else {
+                w->sorted[to++] = w->sorted[k];
+            }
+        }
+    }
+    w->first[n] = to;
+}
+
+static void put_use(writing *w, uint32_t rows, bool in_fields)
+{
+    al_buf_varint(&w->raw, (uint64_t)rows << 1 | in_fields);
+}
+
 static al_code put_template_postings(writing *w)
 {
     uint32_t n = w->b->templates.n;
     al_code c = prepare_postings(w, &w->b->template_postings, n);
     if (c)
         return c;
+    join_postings(w, n);
     for (uint32_t i = 0; i < n; i++)
         al_buf_varint(&w->raw, w->first[i + 1] - w->first[i]);
     for (uint32_t i = 0; i < n; i++) {
@@ -98,7 +124,7 @@ static al_code put_template_postings(writing *w)
         }
     }
     for (uint32_t k = 0; k < w->first[n]; k++)
-        al_buf_varint(&w->raw, w->sorted[k].rows);
+        put_use(w, w->sorted[k].rows, w->sorted[k].in_fields);
     return put_part(w);
 }
 
@@ -124,8 +150,8 @@ static al_code put_value_postings(writing *w, uint32_t from, uint32_t to)
         put_value_blocks(w, i);
     for (uint32_t i = from; i < to; i++) {
         for (uint32_t k = w->first[i]; k < w->first[i + 1]; k++)
-            al_buf_varint(&w->raw, w->sorted[k].rows);
-        al_buf_varint(&w->raw, w->b->uses[i].rows);
+            put_use(w, w->sorted[k].rows, w->sorted[k].in_fields);
+        put_use(w, w->b->uses[i].rows, w->b->uses[i].in_fields);
     }
     return put_part(w);
 }

@@ -603,10 +603,11 @@ static bool open_postings(postings *p, const al_rd *part, uint32_t n, uint64_t e
 
 static bool tell(postings *p, uint32_t number, uint64_t block)
 {
-    uint64_t rows = al_rd_varint(&p->rows);
-    if (block >= p->l->n_blocks || rows > UINT32_MAX)
+    uint64_t use = al_rd_varint(&p->rows);
+    if (block >= p->l->n_blocks || use >> 1 > UINT32_MAX)
         return false;
-    p->fn(p->ctx, number, (uint32_t)block, (uint32_t)rows);
+    const lex_use_in in = {(uint32_t)block, (uint32_t)(use >> 1), use & 1};
+    p->fn(p->ctx, number, &in);
     return true;
 }
 
@@ -658,12 +659,11 @@ al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, voi
 
 /* ---- Checking */
 
-static void ignore_posting(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+static void ignore_posting(void *ctx, uint32_t number, const lex_use_in *use)
 {
     (void)ctx;
     (void)number;
-    (void)block;
-    (void)rows;
+    (void)use;
 }
 
 static al_code check_postings(lexicon *l, al_err *err)

@@ -36,8 +36,14 @@ static inline al_slice lex_chunk_text(const lex_chunk *c, uint32_t k)
     return (al_slice){c->texts.ptr + (from - c->begin), c->ends[k] - from};
 }
 
-/* A block has template or value `number`, in the messages of `rows` rows (0: in fields only). */
-typedef void lex_posting_fn(void *ctx, uint32_t number, uint32_t block, uint32_t rows);
+/* A block that has template or value `number`. */
+typedef struct lex_use_in {
+    uint32_t block;
+    uint32_t rows; /* whose messages have it, as a slot that is stored by number if it is a value */
+    bool in_fields;
+} lex_use_in;
+
+typedef void lex_posting_fn(void *ctx, uint32_t number, const lex_use_in *use);
 
 /* Reads the head. When it fails, source->done is not called. */
 AL_CHECK al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *err);

@@ -25,6 +25,7 @@ enum { ARENA_BYTES = 16 * 1024 };
 /* A leaf while it is being asked about. */
 typedef struct text {
     known_text is;
+    bool is_whole; /* it looks for whole values */
     uint8_t *templates;
     uint64_t *values;
     uint8_t *blocks;
@@ -146,6 +147,20 @@ static al_code ask_values(known *k, text *t, al_err *err)
     return AL_OK;
 }
 
+/* Those that a field must be equal to. */
+static al_code find_values(known *k, text *t, const ast_node *leaf, al_err *err)
+{
+    for (uint32_t i = 0; i < leaf->n_values; i++) {
+        uint32_t number = 0;
+        al_code c = lexicon_find(k->lex, leaf->values[i], &number, err);
+        if (c && c != AL_NOT_FOUND)
+            return c;
+        if (!c)
+            note_value_held(t, number);
+    }
+    return AL_OK;
+}
+
 /* ---- Texts */
 
 static al_code make_text(known *k, const plan_node *leaf, const known_names *names, al_err *err)
@@ -161,13 +176,17 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     memset(t->values, 0, (lexicon_values(k->lex) / 64 + 1) * 8);
     memset(t->blocks, 0, lexicon_blocks(k->lex) + 1);
     memset(t->rows, 0, (lexicon_blocks(k->lex) + 1) * sizeof *t->rows);
+    t->is.asks_message = leaf->asks_message;
+    t->is_whole = leaf->ast->kind == AST_EQUALS;
     t->is.literal = query_leaf_literal(leaf->ast, &t->is.is_leaf);
     t->is.may_be_number = t->is.literal && literal_may_be_number(t->is.literal);
     for (uint32_t i = 0; i < leaf->n_heads; i++)
-        t->is.has_heads |= names->has(names->ctx, leaf->heads[i].name);
+        t->is.heads |= names->uses(names->ctx, leaf->heads[i].name);
     t->is.templates = t->templates;
     t->is.blocks = t->blocks;
     t->is.rows = t->rows;
+    if (t->is_whole)
+        return find_values(k, t, leaf->ast, err);
     al_code c = t->is.literal ? ask_templates(k, t, err) : AL_OK;
     if (!c && t->is.literal)
         c = ask_values(k, t, err);
@@ -176,7 +195,7 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
 
 static al_code make_texts(known *k, const plan_node *node, const known_names *names, al_err *err)
 {
-    if (node->asks_message)
+    if (plan_has_text(node->ast))
         return make_text(k, node, names, err);
     for (uint32_t i = 0; i < node->n_kids; i++) {
         al_code c = make_texts(k, node->kids[i], names, err);
@@ -208,22 +227,25 @@ al_code known_new(const plan *p, lexicon *lex, const known_names *names, known *
 static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
 {
     const known *k = ctx;
-    uint32_t block = use->block;
-    uint32_t rows = use->rows;
     for (uint32_t i = 0; i < k->plan->n_texts; i++) {
         text *t = &k->texts[i];
         if (!t->is.literal || t->templates[number] == KNOWN_NO)
             continue;
         bool is_yes = t->templates[number] == KNOWN_YES;
-        t->blocks[block] |= is_yes ? KNOWN_BLOCK_YES : KNOWN_BLOCK_ELSE;
-        t->rows[block] += is_yes ? rows : 0;
+        if (use->uses & t->is.heads)
+            t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
+        if (!t->is.asks_message || use->rows == 0)
+            continue;
+        t->blocks[use->block] |= is_yes ? KNOWN_BLOCK_YES : KNOWN_BLOCK_ELSE;
+        t->rows[use->block] += is_yes ? use->rows : 0;
     }
 }
 
 static void note_value(void *ctx, uint32_t number, const lex_use_in *use)
 {
     const text *t = ctx;
-    if (t->values[number / 64] >> (number % 64) & 1 && (use->rows || t->is.has_heads))
+    if (t->values[number / 64] >> (number % 64) & 1 &&
+        ((t->is.asks_message && use->rows) || use->uses & t->is.heads))
         t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
 }
 
@@ -243,7 +265,11 @@ static al_code may_hide(const known *k, const text *t, uint32_t block, bool *ret
 {
     uint32_t flags = 0;
     al_code c = lexicon_block_flags(k->lex, block, &flags, err);
-    *ret = !t->is.literal || t->is.may_be_number || flags & LEX_BLOCK_HAS_TEXT;
+    bool in_heads = t->is.heads & SEG_FIELD_OUTSIDE ||
+                    (t->is.heads & SEG_FIELD_SPLIT && (t->is.may_be_number || t->is_whole));
+    bool in_message = t->is.asks_message && (!t->is.literal || t->is.may_be_number ||
+                                             flags & LEX_BLOCK_HAS_TEXT);
+    *ret = in_heads || in_message || (!t->is.literal && !t->is_whole);
     return c;
 }
 
@@ -309,10 +335,7 @@ static bool may_match(const known *k, const plan_node *node, uint32_t block)
     case AST_COMPARE:
         break;
     }
-    if (!node->asks_message)
-        return true;
-    const known_text *t = &k->texts[node->text_no].is;
-    return t->has_heads || t->blocks[block];
+    return !plan_has_text(node->ast) || k->texts[node->text_no].blocks[block];
 }
 
 bool known_may_match(const known *k, uint32_t block)
@@ -323,9 +346,9 @@ bool known_may_match(const known *k, uint32_t block)
 bool known_count(const known *k, uint32_t block, uint32_t *ret)
 {
     const plan_node *root = k->plan->root;
-    if (!root->asks_message || block >= lexicon_blocks(k->lex))
+    if (!root->asks_message || !plan_has_text(root->ast) || block >= lexicon_blocks(k->lex))
         return false;
     const known_text *t = &k->texts[root->text_no].is;
     *ret = t->rows[block];
-    return !t->has_heads && !(t->blocks[block] & KNOWN_BLOCK_ELSE);
+    return !(t->blocks[block] & KNOWN_BLOCK_ELSE);
 }

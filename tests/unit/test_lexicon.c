@@ -62,7 +62,7 @@ static void fill(lex_builder *b, rng *r)
 typedef struct block_rows {
     uint32_t block;
     uint32_t rows;
-    uint32_t in_fields;
+    uint32_t uses;
 } block_rows;
 
 typedef struct told {
@@ -76,7 +76,7 @@ static void note(void *ctx, uint32_t number, const lex_use_in *use)
     if (number == t->number) {
         al_buf_u32(t->out, use->block);
         al_buf_u32(t->out, use->rows);
-        al_buf_u32(t->out, use->in_fields);
+        al_buf_u32(t->out, use->uses);
     }
 }
 
@@ -107,7 +107,7 @@ static void check_value(lexicon *l, uint32_t i)
             continue;
         assert_int_equal(got[n].block, block);
         assert_int_equal(got[n].rows, m->rows[i][block]);
-        assert_int_equal(got[n].in_fields, m->in_field[i][block]);
+        assert_int_equal(got[n].uses, m->in_field[i][block] ? LEX_USE_WHOLE : 0);
         n++;
     }
     assert_int_equal(out.len, n * sizeof *got);
@@ -197,7 +197,7 @@ static void templates_come_back(void **state)
     assert_int_equal(lexicon_template(l, 2, &text, &err), AL_OK);
     assert_true(al_slice_eq(text, AL_LIT("b \0 c")));
     static const block_rows expected[3][3] = {
-        {{0, 3, 0}, {2, 3, 0}}, {{0, 5, 0}, {1, 6, 1}, {2, 7, 1}}, {{1, 9, 0}, {2, 0, 1}}};
+        {{0, 3, 0}, {2, 3, 0}}, {{0, 5, 0}, {1, 6, 2}, {2, 7, 2}}, {{1, 9, 0}, {2, 0, 2}}};
     static const size_t n[] = {2, 3, 2};
     for (uint32_t i = 0; i < 3; i++) {
         al_buf_clear(&found);

@@ -31,8 +31,9 @@ AL_CHECK al_code lex_builder_whole(lex_builder *b, uint32_t rows);
 /* The number of a variable in the message of row `row` (ascending within a block); *ret is LEX_NONE
  * when the lexicon does not take it: the block then keeps text. AL_NOMEM. */
 AL_CHECK al_code lex_builder_value(lex_builder *b, al_slice text, uint32_t row, uint32_t *ret);
-/* The number of a field's value, or of a variable in it. */
+/* The number of a field's value; of a variable in one that is taken apart. */
 AL_CHECK al_code lex_builder_field(lex_builder *b, al_slice text, uint32_t *ret);
+AL_CHECK al_code lex_builder_field_slot(lex_builder *b, al_slice text, uint32_t *ret);
 /* This block keeps text that the lexicon does not have. */
 void lex_builder_has_text(lex_builder *b);
 

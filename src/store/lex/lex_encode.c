@@ -93,7 +93,7 @@ static void join_postings(writing *w, uint32_t n)
             lex_posting *last = to > w->first[i] ? &w->sorted[to - 1] : NULL;
             if (last && last->block == w->sorted[k].block) {
                 last->rows += w->sorted[k].rows;
-                last->in_fields |= w->sorted[k].in_fields;
+                last->uses |= w->sorted[k].uses;
             } else {
                 w->sorted[to++] = w->sorted[k];
             }
@@ -102,9 +102,9 @@ static void join_postings(writing *w, uint32_t n)
     w->first[n] = to;
 }
 
-static void put_use(writing *w, uint32_t rows, bool in_fields)
+static void put_use(writing *w, uint32_t rows, uint8_t uses)
 {
-    al_buf_varint(&w->raw, (uint64_t)rows << 1 | in_fields);
+    al_buf_varint(&w->raw, (uint64_t)rows << LEX_USE_BITS | uses);
 }
 
 static al_code put_template_postings(writing *w)
@@ -124,7 +124,7 @@ static al_code put_template_postings(writing *w)
         }
     }
     for (uint32_t k = 0; k < w->first[n]; k++)
-        put_use(w, w->sorted[k].rows, w->sorted[k].in_fields);
+        put_use(w, w->sorted[k].rows, w->sorted[k].uses);
     return put_part(w);
 }
 
@@ -150,8 +150,8 @@ static al_code put_value_postings(writing *w, uint32_t from, uint32_t to)
         put_value_blocks(w, i);
     for (uint32_t i = from; i < to; i++) {
         for (uint32_t k = w->first[i]; k < w->first[i + 1]; k++)
-            put_use(w, w->sorted[k].rows, w->sorted[k].in_fields);
-        put_use(w, w->b->uses[i].rows, w->b->uses[i].in_fields);
+            put_use(w, w->sorted[k].rows, w->sorted[k].uses);
+        put_use(w, w->b->uses[i].rows, w->b->uses[i].uses);
     }
     return put_part(w);
 }

@@ -33,6 +33,10 @@ enum {
     LEX_BYTES_MAX = 128 << 20, /* encoded, in all */
     LEX_BYTE_SET_BYTES = 32,
 
+    LEX_USE_WHOLE = 1, /* how fields of a block use a value: as it is, */
+    LEX_USE_SPLIT = 2, /* or in a text that is taken apart (templates: always) */
+    LEX_USE_BITS = 2,  /* below the number of rows */
+
     LEX_BLOCK_HAS_TEXT = 1, /* flag of a block: variables or fields that the lexicon did not take */
 };
 

@@ -604,9 +604,10 @@ static bool open_postings(postings *p, const al_rd *part, uint32_t n, uint64_t e
 static bool tell(postings *p, uint32_t number, uint64_t block)
 {
     uint64_t use = al_rd_varint(&p->rows);
-    if (block >= p->l->n_blocks || use >> 1 > UINT32_MAX)
+    if (block >= p->l->n_blocks || use >> LEX_USE_BITS > UINT32_MAX)
         return false;
-    const lex_use_in in = {(uint32_t)block, (uint32_t)(use >> 1), use & 1};
+    const lex_use_in in = {(uint32_t)block, (uint32_t)(use >> LEX_USE_BITS),
+                           use & ((1U << LEX_USE_BITS) - 1)};
     p->fn(p->ctx, number, &in);
     return true;
 }

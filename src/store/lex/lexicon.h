@@ -40,7 +40,7 @@ static inline al_slice lex_chunk_text(const lex_chunk *c, uint32_t k)
 typedef struct lex_use_in {
     uint32_t block;
     uint32_t rows; /* whose messages have it, as a slot that is stored by number if it is a value */
-    bool in_fields;
+    uint8_t uses;  /* LEX_USE_, of its fields */
 } lex_use_in;
 
 typedef void lex_posting_fn(void *ctx, uint32_t number, const lex_use_in *use);

@@ -393,7 +393,7 @@ static al_code number_values(msg_builder *b, lex_builder *lex)
                 continue;
             uint32_t number;
             al_slice text = {b->bytes.ptr + x->off, x->len};
-            al_code c = b->in_fields ? lex_builder_field(lex, text, &number)
+            al_code c = b->in_fields ? lex_builder_field_slot(lex, text, &number)
                                      : lex_builder_value(lex, text, r, &number);
             if (c)
                 return c;

@@ -23,6 +23,10 @@ typedef enum holes_say {
 
 /* Could it stand in a number: is it made of digits, and one point at most? */
 bool literal_may_be_number(const literal *l);
+/* Is this one of its characters? */
+bool literal_has(const literal *l, uint32_t c);
+/* Could one hole have all of it? */
+bool literal_fits_hole(const literal *l);
 /* Is it made of letters, digits and bytes from 0x80 only? */
 bool literal_is_word(const literal *l);
 void literal_holes_make(literal_holes *ret, const literal *l);

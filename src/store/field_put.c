@@ -186,7 +186,9 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
             before = number;
             continue;
         }
-        *ret_is_outside = true;
+        *ret_is_outside |= x->type != VAL_STRING;
+        if (x->type == VAL_STRING)
+            lex_builder_has_field_text(lex);
         if (!has_text(x->type))
             continue;
         if (x->type == VAL_STRING)
@@ -223,8 +225,7 @@ static bool are_long(const field_values *v, bool has_absent)
     return is_any_long && !has_absent;
 }
 
-static al_code put_split(field_putter *p, const field_values *v, lex_builder *lex, al_buf *out,
-                         bool *ret_is_outside)
+static al_code put_split(field_putter *p, const field_values *v, lex_builder *lex, al_buf *out)
 {
     al_code c = AL_OK;
     msg_builder_clear(p->split);
@@ -236,7 +237,8 @@ static al_code put_split(field_putter *p, const field_values *v, lex_builder *le
         c = msg_builder_encode_field(p->split, lex, &p->column, &p->texts);
     if (c)
         return c;
-    *ret_is_outside = p->texts.len > 0;
+    if (p->texts.len)
+        lex_builder_has_field_text(lex);
     packed d;
     al_buf_clear(&p->stored);
     c = packed_store(p->pack, al_buf_slice(&p->texts), &p->stored, &d);
@@ -294,7 +296,7 @@ al_code field_put(field_putter *p, const field_values *values, const field_refs 
     } else {
         al_buf_varint(&p->body, values->n + absent);
         if (form == FIELD_FORM_SPLIT)
-            c = put_split(p, values, lex, &p->body, &is_outside);
+            c = put_split(p, values, lex, &p->body);
         else
             put_types(values, absent, &p->body);
         if (form == FIELD_FORM_VALUES)

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "query/literal_holes.h"
 #include "store/codec/bits.h"
 
 enum { SPELLED_BYTES_MAX = 1 << 20 }; /* the numbers of a stream */
@@ -131,6 +132,9 @@ static al_code look_at_slots(looking *l)
             break;
         case MSG_STREAM_TEXT:
             c = look_at_texts(l, s);
+            /* A text that is in no lexicon: nobody asked whether a part of the literal stands there. */
+            if (t->number && !literal_is_word(l->known->literal))
+                l->f->says[l->i] = KNOWN_ASK;
             break;
         default:
             c = look_at_numbers(l, s);
@@ -147,9 +151,9 @@ static al_code look(looking *l)
     for (l->i = 0; !c && l->i < l->split->n_templates; l->i++) {
         uint8_t says = l->known->templates[l->split->templates[l->i].number];
         l->f->says[l->i] = says;
-        l->f->is_any |= says != KNOWN_NO;
         if (says == KNOWN_NO && l->asks_slots)
             c = look_at_slots(l);
+        l->f->is_any |= l->f->says[l->i] != KNOWN_NO;
     }
     return c;
 }

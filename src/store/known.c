@@ -26,11 +26,16 @@ enum { ARENA_BYTES = 16 * 1024 };
 typedef struct text {
     known_text is;
     bool is_whole; /* it looks for whole values */
+    bool is_plain; /* as lexicon_all_templates says */
+    bool has_word; /* slots may have a part of the literal */
     uint8_t *templates;
     uint64_t *values;
     uint8_t *blocks;
     uint32_t *rows;
+    uint32_t *value_rows; /* of each block: with its only value that holds the literal; or MANY */
 } text;
+
+#define MANY UINT32_MAX
 
 struct known {
     bool has_blocks;
@@ -108,6 +113,32 @@ static uint8_t ask_template(const text *t, const literal_holes *holes, al_slice 
     return msg_marks(s) > MSG_VARIABLES_MAX ? KNOWN_ASK : KNOWN_NO; /* the rest of a long message */
 }
 
+/* A literal that is more than one word stands over the edge of a slot only if the slot ends with,
+ * begins with or is one of its words. */
+static void note_word_held(text *t, uint32_t number)
+{
+    (void)number;
+    t->has_word = true;
+}
+
+static al_code ask_words(known *k, text *t, al_err *err)
+{
+    size_t n = 0;
+    const literal *const *words = literal_words(t->is.literal, &n);
+    t->has_word = n == 0 || literal_has(t->is.literal, MSG_MARK);
+    for (size_t w = 0; w < n && !t->has_word; w++) {
+        t->has_word = literal_may_be_number(words[w]);
+        for (uint32_t i = 0; i < lexicon_chunks(k->lex) && !t->has_word; i++) {
+            lex_chunk chunk;
+            al_code c = lexicon_chunk(k->lex, i, &chunk, err);
+            if (c)
+                return c;
+            each_holding(words[w], &chunk, note_word_held, t);
+        }
+    }
+    return AL_OK;
+}
+
 static al_code ask_templates(known *k, text *t, al_err *err)
 {
     lex_chunk all;
@@ -115,8 +146,16 @@ static al_code ask_templates(known *k, text *t, al_err *err)
     al_code c = lexicon_all_templates(k->lex, &all, &is_plain, err);
     if (c)
         return c;
+    t->is_plain = is_plain;
     memset(t->templates, KNOWN_NO, all.n);
     if (is_plain && literal_is_word(t->is.literal)) { /* it cannot stand over the edge of a slot */
+        each_holding(t->is.literal, &all, note_held, t);
+        return AL_OK;
+    }
+    c = ask_words(k, t, err);
+    if (c)
+        return c;
+    if (is_plain && !t->has_word) { /* neither can this one */
         each_holding(t->is.literal, &all, note_held, t);
         return AL_OK;
     }
@@ -137,6 +176,9 @@ static void note_value_held(text *t, uint32_t number)
 
 static al_code ask_values(known *k, text *t, al_err *err)
 {
+    /* Slots have no white space, and nothing else that is no part of a word but '.' and '-'. */
+    if (t->is_plain && !literal_fits_hole(t->is.literal) && !(t->is.heads & SEG_FIELD_WHOLE))
+        return AL_OK;
     for (uint32_t i = 0; i < lexicon_chunks(k->lex); i++) {
         lex_chunk chunk;
         al_code c = lexicon_chunk(k->lex, i, &chunk, err);
@@ -166,16 +208,19 @@ static al_code find_values(known *k, text *t, const ast_node *leaf, al_err *err)
 static al_code make_text(known *k, const plan_node *leaf, const known_names *names, al_err *err)
 {
     text *t = &k->texts[leaf->text_no];
+    uint32_t n_blocks = lexicon_blocks(k->lex);
     *t = (text){.templates = al_arena_alloc(k->arena, lexicon_templates(k->lex), 1),
                 .values = al_arena_alloc(k->arena, lexicon_values(k->lex) / 64 + 1, 8),
-                .blocks = al_arena_alloc(k->arena, lexicon_blocks(k->lex) + 1, 1),
-                .rows = al_arena_alloc(k->arena, lexicon_blocks(k->lex) + 1, sizeof *t->rows)};
-    if (!t->templates || !t->values || !t->blocks || !t->rows)
+                .blocks = al_arena_alloc(k->arena, n_blocks + 1, 1),
+                .rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->rows),
+                .value_rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->value_rows)};
+    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_rows)
         return al_fail(err, AL_NOMEM, "search");
     memset(t->templates, KNOWN_ASK, lexicon_templates(k->lex));
     memset(t->values, 0, (lexicon_values(k->lex) / 64 + 1) * 8);
-    memset(t->blocks, 0, lexicon_blocks(k->lex) + 1);
-    memset(t->rows, 0, (lexicon_blocks(k->lex) + 1) * sizeof *t->rows);
+    memset(t->blocks, 0, n_blocks + 1);
+    memset(t->rows, 0, (n_blocks + 1) * sizeof *t->rows);
+    memset(t->value_rows, 0xff, (n_blocks + 1) * sizeof *t->value_rows); /* MANY */
     t->is.asks_message = leaf->asks_message;
     t->is_whole = leaf->ast->kind == AST_EQUALS;
     t->is.literal = query_leaf_literal(leaf->ast, &t->is.is_leaf);
@@ -232,9 +277,12 @@ static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
         if (!t->is.literal || t->templates[number] == KNOWN_NO)
             continue;
         bool is_yes = t->templates[number] == KNOWN_YES;
+        bool in_message = t->is.asks_message && use->rows;
+        if (in_message || use->uses & t->is.heads)
+            t->value_rows[use->block] = MANY;
         if (use->uses & t->is.heads)
             t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
-        if (!t->is.asks_message || use->rows == 0)
+        if (!in_message)
             continue;
         t->blocks[use->block] |= is_yes ? KNOWN_BLOCK_YES : KNOWN_BLOCK_ELSE;
         t->rows[use->block] += is_yes ? use->rows : 0;
@@ -243,10 +291,15 @@ static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
 
 static void note_value(void *ctx, uint32_t number, const lex_use_in *use)
 {
-    const text *t = ctx;
-    if (t->values[number / 64] >> (number % 64) & 1 &&
-        ((t->is.asks_message && use->rows) || use->uses & t->is.heads))
-        t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
+    text *t = ctx;
+    if (!(t->values[number / 64] >> (number % 64) & 1))
+        return;
+    uint32_t rows = t->is.asks_message ? use->rows : 0;
+    bool in_heads = use->uses & t->is.heads;
+    if (!rows && !in_heads)
+        return;
+    t->value_rows[use->block] = t->blocks[use->block] || in_heads ? MANY : rows;
+    t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
 }
 
 /* Has any value of the chunk its bit set? */
@@ -266,6 +319,7 @@ static al_code may_hide(const known *k, const text *t, uint32_t block, bool *ret
     uint32_t flags = 0;
     al_code c = lexicon_block_flags(k->lex, block, &flags, err);
     bool in_heads = t->is.heads & SEG_FIELD_OUTSIDE ||
+                    (t->is.heads && flags & LEX_BLOCK_HAS_FIELD_TEXT) ||
                     (t->is.heads & SEG_FIELD_SPLIT && (t->is.may_be_number || t->is_whole));
     bool in_message = t->is.asks_message && (!t->is.literal || t->is.may_be_number ||
                                              flags & LEX_BLOCK_HAS_TEXT);
@@ -288,7 +342,7 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
         al_code c = may_hide(k, t, b, &hides, err);
         if (c)
             return c;
-        t->blocks[b] |= hides ? KNOWN_BLOCK_ELSE : 0;
+        t->blocks[b] |= hides ? KNOWN_BLOCK_ELSE : 0; /* and value_rows stays MANY */
     }
     al_code c = AL_OK;
     for (uint32_t i = 0; t->is.values && !c && i < lexicon_chunks(k->lex); i++)
@@ -349,6 +403,11 @@ bool known_count(const known *k, uint32_t block, uint32_t *ret)
     if (!root->asks_message || !plan_has_text(root->ast) || block >= lexicon_blocks(k->lex))
         return false;
     const known_text *t = &k->texts[root->text_no].is;
+    const text *x = &k->texts[root->text_no];
+    if (t->blocks[block] == KNOWN_BLOCK_ELSE && t->is_leaf && x->value_rows[block] != MANY) {
+        *ret = x->value_rows[block];
+        return true;
+    }
     *ret = t->rows[block];
     return !(t->blocks[block] & KNOWN_BLOCK_ELSE);
 }

@@ -35,9 +35,9 @@ typedef struct seg_summary {
 
 /* How blocks store the column of a field. */
 enum {
-    SEG_FIELD_WHOLE = 1,   /* strings that stand in the lexicon as they are */
+    SEG_FIELD_WHOLE = 1,   /* strings, in the lexicon as they are */
     SEG_FIELD_SPLIT = 2,   /* ... as templates and slots */
-    SEG_FIELD_OUTSIDE = 4, /* other values too */
+    SEG_FIELD_OUTSIDE = 4, /* other values too, which are in no lexicon */
     SEG_FIELD_USES = 7,
 };
 

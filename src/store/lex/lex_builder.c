@@ -184,6 +184,11 @@ void lex_builder_has_text(lex_builder *b)
     b->blocks[b->n_blocks - 1].flags |= LEX_BLOCK_HAS_TEXT;
 }
 
+void lex_builder_has_field_text(lex_builder *b)
+{
+    b->blocks[b->n_blocks - 1].flags |= LEX_BLOCK_HAS_FIELD_TEXT;
+}
+
 static bool is_full(const lex_builder *b)
 {
     return b->value_postings.n + b->template_postings.n >= LEX_POSTINGS_MAX;

@@ -34,8 +34,9 @@ AL_CHECK al_code lex_builder_value(lex_builder *b, al_slice text, uint32_t row, 
 /* The number of a field's value; of a variable in one that is taken apart. */
 AL_CHECK al_code lex_builder_field(lex_builder *b, al_slice text, uint32_t *ret);
 AL_CHECK al_code lex_builder_field_slot(lex_builder *b, al_slice text, uint32_t *ret);
-/* This block keeps text that the lexicon does not have. */
+/* This block keeps text of messages, of fields, that the lexicon does not have. */
 void lex_builder_has_text(lex_builder *b);
+void lex_builder_has_field_text(lex_builder *b);
 
 uint32_t lex_builder_values(const lex_builder *b);
 uint32_t lex_builder_templates(const lex_builder *b);

@@ -37,7 +37,9 @@ enum {
     LEX_USE_SPLIT = 2, /* or in a text that is taken apart (templates: always) */
     LEX_USE_BITS = 2,  /* below the number of rows */
 
-    LEX_BLOCK_HAS_TEXT = 1, /* flag of a block: variables or fields that the lexicon did not take */
+    /* Flags of a block: texts that the lexicon did not take, in messages, in strings of fields. */
+    LEX_BLOCK_HAS_TEXT = 1,
+    LEX_BLOCK_HAS_FIELD_TEXT = 2,
 };
 
 #define LEX_NONE UINT32_MAX /* no such value */

@@ -436,6 +436,19 @@ bool literal_is_word(const literal *l)
     return true;
 }
 
+size_t literal_put(const literal *l, uint8_t *to, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n_chars && max - n >= AL_CHAR_BYTES_MAX; i++)
+        n += al_char_put(l->chars[i] == CHAR_SPACE_RUN ? ' ' : l->chars[i], to + n);
+    return n;
+}
+
+size_t literal_chars(const literal *l)
+{
+    return l->n_chars;
+}
+
 bool literal_has(const literal *l, uint32_t c)
 {
     for (size_t i = 0; i < l->n_chars; i++)

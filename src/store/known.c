@@ -20,11 +20,12 @@
 #include "query/literal_holes.h"
 #include "store/msg/split.h"
 
-enum { ARENA_BYTES = 16 * 1024 };
+enum { ARENA_BYTES = 16 * 1024, LITERAL_BYTES_MAX = 512 /* that are asked of sieves */ };
 
 /* A leaf while it is being asked about. */
 typedef struct text {
     known_text is;
+    const ast_node *leaf;
     bool is_whole; /* it looks for whole values */
     bool is_plain; /* as lexicon_all_templates says */
     bool has_word; /* slots may have a part of the literal */
@@ -71,7 +72,7 @@ static bool holds(const literal *l, al_slice s)
 }
 
 /* Calls `fn` for each text of the chunk that holds the literal. */
-static void each_holding(const literal *l, const lex_chunk *c, void (*fn)(text *t, uint32_t number),
+static void search_chunk(const literal *l, const lex_chunk *c, void (*fn)(text *t, uint32_t number),
                          text *t)
 {
     const scan_word *word = literal_scan_word(l);
@@ -91,6 +92,31 @@ static void each_holding(const literal *l, const lex_chunk *c, void (*fn)(text *
             fn(t, c->first + k);
         at = c->ends[k] - c->begin;
     }
+}
+
+static lex_keys keys_of(const literal *l)
+{
+    uint8_t bytes[LITERAL_BYTES_MAX];
+    return lex_keys_of((al_slice){bytes, literal_put(l, bytes, sizeof bytes)});
+}
+
+/* ... of all values, chunk by chunk, until *until. */
+static al_code each_value(known *k, const literal *l, void (*fn)(text *t, uint32_t number), text *t,
+                          const bool *until, al_err *err)
+{
+    lex_keys keys = keys_of(l);
+    for (uint32_t i = 0; i < lexicon_chunks(k->lex) && !(until && *until); i++) {
+        lex_chunk chunk;
+        bool may = false;
+        al_code c = lexicon_may_hold(k->lex, i, &keys, &may, err);
+        if (!c && may)
+            c = lexicon_chunk(k->lex, i, &chunk, err);
+        if (c)
+            return c;
+        if (may)
+            search_chunk(l, &chunk, fn, t);
+    }
+    return AL_OK;
 }
 
 /* ---- Templates */
@@ -128,13 +154,9 @@ static al_code ask_words(known *k, text *t, al_err *err)
     t->has_word = n == 0 || literal_has(t->is.literal, MSG_MARK);
     for (size_t w = 0; w < n && !t->has_word; w++) {
         t->has_word = literal_may_be_number(words[w]);
-        for (uint32_t i = 0; i < lexicon_chunks(k->lex) && !t->has_word; i++) {
-            lex_chunk chunk;
-            al_code c = lexicon_chunk(k->lex, i, &chunk, err);
-            if (c)
-                return c;
-            each_holding(words[w], &chunk, note_word_held, t);
-        }
+        al_code c = each_value(k, words[w], note_word_held, t, &t->has_word, err);
+        if (c)
+            return c;
     }
     return AL_OK;
 }
@@ -143,20 +165,25 @@ static al_code ask_templates(known *k, text *t, al_err *err)
 {
     lex_chunk all;
     bool is_plain = false;
+    bool may_hold = false;
+    lex_keys keys = keys_of(t->is.literal);
     al_code c = lexicon_all_templates(k->lex, &all, &is_plain, err);
+    if (!c)
+        c = lexicon_may_hold(k->lex, LEX_TEMPLATES, &keys, &may_hold, err);
     if (c)
         return c;
     t->is_plain = is_plain;
     memset(t->templates, KNOWN_NO, all.n);
-    if (is_plain && literal_is_word(t->is.literal)) { /* it cannot stand over the edge of a slot */
-        each_holding(t->is.literal, &all, note_held, t);
-        return AL_OK;
+    bool is_inside = literal_is_word(t->is.literal); /* never over the edge of a slot */
+    if (is_plain && !is_inside) {
+        c = ask_words(k, t, err);
+        if (c)
+            return c;
+        is_inside = !t->has_word;
     }
-    c = ask_words(k, t, err);
-    if (c)
-        return c;
-    if (is_plain && !t->has_word) { /* neither can this one */
-        each_holding(t->is.literal, &all, note_held, t);
+    if (is_plain && is_inside) {
+        if (may_hold)
+            search_chunk(t->is.literal, &all, note_held, t);
         return AL_OK;
     }
     literal_holes holes;
@@ -179,14 +206,7 @@ static al_code ask_values(known *k, text *t, al_err *err)
     /* Slots have no white space, and nothing else that is no part of a word but '.' and '-'. */
     if (t->is_plain && !literal_fits_hole(t->is.literal) && !(t->is.heads & SEG_FIELD_WHOLE))
         return AL_OK;
-    for (uint32_t i = 0; i < lexicon_chunks(k->lex); i++) {
-        lex_chunk chunk;
-        al_code c = lexicon_chunk(k->lex, i, &chunk, err);
-        if (c)
-            return c;
-        each_holding(t->is.literal, &chunk, note_value_held, t);
-    }
-    return AL_OK;
+    return each_value(k, t->is.literal, note_value_held, t, NULL, err);
 }
 
 /* Those that a field must be equal to. */
@@ -222,6 +242,7 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     memset(t->rows, 0, (n_blocks + 1) * sizeof *t->rows);
     memset(t->value_rows, 0xff, (n_blocks + 1) * sizeof *t->value_rows); /* MANY */
     t->is.asks_message = leaf->asks_message;
+    t->leaf = leaf->ast;
     t->is_whole = leaf->ast->kind == AST_EQUALS;
     t->is.literal = query_leaf_literal(leaf->ast, &t->is.is_leaf);
     t->is.may_be_number = t->is.literal && literal_may_be_number(t->is.literal);
@@ -230,8 +251,8 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     t->is.templates = t->templates;
     t->is.blocks = t->blocks;
     t->is.rows = t->rows;
-    if (t->is_whole)
-        return find_values(k, t, leaf->ast, err);
+    if (t->is_whole) /* values are looked for when blocks are asked for */
+        return AL_OK;
     al_code c = t->is.literal ? ask_templates(k, t, err) : AL_OK;
     if (!c && t->is.literal)
         c = ask_values(k, t, err);
@@ -344,7 +365,7 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
             return c;
         t->blocks[b] |= hides ? KNOWN_BLOCK_ELSE : 0; /* and value_rows stays MANY */
     }
-    al_code c = AL_OK;
+    al_code c = t->is_whole ? find_values(k, t, t->leaf, err) : AL_OK;
     for (uint32_t i = 0; t->is.values && !c && i < lexicon_chunks(k->lex); i++)
         if (has_values(k, t, i))
             c = lexicon_value_blocks(k->lex, i, note_value, t, err);

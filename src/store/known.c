@@ -372,12 +372,23 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
     return c;
 }
 
+static bool has_templates(const known *k, const text *t)
+{
+    for (uint32_t i = 0; i < lexicon_templates(k->lex); i++)
+        if (t->templates[i] != KNOWN_NO)
+            return true;
+    return false;
+}
+
 al_code known_blocks(known *k, al_err *err)
 {
     al_code c = AL_OK;
     for (uint32_t i = 0; i < k->plan->n_texts && !c && !k->has_blocks; i++)
         c = ask_blocks(k, &k->texts[i], err);
-    if (!c && !k->has_blocks)
+    bool asks = false; /* of many texts no template says anything */
+    for (uint32_t i = 0; i < k->plan->n_texts; i++)
+        asks |= k->texts[i].is.literal && has_templates(k, &k->texts[i]);
+    if (!c && !k->has_blocks && asks)
         c = lexicon_template_blocks(k->lex, note_template, k, err);
     k->has_blocks |= !c;
     return c;

@@ -16,7 +16,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/fold.h"
+#include "query/literal_holes.h"
 #include "query/literal_scan.h"
 
 enum {
@@ -358,4 +360,80 @@ bool literal_find(const literal *l, al_slice hay, size_t from, size_t *ret_start
             return find_linear(l, hay, start, ret_start, ret_end);
         work_left -= (size_t)(stop - start);
     }
+}
+
+/* ---- With holes
+ * All places at once, a bit each (Baeza-Yates and Gonnet, "A new approach to text searching", 1992):
+ * bit k says that the first k characters of the literal end here. */
+
+/* Could a hole have this character? */
+static bool fits_hole(uint32_t c)
+{
+    bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return c >= 0x80 ? c != CHAR_SPACE_RUN
+                     : is_letter || (c >= '0' && c <= '9') || c == '.' || c == '-' || c < ' ' ||
+                           c == 0x7f;
+}
+
+void literal_holes_make(literal_holes *ret, const literal *l)
+{
+    size_t n = l->n_chars < HOLES_CHARS_MAX ? l->n_chars : HOLES_CHARS_MAX;
+    *ret = (literal_holes){.l = l, .goal = UINT64_C(1) << n};
+    ret->is_certain = n == l->n_chars && !l->starts_bad;
+    for (size_t k = 0; k < n; k++) {
+        ret->fits |= (uint64_t)fits_hole(l->chars[k]) << k;
+        if (l->chars[k] < AL_COUNT(ret->places))
+            ret->places[l->chars[k]] |= UINT64_C(1) << k;
+    }
+}
+
+static uint64_t places_of(const literal_holes *h, uint32_t c)
+{
+    if (c < AL_COUNT(h->places))
+        return h->places[c];
+    uint64_t places = 0;
+    for (size_t k = 0; UINT64_C(1) << k < h->goal; k++)
+        places |= (uint64_t)(h->l->chars[k] == c) << k;
+    return places;
+}
+
+/* One character more in a hole, and as many behind it as fit. */
+static uint64_t through_hole(const literal_holes *h, uint64_t at)
+{
+    uint64_t all = 0;
+    while (at) {
+        at = (at & h->fits) << 1 & ~all;
+        all |= at;
+    }
+    return all;
+}
+
+holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark)
+{
+    if (h->goal == 1)
+        return HOLES_ALWAYS;
+    const uint64_t inside = through_hole(h, 1) & ~h->goal; /* all of it in one is not asked here */
+    uint64_t plain = 1;                                    /* only known text before it */
+    uint64_t mixed = 0;                                    /* a hole had some of it */
+    uint64_t seen = 0;
+    const uint8_t *end = text.ptr + text.len;
+    for (const uint8_t *p = text.ptr; p < end;) {
+        if (*p == mark) {
+            mixed = through_hole(h, (plain & ~UINT64_C(1)) | mixed);
+            seen |= mixed;
+            mixed |= inside;
+            plain = 1;
+            p++;
+            continue;
+        }
+        uint32_t c = 0;
+        p = take_char(h->l, p, end, &c);
+        uint64_t places = places_of(h, c);
+        plain = (plain & places) << 1 | 1;
+        mixed = (mixed & places) << 1;
+        if (plain & h->goal && h->is_certain)
+            return HOLES_ALWAYS;
+        seen |= plain | mixed;
+    }
+    return seen & h->goal ? HOLES_MAYBE : HOLES_NEVER;
 }

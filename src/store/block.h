@@ -65,8 +65,8 @@ block_view *block_view_new(void);
  * next. */
 void block_view_keep(block_view *v);
 block_view *block_view_free(block_view *v);
-/* The lexicon of the blocks that are opened from now on, borrowed while they are looked at; NULL:
- * they have none. A block that needs one and has none is AL_CORRUPT. */
+/* The lexicon of the blocks that are opened from now on (takes a reference); NULL: they have none.
+ * Messages of a block that needs one and has none are AL_CORRUPT. */
 void block_view_use_lexicon(block_view *v, lexicon *lex);
 /* Looks at another block; takes its own reference. Checks and decodes the header only. What the
  * view gave out before is gone. AL_CORRUPT, AL_NOMEM. */
@@ -86,7 +86,7 @@ AL_CHECK al_code block_view_id(block_view *v, uint32_t row, uint64_t *ret, al_er
 AL_CHECK al_code block_view_time(block_view *v, uint32_t row, int64_t *ret, al_err *err);
 /* Every time is its row's id, so times ascend and block_view_find finds them too. */
 bool block_view_times_are_ids(const block_view *v);
-/* They lie one behind the other. */
+/* All of them; one behind the other if they are stored as text. */
 AL_CHECK al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err);
 /* The messages as templates and slots; *ret is NULL when the block has them as text. */
 AL_CHECK al_code block_view_templates(block_view *v, msg_view **ret, al_err *err);

@@ -22,6 +22,7 @@ enum {
     ARENA_BYTES = 256 * 1024,
     KEEP_BYTES = 12 << 20, /* a full block with all its columns takes 6 to 10 MB */
     FIXED_COLUMNS = 5,     /* that are no fields, at most */
+    ALL_SHARE = 4, /* writing one message takes as long as this many of all of them */
 };
 
 typedef struct stored_col {
@@ -45,7 +46,7 @@ struct block_view {
     blob *hold; /* NULL: the bytes are the caller's */
     al_slice bytes;
     block_info info;
-    lexicon *lex; /* borrowed; NULL: blocks need none */
+    lexicon *lex; /* NULL: blocks need none */
     stored_col ids, times, message, shapes, templates, texts;
     msg_view split;
     block_ids id_list;
@@ -55,6 +56,7 @@ struct block_view {
     uint64_t has_id; /* bit per group */
     uint64_t has_time;
     al_slice *msg;
+    uint32_t n_rows_written; /* messages of `split` written one by one */
     shape *shape;
     uint32_t n_shapes;
     uint32_t *row_shape;
@@ -89,6 +91,7 @@ block_view *block_view_free(block_view *v)
     (void)packer_free(v->pack);
     (void)al_arena_free(v->arena);
     (void)blob_unref(v->hold);
+    (void)lexicon_unref(v->lex);
     free(v->row_fields);
     free(v);
     return NULL;
@@ -97,11 +100,6 @@ block_view *block_view_free(block_view *v)
 size_t block_view_bytes(const block_view *v)
 {
     return al_arena_bytes(v->arena) + v->row_fields_cap * sizeof(field) + sizeof *v;
-}
-
-void block_view_use_lexicon(block_view *v, lexicon *lex)
-{
-    v->lex = lex;
 }
 
 /* Forgets the block; keeps memory for the next. */
@@ -114,6 +112,16 @@ static void reset(block_view *v)
                       .lex = v->lex,
                       .row_fields = v->row_fields,
                       .row_fields_cap = v->row_fields_cap};
+}
+
+void block_view_use_lexicon(block_view *v, lexicon *lex)
+{
+    lexicon *old = v->lex;
+    if (lex == old)
+        return;
+    reset(v); /* what it looks at needs the old one */
+    v->lex = lex ? lexicon_ref(lex) : NULL;
+    (void)lexicon_unref(old);
 }
 
 /* ---- Header */
@@ -209,8 +217,6 @@ static al_code read_header(block_view *v, al_err *err)
     }
     bool has_messages = v->message.is_present != v->templates.is_present &&
                         (v->templates.is_present || !v->texts.is_present);
-    if (v->templates.is_present && !v->lex)
-        return al_fail(err, AL_CORRUPT, "block: its segment has no lexicon");
     if (r.left || data.left || !v->ids.is_present || !has_messages || !v->shapes.is_present)
         return al_fail(err, AL_CORRUPT, "block: columns missing or bytes left over");
     v->info.len = h.total_bytes;
@@ -439,6 +445,8 @@ al_code block_view_templates(block_view *v, msg_view **ret, al_err *err)
     *ret = NULL;
     if (!v->templates.is_present)
         return AL_OK;
+    if (!v->lex)
+        return al_fail(err, AL_CORRUPT, "block: its segment has no lexicon");
     if (!v->templates.is_decoded) {
         al_rd column = {0};
         al_rd texts = {0};
@@ -714,6 +722,25 @@ static al_code some_fields(block_view *v, uint32_t row, const block_want *want, 
     return c;
 }
 
+/* One message, until so many were asked for that all of them are cheaper. */
+static al_code message_of(block_view *v, uint32_t row, al_slice *ret, al_err *err)
+{
+    msg_view *split = NULL;
+    al_code c = block_view_templates(v, &split, err);
+    if (c)
+        return c;
+    if (split && !split->messages && v->n_rows_written < v->info.n_rows / ALL_SHARE) {
+        v->n_rows_written++;
+        return msg_view_row(split, row, ret, err);
+    }
+    const al_slice *messages = NULL;
+    c = block_view_messages(v, &messages, err);
+    assert(c || messages);
+    if (!c)
+        *ret = messages[row];
+    return c;
+}
+
 al_code block_view_record(block_view *v, uint32_t row, const block_want *want, record *ret,
                           al_err *err)
 {
@@ -724,14 +751,10 @@ al_code block_view_record(block_view *v, uint32_t row, const block_want *want, r
         c = block_view_id(v, row, &r.id, err);
     if (c)
         return c;
-    if (want->is_all || want->message) {
-        const al_slice *messages = NULL;
-        c = block_view_messages(v, &messages, err);
-        if (c)
-            return c;
-        assert(messages);
-        r.message = messages[row];
-    }
+    if (want->is_all || want->message)
+        c = message_of(v, row, &r.message, err);
+    if (c)
+        return c;
     c = want->is_all ? all_fields(v, row, &r.n_fields, err)
                      : some_fields(v, row, want, &r.n_fields, err);
     if (c)

@@ -94,6 +94,27 @@ cache *cache_free(cache *c)
     return NULL;
 }
 
+/* For so many bytes more; what has to go for them is the caller's. */
+static entry *make_room_locked(cache *c, size_t bytes)
+{
+    entry *evicted = NULL;
+    while (c->oldest && c->bytes + bytes > c->bytes_max) {
+        entry *old = evict_locked(c);
+        old->chain = evicted;
+        evicted = old;
+    }
+    return evicted;
+}
+
+static void free_entries(entry *evicted)
+{
+    while (evicted) {
+        entry *next = evicted->chain;
+        entry_free(evicted);
+        evicted = next;
+    }
+}
+
 static entry *find_locked(cache *c, const cache_key *k)
 {
     for (entry *e = *chain_of(c, k); e; e = e->chain)
@@ -128,11 +149,7 @@ void cache_put(cache *c, const cache_key *key, void *p, const cache_kind *kind, 
         if (find_locked(c, key)) { /* another reader was faster */
             evicted = e;
         } else {
-            while (c->bytes + bytes > c->bytes_max) {
-                entry *old = evict_locked(c);
-                old->chain = evicted;
-                evicted = old;
-            }
+            evicted = make_room_locked(c, bytes);
             entry **at = chain_of(c, key);
             e->chain = *at;
             *at = e;
@@ -140,11 +157,22 @@ void cache_put(cache *c, const cache_key *key, void *p, const cache_kind *kind, 
             c->bytes += bytes;
         }
     }
-    while (evicted) {
-        entry *next = evicted->chain;
-        entry_free(evicted);
-        evicted = next;
+    free_entries(evicted);
+}
+
+void cache_grow(cache *c, const cache_key *key, size_t bytes)
+{
+    entry *evicted = NULL;
+    {
+        AL_LOCKED(&c->lock);
+        entry *e = find_locked(c, key);
+        if (!e)
+            return;
+        e->bytes += bytes;
+        c->bytes += bytes;
+        evicted = make_room_locked(c, 0); /* perhaps of itself */
     }
+    free_entries(evicted);
 }
 
 size_t cache_bytes(cache *c)

@@ -16,6 +16,7 @@ typedef struct cache_key {
 
 #define CACHE_ITEM_INDEX     UINT32_MAX
 #define CACHE_ITEM_POSITIONS (UINT32_MAX - 1)
+#define CACHE_ITEM_LEXICON   (UINT32_MAX - 2)
 
 typedef struct cache_kind {
     void *(*ref)(void *p);
@@ -30,6 +31,8 @@ void *cache_get(cache *c, const cache_key *key);
 /* Remembers `p` (takes a reference of its own), making room. Does nothing when it is too large,
  * already there or without memory. */
 void cache_put(cache *c, const cache_key *key, void *p, const cache_kind *kind, size_t bytes);
+/* What is remembered under this key has grown by so much; does nothing when it is not there. */
+void cache_grow(cache *c, const cache_key *key, size_t bytes);
 size_t cache_bytes(cache *c);
 
 AL_DEFINE_CLEANUP(cache, cache_free);

@@ -59,11 +59,8 @@ static al_code gather_column(gathering *g, al_slice name, const block_col *col, 
 static al_code gather_block(gathering *g, const unit *u, const unit_blocks *blocks, uint32_t i,
                             al_err *err)
 {
-    AL_CLEANUP(blob_unrefp) blob *bytes = NULL;
     const al_slice *names = NULL;
-    al_code c = unit_read_block(u, blocks, i, &bytes, err);
-    if (!c)
-        c = block_view_open(g->view, bytes, err);
+    al_code c = unit_open_block(u, blocks, i, g->view, err);
     size_t n = c ? 0 : block_view_names(g->view, &names);
     for (size_t k = 0; !c && k < n; k++) {
         const block_col *col = NULL;

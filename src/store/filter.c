@@ -284,7 +284,10 @@ static al_code scan_messages(run *r, literal_scan *s, const ast_node *leaf,
 static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bits *out)
 {
     const al_slice *messages = NULL;
+    msg_view *split = NULL;
     al_code c = block_view_messages(r->view, &messages, r->err);
+    if (!c)
+        c = block_view_templates(r->view, &split, r->err);
     if (c)
         return c;
     uint32_t end = r->word_to * 64;
@@ -292,7 +295,7 @@ static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bit
     uint32_t last = row_bits_last(in, r->word_from * 64, end);
     if (first == end)
         return AL_OK;
-    if (row_bits_count(in, first, last + 1) >= (last - first) / SCAN_SHARE) {
+    if (!split && row_bits_count(in, first, last + 1) >= (last - first) / SCAN_SHARE) {
         const uint8_t *begin = messages[first].ptr;
         al_slice texts = {begin, (size_t)(messages[last].ptr - begin) + messages[last].len};
         literal_scan s;

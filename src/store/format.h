@@ -17,7 +17,7 @@ enum {
 
     FMT_HEADER_BYTES = 64,
     FMT_FRAME_HEADER_BYTES = 32,
-    FMT_FOOTER_BYTES = 48,
+    FMT_FOOTER_BYTES = 56,
     FMT_BLOCK_ENTRY_BYTES = 56,
     FMT_BLOCK_FIXED_BYTES = 52, /* of a block's header, before its columns */
     FMT_SUMMARY_BYTES = 112,

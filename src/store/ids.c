@@ -120,11 +120,8 @@ static al_code load_slot(ids *x, segment *seg, const seg_index *ix, uint32_t blo
         if (s->last_use < oldest->last_use)
             oldest = s;
     }
-    AL_CLEANUP(blob_unrefp) blob *b = NULL;
     const uint64_t *decoded;
-    al_code c = seg_read_block(seg, ix, block, &b, err);
-    if (!c)
-        c = block_view_open(x->view, b, err);
+    al_code c = seg_open_block(seg, ix, block, x->view, err);
     if (!c)
         c = block_view_ids(x->view, &decoded, err);
     if (c)

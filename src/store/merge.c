@@ -61,20 +61,14 @@ static void sift_down(merging *m, size_t i)
 
 static al_code cursor_block(cursor *c, uint32_t block, al_err *err)
 {
-    AL_CLEANUP(blob_unrefp) blob *b = NULL;
-    al_code code = unit_read_block(&c->in->u, &c->blocks, block, &b, err);
-    if (!code)
-        code = block_view_open(c->view, b, err);
+    const al_slice *messages = NULL; /* all of them will be asked for */
+    al_code code = unit_open_block(&c->in->u, &c->blocks, block, c->view, err);
     if (!code)
         code = block_view_ids(c->view, &c->ids, err);
-    if (code)
-        return code;
-    const block_info *want = &c->blocks.blocks[block];
-    const block_info *is = block_view_info(c->view);
-    if (is->n_rows != want->n_rows || is->min_id != want->min_id || is->max_id != want->max_id)
-        return al_fail(err, AL_CORRUPT, "block %u is not what the directory says", block);
+    if (!code)
+        code = block_view_messages(c->view, &messages, err);
     c->block = block;
-    return AL_OK;
+    return code;
 }
 
 static al_code cursor_positions(cursor *c, al_err *err)

@@ -184,10 +184,8 @@ static al_code next_locked(scan *s, worker *w, open_unit **ret, uint32_t *ret_bl
 
 static al_code open_block(worker *w, const open_unit *o, uint32_t i, al_err *err)
 {
-    AL_CLEANUP(blob_unrefp) blob *bytes = NULL;
-    al_code c = unit_read_block(&o->u, &o->blocks, i, &bytes, err);
     verdicts_clear(w->d.known);
-    return c ? c : block_view_open(w->d.view, bytes, err);
+    return unit_open_block(&o->u, &o->blocks, i, w->d.view, err);
 }
 
 static al_code decide_block(worker *w, scan_block *b, al_err *err)
@@ -234,8 +232,6 @@ static al_code scan_block_of(worker *w, const open_unit *o, uint32_t i, al_err *
     al_code c = to_index(w, o->index_no, err);
     if (!c)
         c = open_block(w, o, i, err);
-    if (!c && block_view_info(w->d.view)->n_rows != info->n_rows)
-        c = al_fail(err, AL_CORRUPT, "block %u has other rows than its directory says", i);
     if (!c)
         c = decide_block(w, &b, err);
     if (c)

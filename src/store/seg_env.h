@@ -55,6 +55,7 @@ typedef struct seg_footer {
     uint64_t dir_bytes;
     uint64_t n_rows;
     uint64_t file_bytes;
+    uint64_t lex_bytes; /* of the lexicon, in front of the directory */
     uint32_t n_blocks;
     uint32_t dir_crc;
 } seg_footer;

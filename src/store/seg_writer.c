@@ -1,8 +1,8 @@
 /* Writes segments. Shape: doc/format.md sections 5 and 6.
  * The file is a .tmp until it is whole and synced: what is called .seg was finished, so that a
  * manifest made anew (rebuild.c) can tell damage from what was never done. Until a manifest lists
- * it it is garbage that recovery deletes. Invariants: (1) blocks, directory and footer are written
- * in order, each byte once; (2) finish returns AL_OK only after both files and their names are on
+ * it it is garbage that recovery deletes. Invariants: (1) blocks, lexicon, directory and footer
+ * are written in order, each byte once; (2) finish returns AL_OK only after both files and their names are on
  * disk.
  */
 #include "store/seg_writer.h"
@@ -27,6 +27,7 @@ struct seg_writer {
     uint64_t n_rows;
     uint64_t last_id;
     block_builder *builder;
+    lex_builder *lexicon;
     al_buf out; /* of one block or the directory */
     block_info *blocks;
     size_t n_blocks;
@@ -87,9 +88,11 @@ al_code seg_writer_new(seg_env *env, const seg_writer_options *o, seg_writer **r
     al_buf_init(&w->out, (size_t)BLOCK_BYTES_MAX + SEG_DIRECTORY_BYTES_MAX);
     pos_builder_init(&w->positions);
     w->builder = block_builder_new();
+    w->lexicon = lex_builder_new();
     w->view = block_view_new();
     w->arena = al_arena_new((size_t)16 * 1024);
-    if (!w->builder || !w->view || !w->arena)
+    if (!w->builder || !w->lexicon || !w->view || !w->arena ||
+        block_builder_use_lexicon(w->builder, w->lexicon))
         return al_fail(err, AL_NOMEM, "segment writer");
     al_code c = create(w, err);
     if (!c)
@@ -118,6 +121,7 @@ seg_writer *seg_writer_free(seg_writer *w)
     if (w->dir >= 0)
         io->close(io, w->dir);
     (void)block_builder_free(w->builder);
+    (void)lex_builder_free(w->lexicon);
     (void)block_view_free(w->view);
     (void)al_arena_free(w->arena);
     pos_builder_done(&w->positions);
@@ -211,7 +215,14 @@ al_code seg_writer_add(seg_writer *w, const record *r, uint64_t frame, uint32_t 
 
 static al_code write_directory(seg_writer *w, al_err *err)
 {
-    seg_footer f = {.dir_off = w->off, .n_rows = w->n_rows, .n_blocks = (uint32_t)w->n_blocks};
+    seg_footer f = {.n_rows = w->n_rows, .n_blocks = (uint32_t)w->n_blocks};
+    al_code c = lex_builder_encode(w->lexicon, &w->out, err);
+    f.lex_bytes = w->out.len;
+    if (!c)
+        c = write_out(w, err);
+    if (c)
+        return c;
+    f.dir_off = w->off;
     seg_directory_encode(w->blocks, w->n_blocks, w->names, w->n_names, &w->out);
     if (al_buf_code(&w->out))
         return al_fail(err, al_buf_code(&w->out), "segment directory");

@@ -154,6 +154,7 @@ void seg_footer_encode(const seg_footer *f, al_buf *out)
     al_buf_u64(out, f->dir_bytes);
     al_buf_u64(out, f->n_rows);
     al_buf_u64(out, f->file_bytes);
+    al_buf_u64(out, f->lex_bytes);
     al_buf_u32(out, f->n_blocks);
     al_buf_u32(out, f->dir_crc);
     al_buf_u32(out, FMT_MAGIC_FOOTER);
@@ -169,6 +170,7 @@ al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret, 
     f.dir_bytes = al_rd_u64(&r);
     f.n_rows = al_rd_u64(&r);
     f.file_bytes = al_rd_u64(&r);
+    f.lex_bytes = al_rd_u64(&r);
     f.n_blocks = al_rd_u32(&r);
     f.dir_crc = al_rd_u32(&r);
     uint32_t magic = al_rd_u32(&r);
@@ -177,7 +179,8 @@ al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_footer *ret, 
         crc != al_crc32c(0, bytes.ptr, FMT_FOOTER_BYTES - 4))
         return al_fail(err, AL_CORRUPT, "footer does not check out");
     if (f.file_bytes != file_bytes || f.dir_off < FMT_HEADER_BYTES || f.dir_off > file_bytes ||
-        f.dir_bytes > SEG_DIRECTORY_BYTES_MAX ||
+        f.dir_bytes > SEG_DIRECTORY_BYTES_MAX || f.lex_bytes > LEX_BYTES_MAX ||
+        f.lex_bytes > f.dir_off - FMT_HEADER_BYTES ||
         f.dir_bytes + FMT_FOOTER_BYTES != file_bytes - f.dir_off)
         return al_fail(err, AL_CORRUPT, "footer: lengths do not fit a file of %" PRIu64 " bytes",
                        file_bytes);
@@ -253,7 +256,7 @@ static al_code decode_blocks(al_rd *r, const seg_footer *f, block_info *blocks, 
         off += b.len;
         blocks[i] = b;
     }
-    if (off != f->dir_off || rows != f->n_rows)
+    if (off != f->dir_off - f->lex_bytes || rows != f->n_rows)
         return al_fail(err, AL_CORRUPT, "directory: blocks end at %" PRIu64, off);
     return AL_OK;
 }
@@ -297,7 +300,9 @@ al_code seg_directory_decode(al_slice bytes, const seg_footer *f, seg_index **re
     *box = (index_box){.ix = {.n_blocks = f->n_blocks,
                               .blocks = blocks,
                               .n_names = (uint32_t)n_names,
-                              .names = names},
+                              .names = names,
+                              .lex_off = f->dir_off - f->lex_bytes,
+                              .lex_bytes = f->lex_bytes},
                        .box_bytes = box_bytes};
     atomic_init(&box->refs, 1);
     r = al_rd_of((al_slice){text, r.left});
@@ -372,6 +377,17 @@ static void *positions_unref_any(void *p)
     return positions_unref(p);
 }
 
+static void *lexicon_ref_any(void *p)
+{
+    return lexicon_ref(p);
+}
+
+static void *lexicon_unref_any(void *p)
+{
+    return lexicon_unref(p);
+}
+
+static const cache_kind kind_lexicon = {lexicon_ref_any, lexicon_unref_any};
 static const cache_kind kind_index = {index_ref_any, index_unref_any};
 static const cache_kind kind_blob = {blob_ref_any, blob_unref_any};
 static const cache_kind kind_positions = {positions_ref_any, positions_unref_any};
@@ -522,12 +538,75 @@ al_code seg_index_get(segment *s, seg_index **ret, al_err *err)
     return AL_OK;
 }
 
-al_code seg_read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret, al_err *err)
+/* ---- Lexicon */
+
+/* Where a lexicon's bytes come from: outlives the segment's handle. */
+typedef struct lex_place {
+    seg_env *env;
+    uint32_t index_id;
+    uint64_t seg_id;
+    uint64_t off;
+    char name[NAME_BYTES + 16];
+} lex_place;
+
+static al_code read_lexicon(void *ctx, uint64_t off, uint8_t *to, size_t n, al_err *err)
 {
-    assert(i < ix->n_blocks);
+    const lex_place *p = ctx;
+    const al_io *io = seg_env_io(p->env);
+    seg_fd f;
+    al_code c = seg_env_get(p->env, p->index_id, p->seg_id, &f, err);
+    if (c)
+        return c == AL_NOT_FOUND ? al_fail(err, AL_CORRUPT, "the file is missing") : c;
+    c = io->read_at(io, f.fd, to, n, p->off + off, err);
+    seg_env_put(p->env, f);
+    return c ? al_wrap(err, "segment %s", p->name) : AL_OK;
+}
+
+static void lexicon_has_grown(void *ctx, size_t bytes)
+{
+    const lex_place *p = ctx;
+    cache_key key = {.index_id = p->index_id, .item = CACHE_ITEM_LEXICON, .seg_id = p->seg_id};
+    cache_grow(seg_env_cache(p->env), &key, bytes);
+}
+
+al_code seg_lexicon(segment *s, const seg_index *ix, lexicon **ret, al_err *err)
+{
+    *ret = NULL;
+    if (ix->lex_bytes == 0)
+        return AL_OK;
     al_err mine;
     if (!err)
         err = &mine;
+    cache_key key = key_of(s, CACHE_ITEM_LEXICON);
+    cache *cached = seg_env_cache(s->env);
+    *ret = cache_get(cached, &key);
+    if (*ret)
+        return AL_OK;
+    AL_CLEANUP(al_freep) lex_place *place = al_zalloc(1, sizeof *place);
+    if (!place)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    *place = (lex_place){
+        .env = s->env, .index_id = s->index_id, .seg_id = s->sum.id, .off = ix->lex_off};
+    memcpy(place->name, s->name, sizeof place->name);
+    lex_source source = {.read = read_lexicon,
+                         .ctx = place,
+                         .bytes = ix->lex_bytes,
+                         .grown = lexicon_has_grown,
+                         .done = free};
+    lexicon *l = NULL;
+    al_code c = lexicon_open(&source, &l, err);
+    if (c)
+        return al_wrap(err, "segment %s", s->name);
+    (void)AL_TAKE(place);
+    cache_put(cached, &key, l, &kind_lexicon, lexicon_bytes(l));
+    *ret = l;
+    return AL_OK;
+}
+
+/* ---- Blocks */
+
+static al_code read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret, al_err *err)
+{
     cache_key key = key_of(s, i);
     cache *cached = seg_env_cache(s->env);
     *ret = cache_get(cached, &key);
@@ -550,23 +629,55 @@ al_code seg_read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret, 
     return AL_OK;
 }
 
-al_code seg_check(segment *s, block_view *scratch, al_err *err)
+al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *view, al_err *err)
+{
+    assert(i < ix->n_blocks);
+    al_err mine;
+    if (!err)
+        err = &mine;
+    AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
+    AL_CLEANUP(blob_unrefp) blob *b = NULL;
+    al_code c = read_block(s, ix, i, &b, err);
+    if (!c)
+        c = seg_lexicon(s, ix, &lex, err);
+    if (c)
+        return c;
+    block_view_use_lexicon(view, lex);
+    c = block_view_open(view, b, err);
+    const block_info *want = &ix->blocks[i];
+    const block_info *is = block_view_info(view);
+    if (!c && (is->n_rows != want->n_rows || is->min_id != want->min_id ||
+               is->max_id != want->max_id))
+        c = al_fail(err, AL_CORRUPT, "block %u is not what the directory says", i);
+    return c ? al_wrap(err, "segment %s", s->name) : AL_OK;
+}
+
+static al_code check_block(segment *s, const seg_index *ix, uint32_t i, block_view *scratch,
+                           al_err *err)
 {
     static const block_want want = {.is_all = true};
-    AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
-    al_code c = seg_index_get(s, &ix, err);
-    for (uint32_t i = 0; !c && i < ix->n_blocks; i++) {
-        AL_CLEANUP(blob_unrefp) blob *b = NULL;
-        c = seg_read_block(s, ix, i, &b, err);
-        if (!c)
-            c = block_view_open(scratch, b, err);
-        if (!c && block_view_info(scratch)->n_rows != ix->blocks[i].n_rows)
-            c = al_fail(err, AL_CORRUPT, "block %u has other rows than the directory says", i);
-        for (uint32_t row = 0; !c && row < ix->blocks[i].n_rows; row++) {
-            record r;
-            c = block_view_record(scratch, row, &want, &r, err);
-        }
+    const al_slice *messages = NULL;
+    al_code c = seg_open_block(s, ix, i, scratch, err);
+    if (!c)
+        c = block_view_messages(scratch, &messages, err);
+    for (uint32_t row = 0; !c && row < ix->blocks[i].n_rows; row++) {
+        record r;
+        c = block_view_record(scratch, row, &want, &r, err);
     }
+    return c;
+}
+
+al_code seg_check(segment *s, block_view *scratch, al_err *err)
+{
+    AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
+    AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
+    al_code c = seg_index_get(s, &ix, err);
+    if (!c)
+        c = seg_lexicon(s, ix, &lex, err);
+    if (!c && lex)
+        c = lexicon_check(lex, err);
+    for (uint32_t i = 0; !c && i < ix->n_blocks; i++)
+        c = check_block(s, ix, i, scratch, err);
     return c;
 }
 

@@ -39,6 +39,8 @@ typedef struct seg_index {
     const block_info *blocks; /* ascending ids */
     uint32_t n_names;
     const al_slice *names; /* distinct top-level field names, sorted by bytes */
+    uint64_t lex_off;      /* of the lexicon in the file */
+    uint64_t lex_bytes;    /* 0: there is none */
 } seg_index;
 
 segment *seg_ref(segment *s);
@@ -53,8 +55,12 @@ AL_CHECK al_code seg_index_get(segment *s, seg_index **ret, al_err *err);
 seg_index *seg_index_unref(seg_index *ix);
 /* Is there a row with this top-level field? */
 bool seg_index_has_name(const seg_index *ix, al_slice name);
-/* Block `i`, through the cache; encoded: look at it with a block_view. */
-AL_CHECK al_code seg_read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret,
+/* What its blocks share, through the cache; *ret is NULL when there is none. AL_CORRUPT, AL_IO,
+ * AL_NOMEM. Give it back with lexicon_unref. */
+AL_CHECK al_code seg_lexicon(segment *s, const seg_index *ix, lexicon **ret, al_err *err);
+/* Looks at block `i` with `view`, through the cache. AL_CORRUPT (also when it is not what the
+ * directory says), AL_IO, AL_NOMEM. */
+AL_CHECK al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *view,
                                 al_err *err);
 /* Reads every row of it once. `scratch` is opened on its blocks. AL_CORRUPT, AL_TOO_NEW, AL_IO,
  * AL_NOMEM. */

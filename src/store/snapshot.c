@@ -220,13 +220,14 @@ bool unit_may_have_name(const unit *u, const unit_blocks *b, al_slice name)
     return u->mem || seg_index_has_name(b->index, name);
 }
 
-al_code unit_read_block(const unit *u, const unit_blocks *b, uint32_t i, blob **ret, al_err *err)
+al_code unit_open_block(const unit *u, const unit_blocks *b, uint32_t i, block_view *view,
+                        al_err *err)
 {
     assert(i < b->n_blocks);
     if (u->seg)
-        return seg_read_block(u->seg, b->index, i, ret, err);
-    *ret = blob_ref(u->mem->block);
-    return AL_OK;
+        return seg_open_block(u->seg, b->index, i, view, err);
+    block_view_use_lexicon(view, NULL);
+    return block_view_open(view, u->mem->block, err);
 }
 
 al_code unit_positions(const unit *u, al_arena *arena, const pos_run **ret, size_t *ret_n,

@@ -48,7 +48,8 @@ AL_CHECK al_code unit_open(const unit *u, unit_blocks *ret, al_err *err);
 void unit_close(unit_blocks *b); /* also for AL_CLEANUP; zeroed is fine */
 /* False: no row of the unit has this top-level field (true may be wrong for a memtab). */
 bool unit_may_have_name(const unit *u, const unit_blocks *b, al_slice name);
-AL_CHECK al_code unit_read_block(const unit *u, const unit_blocks *b, uint32_t i, blob **ret,
+/* Looks at block `i` with `view`. As seg_open_block. */
+AL_CHECK al_code unit_open_block(const unit *u, const unit_blocks *b, uint32_t i, block_view *view,
                                  al_err *err);
 /* The arrival runs of its rows in the arena, in row order; first_row counts over all its blocks
  * (block_info.first_row). AL_NOT_FOUND: they are not known any more. */

@@ -102,13 +102,10 @@ static al_code take_segment(stretch *t, segment *s, block_view *view, al_err *er
     AL_CLEANUP(seg_index_unrefp) seg_index *ix = NULL;
     al_code c = seg_index_get(s, &ix, err);
     for (uint32_t i = 0; !c && i < ix->n_blocks; i++) {
-        AL_CLEANUP(blob_unrefp) blob *b = NULL;
         const uint64_t *ids = NULL;
         if (!is_wanted(t, ix->blocks[i].min_id, ix->blocks[i].max_id))
             continue;
-        c = seg_read_block(s, ix, i, &b, err);
-        if (!c)
-            c = block_view_open(view, b, err);
+        c = seg_open_block(s, ix, i, view, err);
         if (!c)
             c = block_view_ids(view, &ids, err);
         if (!c)

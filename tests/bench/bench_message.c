@@ -137,8 +137,8 @@ static void decode(const al_slice *messages, const stored_block *blocks, size_t 
 {
     al_err err;
     memory_source m = {lex_bytes};
-    lex_source source = {read_memory, &m, lex_bytes.len};
-    AL_CLEANUP(lexicon_freep) lexicon *lex = NULL;
+    lex_source source = {.read = read_memory, .ctx = &m, .bytes = lex_bytes.len};
+    AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
     AL_CLEANUP(packer_freep) packer *pack = packer_new();
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(1 << 20);
     must(lexicon_open(&source, &lex, &err), &err);

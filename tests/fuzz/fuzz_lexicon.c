@@ -111,14 +111,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     al_slice bytes = {copy, size - 1};
     if (data[0] & 1)
         repair(copy, size - 1);
-    lex_source source = {read_slice, &bytes, bytes.len};
+    lex_source source = {.read = read_slice, .ctx = &bytes, .bytes = bytes.len};
     lexicon *l = NULL;
     al_err err;
     al_code c = lexicon_open(&source, &l, &err);
     CHECK(c == AL_OK || c == AL_CORRUPT);
     if (!c)
         use(l);
-    (void)lexicon_free(l);
+    (void)lexicon_unref(l);
     free(copy);
     return 0;
 }

@@ -24,7 +24,7 @@ static inline al_code lex_read_slice(void *ctx, uint64_t off, uint8_t *to, size_
 /* `bytes` must outlive it. */
 static inline al_code lex_open_slice(al_slice *bytes, lexicon **ret, al_err *err)
 {
-    lex_source source = {lex_read_slice, bytes, bytes->len};
+    lex_source source = {.read = lex_read_slice, .ctx = bytes, .bytes = bytes->len};
     return lexicon_open(&source, ret, err);
 }
 

@@ -84,19 +84,16 @@ static void check_block(const block *k, lexicon *l, packer *p)
     assert_int_equal(msg_view_open(&v, al_buf_slice(&k->column), al_buf_slice(&k->text), k->n, l, p,
                                    arena, &err),
                      AL_OK);
-    al_buf out;
-    al_buf_init(&out, SIZE_MAX);
     for (uint32_t row = 0; row < k->n; row += 1 + k->n / 50) {
-        al_buf_clear(&out);
-        assert_int_equal(msg_view_row(&v, row, &out, &err), AL_OK);
-        assert_true(al_slice_eq(al_buf_slice(&out), k->messages[row]));
+        al_slice one;
+        assert_int_equal(msg_view_row(&v, row, &one, &err), AL_OK);
+        assert_true(al_slice_eq(one, k->messages[row]));
     }
     const al_slice *got;
     assert_int_equal(msg_view_all(&v, &got, &err), AL_OK);
     for (uint32_t row = 0; row < k->n; row++)
         assert_true(al_slice_eq(got[row], k->messages[row]));
     check_streams(&v, k);
-    al_buf_done(&out);
 }
 
 static void check_segment(lex_builder *lex, const uint32_t *sizes, size_t n_blocks, uint64_t seed)
@@ -106,7 +103,7 @@ static void check_segment(lex_builder *lex, const uint32_t *sizes, size_t n_bloc
     block blocks[8];
     AL_CLEANUP(msg_builder_freep) msg_builder *b = msg_builder_new();
     AL_CLEANUP(packer_freep) packer *p = packer_new();
-    AL_CLEANUP(lexicon_freep) lexicon *l = NULL;
+    AL_CLEANUP(lexicon_unrefp) lexicon *l = NULL;
     for (size_t i = 0; i < n_blocks; i++)
         block_make(&blocks[i], sizes[i], &r, b, lex);
     al_buf out;
@@ -174,16 +171,12 @@ static al_code read_all(al_slice column, al_slice text, uint32_t n, lexicon *l, 
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
     msg_view v;
     const al_slice *got;
-    al_buf out;
-    al_buf_init(&out, SIZE_MAX);
+    al_slice one;
     al_code c = msg_view_open(&v, column, text, n, l, p, arena, &err);
-    for (uint32_t row = 0; !c && row < n; row++) {
-        al_buf_clear(&out);
-        c = msg_view_row(&v, row, &out, &err);
-    }
+    for (uint32_t row = 0; !c && row < n; row++)
+        c = msg_view_row(&v, row, &one, &err);
     if (!c)
         c = msg_view_all(&v, &got, &err);
-    al_buf_done(&out);
     return c;
 }
 
@@ -196,7 +189,7 @@ static void damage_is_named(void **state)
     AL_CLEANUP(msg_builder_freep) msg_builder *b = msg_builder_new();
     AL_CLEANUP(lex_builder_freep) lex_builder *lex = lex_builder_new();
     AL_CLEANUP(packer_freep) packer *p = packer_new();
-    AL_CLEANUP(lexicon_freep) lexicon *l = NULL;
+    AL_CLEANUP(lexicon_unrefp) lexicon *l = NULL;
     block_make(&k, 40, &r, b, lex);
     al_buf out;
     al_buf_init(&out, SIZE_MAX);

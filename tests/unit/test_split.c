@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
+#include "query/literal_holes.h"
 #include "store/msg/split.h"
 
 static msg_split s; /* large */
@@ -132,6 +134,66 @@ static void limits_hold(void **state)
     free(bytes);
 }
 
+static size_t put_parts(rng *r, uint8_t *out, size_t n_parts)
+{
+    static const char *const parts[] = {"ab",   "Ab1",      "10.0.3.77", "2.5",    " ",  "  ",
+                                        "-",    ".",        "k",         "\u212a", "7s", "\u017f",
+                                        "s",    "\xd0",     "\xff",      "1",      "b",  "=",
+                                        "\t",   "\u043f9"};
+    size_t n = 0;
+    for (size_t i = 0; i < n_parts; i++) {
+        const char *part = parts[rng_below(r, sizeof parts / sizeof parts[0])];
+        memcpy(out + n, part, strlen(part));
+        n += strlen(part);
+    }
+    return n;
+}
+
+static bool is_in(const literal *l, al_slice text)
+{
+    size_t start = 0;
+    size_t end = 0;
+    return literal_find(l, text, 0, &start, &end);
+}
+
+/* What a template says of a literal is right for the message it was made from: always is there,
+ * never is nowhere but inside a slot. */
+static void a_literal_in_a_template(void **state)
+{
+    (void)state;
+    rng r = rng_of(rng_env("ALCO_SEED", 31));
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    size_t counts[3] = {0};
+    for (size_t i = 0; i < 200000; i++) {
+        uint8_t bytes[256];
+        uint8_t text[64];
+        al_slice message = {bytes, put_parts(&r, bytes, rng_below(&r, 12))};
+        al_slice t = {text, put_parts(&r, text, 1 + rng_below(&r, 3))};
+        if (rng_below(&r, 2) && message.len) { /* a part of the message */
+            size_t from = rng_below(&r, (uint32_t)message.len);
+            t = al_slice_sub(message, from, from + 1 + rng_below(&r, (uint32_t)(message.len - from)));
+        }
+        bool frees_space = rng_below(&r, 2) && !query_is_space(t.ptr[0]);
+        al_arena_reset(arena);
+        const literal *l = literal_new(arena, t, rng_below(&r, 2), frees_space);
+        assert_non_null(l);
+        literal_holes holes;
+        literal_holes_make(&holes, l);
+        msg_split_make(message, &s);
+        holes_say says = literal_in_holes(&holes, (al_slice){s.template, s.template_len}, MSG_MARK);
+        bool is_in_slot = false;
+        for (size_t k = 0; k < s.n_slots; k++)
+            is_in_slot |= is_in(l, (al_slice){message.ptr + s.slots[k].off, s.slots[k].len});
+        bool is_found = is_in(l, message);
+        if ((says == HOLES_ALWAYS && !is_found) ||
+            (says == HOLES_NEVER && is_found && !is_in_slot))
+            fail_msg("round %zu: %d for '%.*s' in '%.*s'", i, says, AL_ARG(t), AL_ARG(message));
+        counts[says]++;
+    }
+    assert_true(counts[HOLES_NEVER] > 20000 && counts[HOLES_MAYBE] > 5000 &&
+                counts[HOLES_ALWAYS] > 20000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +201,7 @@ int main(void)
         cmocka_unit_test(random_bytes_come_back),
         cmocka_unit_test(masks_agree),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(a_literal_in_a_template),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

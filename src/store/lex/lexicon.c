@@ -1,16 +1,22 @@
 /* Reads lexicons. The bytes come from disk: the head has a checksum and says how long each part is,
  * every count in a part is checked against the head before anything is allocated.
- * Invariants: (1) a part is read at most once until lexicon_trim; (2) what a part says was checked
- * when it was read: offsets of texts ascend within it, block numbers ascend below n_blocks. */
+ * Invariants: (1) a part is read at most once and stays until the last unref; (2) what a part says
+ * was checked when it was read: offsets of texts ascend within it, block numbers ascend below
+ * n_blocks.
+ * Threads: a part that was read is immutable; its pointer is stored last (release) and looked at
+ * first (acquire). Reading itself is done under `lock`. */
 #include "store/lex/lexicon.h"
 
 #include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/codec/bits.h"
 #include "store/codec/packed.h"
 #include "store/lex/lex_priv.h"
@@ -19,15 +25,16 @@
 typedef struct part {
     packed d;
     uint64_t off;
-    uint8_t *raw;
+    _Atomic(uint8_t *) raw; /* NULL: not read */
 } part;
 
 /* Texts of one part: text i is bytes [ends[i - 1], ends[i]). */
 typedef struct texts {
     part at;
     uint32_t n;
-    uint32_t *ends; /* NULL: not read; offsets in at.raw */
-    uint32_t begin;
+    const uint8_t *bytes;      /* of at */
+    uint32_t begin;            /* of text 0 */
+    _Atomic(uint32_t *) ends; /* NULL: not read; offsets in `bytes` */
 } texts;
 
 typedef struct chunk {
@@ -39,20 +46,21 @@ typedef struct chunk {
 } chunk;
 
 struct lexicon {
-    lex_source source;
-    packer *pack;
+    atomic_uint refs;
+    lex_source source; /* immutable, as the counts and where parts are */
+    pthread_mutex_t lock;
+    packer *pack; /* under lock */
     uint32_t n_values;
     uint32_t n_blocks;
     texts templates;
     part blocks;
-    lex_block *block; /* NULL: not read */
+    _Atomic(lex_block *) block; /* NULL: not read */
     part template_postings;
     chunk *chunks;
     uint32_t n_chunks;
     part *pages;
     uint32_t n_pages;
-    size_t value_bytes; /* of chunks that were read */
-    size_t other_bytes;
+    atomic_size_t bytes; /* of what was read */
 };
 
 static al_code damaged(al_err *err, const char *what)
@@ -60,51 +68,51 @@ static al_code damaged(al_err *err, const char *what)
     return al_fail(err, AL_CORRUPT, "lexicon: %s", what);
 }
 
-static void texts_forget(texts *t)
+static void part_done(part *p)
 {
-    free(t->at.raw);
-    free(t->ends);
-    t->at.raw = NULL;
-    t->ends = NULL;
+    free(atomic_load(&p->raw));
 }
 
-static void forget_values(lexicon *l)
+static void texts_done(texts *t)
 {
-    for (uint32_t i = 0; i < l->n_chunks; i++)
-        texts_forget(&l->chunks[i].t);
-    l->value_bytes = 0;
+    part_done(&t->at);
+    free(atomic_load(&t->ends));
 }
 
-void lexicon_trim(lexicon *l, size_t bytes_max)
+lexicon *lexicon_ref(lexicon *l)
 {
-    if (l->value_bytes > bytes_max)
-        forget_values(l);
+    unsigned old = atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    assert(old > 0);
+    return l;
 }
 
-lexicon *lexicon_free(lexicon *l)
+lexicon *lexicon_unref(lexicon *l)
 {
-    if (!l)
+    if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
         return NULL;
-    forget_values(l); /* also those that were read and did not check out */
-    for (uint32_t i = 0; i < l->n_chunks; i++)
-        free(l->chunks[i].postings.raw);
+    for (uint32_t i = 0; i < l->n_chunks; i++) {
+        texts_done(&l->chunks[i].t);
+        part_done(&l->chunks[i].postings);
+    }
     for (uint32_t i = 0; i < l->n_pages; i++)
-        free(l->pages[i].raw);
+        part_done(&l->pages[i]);
+    texts_done(&l->templates);
+    part_done(&l->blocks);
+    part_done(&l->template_postings);
     free(l->chunks);
     free(l->pages);
-    texts_forget(&l->templates);
-    free(l->blocks.raw);
-    free(l->block);
-    free(l->template_postings.raw);
+    free(atomic_load(&l->block));
     (void)packer_free(l->pack);
+    (void)pthread_mutex_destroy(&l->lock);
+    if (l->source.done)
+        l->source.done(l->source.ctx);
     free(l);
     return NULL;
 }
 
 size_t lexicon_bytes(const lexicon *l)
 {
-    return sizeof *l + l->n_chunks * sizeof(chunk) + l->n_pages * sizeof(part) + l->value_bytes +
-           l->other_bytes;
+    return atomic_load_explicit(&l->bytes, memory_order_relaxed);
 }
 
 uint32_t lexicon_templates(const lexicon *l)
@@ -235,24 +243,39 @@ static al_code read_head(lexicon *l, al_err *err)
 
 al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *err)
 {
-    AL_CLEANUP(lexicon_freep) lexicon *l = al_zalloc(1, sizeof *l);
+    AL_CLEANUP(lexicon_unrefp) lexicon *l = al_zalloc(1, sizeof *l);
     if (!l)
         return al_fail(err, AL_NOMEM, "lexicon");
+    atomic_init(&l->refs, 1);
+    (void)pthread_mutex_init(&l->lock, NULL);
     l->source = *source;
+    l->source.done = NULL; /* the caller's until all went well */
     l->pack = packer_new();
     if (!l->pack)
         return al_fail(err, AL_NOMEM, "lexicon");
     al_code c = read_head(l, err);
-    if (!c)
-        *ret = AL_TAKE(l);
-    return c;
+    if (c)
+        return c;
+    l->source.done = source->done;
+    atomic_init(&l->bytes,
+                sizeof *l + l->n_chunks * sizeof(chunk) + l->n_pages * sizeof(part));
+    *ret = AL_TAKE(l);
+    return AL_OK;
 }
 
 /* ---- Parts */
 
-static al_code load(lexicon *l, part *p, al_rd *ret, al_err *err)
+static void add_bytes(lexicon *l, size_t n)
 {
-    if (!p->raw) {
+    (void)atomic_fetch_add_explicit(&l->bytes, n, memory_order_relaxed);
+    if (l->source.grown)
+        l->source.grown(l->source.ctx, n);
+}
+
+static al_code load_locked(lexicon *l, part *p, al_rd *ret, al_err *err)
+{
+    uint8_t *have = atomic_load_explicit(&p->raw, memory_order_acquire);
+    if (!have) {
         AL_CLEANUP(al_freep) uint8_t *stored = al_alloc((size_t)p->d.stored_bytes + 1, 1);
         AL_CLEANUP(al_freep) uint8_t *raw = al_alloc((size_t)p->d.raw_bytes + 1, 1);
         if (!stored || !raw)
@@ -263,23 +286,40 @@ static al_code load(lexicon *l, part *p, al_rd *ret, al_err *err)
                             err);
         if (c)
             return c;
-        p->raw = AL_TAKE(raw);
+        have = AL_TAKE(raw);
+        atomic_store_explicit(&p->raw, have, memory_order_release);
+        add_bytes(l, (size_t)p->d.raw_bytes);
     }
-    *ret = al_rd_of((al_slice){p->raw, (size_t)p->d.raw_bytes});
+    *ret = al_rd_of((al_slice){have, (size_t)p->d.raw_bytes});
     return AL_OK;
 }
 
-static al_code load_texts(lexicon *l, texts *t, size_t text_max, size_t *bytes, al_err *err)
+static al_code load(lexicon *l, part *p, al_rd *ret, al_err *err)
 {
-    if (t->ends)
+    uint8_t *raw = atomic_load_explicit(&p->raw, memory_order_acquire);
+    if (raw) {
+        *ret = al_rd_of((al_slice){raw, (size_t)p->d.raw_bytes});
         return AL_OK;
+    }
+    AL_LOCKED(&l->lock);
+    return load_locked(l, p, ret, err);
+}
+
+static al_code load_texts(lexicon *l, texts *t, size_t text_max, al_err *err)
+{
+    if (atomic_load_explicit(&t->ends, memory_order_acquire))
+        return AL_OK;
+    AL_LOCKED(&l->lock);
+    if (atomic_load_explicit(&t->ends, memory_order_relaxed))
+        return AL_OK; /* another thread was faster */
     al_rd r = {0};
-    al_code c = load(l, &t->at, &r, err);
+    al_code c = load_locked(l, &t->at, &r, err);
     if (c)
         return c;
     AL_CLEANUP(al_freep) uint32_t *ends = al_alloc((size_t)t->n + 1, sizeof *ends);
     if (!ends)
         return al_fail(err, AL_NOMEM, "lexicon");
+    const uint8_t *bytes = r.p;
     uint64_t end = 0;
     for (uint32_t i = 0; i < t->n; i++) {
         uint64_t len = al_rd_varint(&r);
@@ -290,24 +330,32 @@ static al_code load_texts(lexicon *l, texts *t, size_t text_max, size_t *bytes, 
     }
     if (end != r.left)
         return damaged(err, "texts do not fit");
+    t->bytes = bytes;
     t->begin = (uint32_t)(t->at.d.raw_bytes - end);
     for (uint32_t i = 0; i < t->n; i++)
         ends[i] += t->begin;
-    t->ends = AL_TAKE(ends);
-    *bytes += t->at.d.raw_bytes + t->n * sizeof *ends;
+    atomic_store_explicit(&t->ends, AL_TAKE(ends), memory_order_release);
+    add_bytes(l, t->n * sizeof *ends);
     return AL_OK;
+}
+
+/* Of texts that were loaded, as all below. */
+static const uint32_t *ends_of(const texts *t)
+{
+    return atomic_load_explicit(&t->ends, memory_order_acquire);
 }
 
 static al_slice text_of(const texts *t, uint32_t i)
 {
-    uint32_t from = i ? t->ends[i - 1] : t->begin;
-    return (al_slice){t->at.raw + from, t->ends[i] - from};
+    const uint32_t *ends = ends_of(t);
+    uint32_t from = i ? ends[i - 1] : t->begin;
+    return (al_slice){t->bytes + from, ends[i] - from};
 }
 
 al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 {
     assert(i < l->templates.n);
-    al_code c = load_texts(l, &l->templates, LEX_TEMPLATE_BYTES_MAX, &l->other_bytes, err);
+    al_code c = load_texts(l, &l->templates, LEX_TEMPLATE_BYTES_MAX, err);
     if (!c)
         *ret = text_of(&l->templates, i);
     return c;
@@ -315,18 +363,16 @@ al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 
 static al_code load_chunk(lexicon *l, uint32_t i, al_err *err)
 {
-    return load_texts(l, &l->chunks[i].t, LEX_VALUE_BYTES_MAX, &l->value_bytes, err);
+    return load_texts(l, &l->chunks[i].t, LEX_VALUE_BYTES_MAX, err);
 }
 
 al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 {
     assert(i < l->n_values);
     chunk *c = &l->chunks[i / LEX_CHUNK_VALUES];
-    if (!c->t.ends) {
-        al_code code = load_chunk(l, i / LEX_CHUNK_VALUES, err);
-        if (code)
-            return code;
-    }
+    al_code code = load_chunk(l, i / LEX_CHUNK_VALUES, err);
+    if (code)
+        return code;
     *ret = text_of(&c->t, i % LEX_CHUNK_VALUES);
     return AL_OK;
 }
@@ -435,6 +481,7 @@ static void set_range(uint64_t *set, uint32_t from, uint32_t n)
 static void search_chunk(const texts *t, const uint8_t *bytes, al_slice needle, uint32_t first,
                          uint64_t *set)
 {
+    const uint32_t *ends = ends_of(t);
     size_t at = t->begin;
     size_t end = (size_t)t->at.d.raw_bytes;
     uint32_t i = 0;
@@ -443,11 +490,11 @@ static void search_chunk(const texts *t, const uint8_t *bytes, al_slice needle, 
         if (!hit)
             return;
         size_t off = (size_t)(hit - bytes);
-        while (t->ends[i] <= off)
+        while (ends[i] <= off)
             i++;
-        if (off + needle.len <= t->ends[i]) {
+        if (off + needle.len <= ends[i]) {
             set_range(set, first + i, 1);
-            at = t->ends[i];
+            at = ends[i];
         } else {
             at = off + 1;
         }
@@ -464,7 +511,7 @@ static al_code search_folded(const texts *t, al_slice needle, uint32_t first, ui
         return al_fail(err, AL_NOMEM, "lexicon");
     uint8_t high = 0;
     for (size_t i = 0; i < n; i++) {
-        bytes[i] = lower(t->at.raw[i]);
+        bytes[i] = lower(t->bytes[i]);
         high |= bytes[i];
     }
     search_chunk(t, bytes, needle, first, set);
@@ -491,7 +538,7 @@ static al_code containing(lexicon *l, al_slice needle, bool fold, uint64_t *set,
         if (!code && fold)
             code = search_folded(&c->t, needle, first, set, err);
         else if (!code)
-            search_chunk(&c->t, c->t.at.raw, needle, first, set);
+            search_chunk(&c->t, c->t.bytes, needle, first, set);
     }
     return code;
 }
@@ -519,10 +566,13 @@ al_code lexicon_containing(lexicon *l, al_slice needle, bool fold, uint64_t *set
 
 static al_code load_blocks(lexicon *l, al_err *err)
 {
-    if (l->block)
+    if (atomic_load_explicit(&l->block, memory_order_acquire))
+        return AL_OK;
+    AL_LOCKED(&l->lock);
+    if (atomic_load_explicit(&l->block, memory_order_relaxed))
         return AL_OK;
     al_rd r = {0};
-    al_code c = load(l, &l->blocks, &r, err);
+    al_code c = load_locked(l, &l->blocks, &r, err);
     if (c)
         return c;
     AL_CLEANUP(al_freep) lex_block *block = al_alloc((size_t)l->n_blocks + 1, sizeof *block);
@@ -540,9 +590,14 @@ static al_code load_blocks(lexicon *l, al_err *err)
     if (r.left || next != l->n_values)
         return damaged(err, "blocks do not fit");
     block[l->n_blocks] = (lex_block){.first_value = l->n_values};
-    l->block = AL_TAKE(block);
-    l->other_bytes += (size_t)l->blocks.d.raw_bytes + l->n_blocks * sizeof *block;
+    atomic_store_explicit(&l->block, AL_TAKE(block), memory_order_release);
+    add_bytes(l, l->n_blocks * sizeof *block);
     return AL_OK;
+}
+
+static const lex_block *block_of(const lexicon *l, uint32_t i)
+{
+    return atomic_load_explicit(&l->block, memory_order_acquire) + i;
 }
 
 al_code lexicon_block_flags(lexicon *l, uint32_t block, uint32_t *ret, al_err *err)
@@ -550,7 +605,7 @@ al_code lexicon_block_flags(lexicon *l, uint32_t block, uint32_t *ret, al_err *e
     assert(block < l->n_blocks);
     al_code c = load_blocks(l, err);
     if (!c)
-        *ret = l->block[block].flags;
+        *ret = block_of(l, block)->flags;
     return c;
 }
 
@@ -561,7 +616,7 @@ static uint32_t first_block(const lexicon *l, uint32_t i)
     uint32_t hi = l->n_blocks;
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (l->block[mid].first_value <= i)
+        if (block_of(l, mid)->first_value <= i)
             lo = mid;
         else
             hi = mid;

@@ -1,7 +1,6 @@
 #pragma once
 /* lexicon.h: reads what lex_builder wrote (doc/format.md section 9). Parts are read when they are
- * asked for and kept until lexicon_trim. One thread at a time.
- *
+XX *
  * Every function that reads: AL_CORRUPT (a checksum or a number does not fit), AL_NOMEM, and what
  * the source returns. */
 #include "base/buf.h"
@@ -13,9 +12,12 @@ typedef struct lexicon lexicon;
 
 /* Where its bytes come from. */
 typedef struct lex_source {
-    al_code (*read)(void *ctx, uint64_t off, uint8_t *to, size_t n, al_err *err);
+    al_code (*read)(void *ctx, uint64_t off, uint8_t *to, size_t n, al_err *err); /* any thread */
     void *ctx;
     uint64_t bytes; /* all of it */
+    /* NULL, or told that the lexicon takes `bytes` more memory. */
+    void (*grown)(void *ctx, size_t bytes);
+    void (*done)(void *ctx); /* NULL, or called at the last unref */
 } lex_source;
 
 /* A block that has a template or a value, and in how many rows' messages (0: in fields only). */
@@ -24,11 +26,10 @@ typedef struct lex_block_rows {
     uint32_t rows;
 } lex_block_rows;
 
-/* Reads the head. */
+/* Reads the head. When it fails, source->done is not called. */
 AL_CHECK al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *err);
-lexicon *lexicon_free(lexicon *l);
-/* Forgets values that were read (their slices with them) when they are more than `bytes_max`. */
-void lexicon_trim(lexicon *l, size_t bytes_max);
+lexicon *lexicon_ref(lexicon *l);
+lexicon *lexicon_unref(lexicon *l);
 size_t lexicon_bytes(const lexicon *l); /* memory it holds now */
 
 uint32_t lexicon_templates(const lexicon *l);
@@ -45,9 +46,9 @@ typedef struct lexicon_parts {
 } lexicon_parts;
 lexicon_parts lexicon_parts_of(const lexicon *l);
 
-/* Template i, with a MSG_MARK (split.h) for each slot; valid until free. */
+/* Template i, with a MSG_MARK (split.h) for each slot; valid until the last unref. */
 AL_CHECK al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
-/* Value i; valid until lexicon_trim. */
+/* Value i; valid until the last unref. */
 AL_CHECK al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
 /* The number of a value. AL_NOT_FOUND. */
 AL_CHECK al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err);
@@ -64,4 +65,4 @@ AL_CHECK al_code lexicon_block_flags(lexicon *l, uint32_t block, uint32_t *ret, 
 /* Reads everything once. */
 AL_CHECK al_code lexicon_check(lexicon *l, al_err *err);
 
-AL_DEFINE_CLEANUP(lexicon, lexicon_free);
+AL_DEFINE_CLEANUP(lexicon, lexicon_unref);

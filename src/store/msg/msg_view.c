@@ -385,8 +385,9 @@ al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err)
     if (!v->row_template) {
         uint64_t *wide = al_arena_alloc(v->arena, v->n_rows, sizeof *wide);
         uint16_t *rows = al_arena_alloc(v->arena, v->n_rows, sizeof *rows);
+        uint16_t *ranks = al_arena_alloc(v->arena, v->n_rows, sizeof *ranks);
         uint32_t *count = al_arena_alloc(v->arena, v->n_templates, sizeof *count);
-        if (!wide || !rows || !count)
+        if (!wide || !rows || !ranks || !count)
             return no_memory(err);
         memset(count, 0, v->n_templates * sizeof *count);
         bits_unpack(v->map, v->n_rows, v->width, wide);
@@ -394,15 +395,24 @@ al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err)
             if (wide[r] >= v->n_templates)
                 return damaged(err, "a row has no template");
             rows[r] = (uint16_t)wide[r];
-            count[wide[r]]++;
+            ranks[r] = (uint16_t)count[wide[r]]++;
         }
         for (uint32_t i = 0; i < v->n_templates; i++)
             if (count[i] != v->templates[i].n_rows)
                 return damaged(err, "a template has other rows");
         v->row_template = rows;
+        v->row_rank = ranks;
     }
     *ret = v->row_template;
     return AL_OK;
+}
+
+al_code msg_view_row_ranks(msg_view *v, const uint16_t **ret, al_err *err)
+{
+    const uint16_t *of = NULL;
+    al_code c = msg_view_row_templates(v, &of, err);
+    *ret = v->row_rank;
+    return c;
 }
 
 al_code msg_view_rows(msg_view *v, uint32_t i, const uint32_t **ret, al_err *err)
@@ -457,18 +467,28 @@ static al_code slot_of_row(void *ctx, uint32_t i, pen *p, al_err *err)
 }
 
 /* Room that a row of this template can need. */
-static uint64_t row_bytes_max(const msg_template *t, uint32_t k)
+static al_code row_room(const one_row *o, size_t *ret, al_err *err)
 {
-    uint64_t n = t->text.len;
-    for (uint32_t i = 0; i < t->n_slots; i++) {
-        const msg_stream *s = &t->streams[i];
-        n += s->kind == MSG_STREAM_TEXT ? s->ends[k] - (k ? s->ends[k - 1] : 0)
-                                        : LEX_VALUE_BYTES_MAX;
+    uint64_t n = o->t->text.len;
+    for (uint32_t i = 0; i < o->t->n_slots; i++) {
+        const msg_stream *s = &o->t->streams[i];
+        uint64_t number = stream_number(s, o->k);
+        al_slice text = {.len = SCALED_BYTES};
+        if (s->list && list_number(s, &number, err))
+            return AL_CORRUPT;
+        if (s->kind == MSG_STREAM_TEXT)
+            text.len = s->ends[o->k] - (o->k ? s->ends[o->k - 1] : 0);
+        else if (s->kind == MSG_STREAM_VALUES && number >= lexicon_values(o->v->lex))
+            return damaged(err, "a value is out of range");
+        else if (s->kind == MSG_STREAM_VALUES && lexicon_value(o->v->lex, (uint32_t)number, &text, err))
+            return AL_CORRUPT;
+        n += text.len;
     }
-    return n;
+    *ret = (size_t)AL_MIN(n, o->v->raw_bytes);
+    return AL_OK;
 }
 
-al_code msg_view_row(msg_view *v, uint32_t row, al_buf *out, al_err *err)
+al_code msg_view_row(msg_view *v, uint32_t row, al_slice *ret, al_err *err)
 {
     assert(row < v->n_rows);
     const uint16_t *of = NULL;
@@ -480,15 +500,18 @@ al_code msg_view_row(msg_view *v, uint32_t row, al_buf *out, al_err *err)
     c = msg_view_template(v, of[row], &o.t, err);
     if (c)
         return c;
-    for (uint32_t r = 0; r < row; r++)
-        o.k += of[r] == of[row];
-    size_t room = (size_t)AL_MIN(row_bytes_max(o.t, o.k), v->raw_bytes);
-    if (!al_buf_reserve(out, room))
-        return al_fail(err, al_buf_code(out), "messages");
-    pen p = {out->ptr + out->len, out->ptr + out->len + room};
+    o.k = v->row_rank[row];
+    size_t room = 0;
+    c = row_room(&o, &room, err);
+    if (c)
+        return c;
+    uint8_t *bytes = al_arena_alloc(v->arena, room + 1, 1);
+    if (!bytes)
+        return no_memory(err);
+    pen p = {bytes, bytes + room};
     c = write_message(o.t, &p, slot_of_row, &o, err);
     if (!c)
-        out->len = (size_t)(p.at - out->ptr);
+        *ret = (al_slice){bytes, (size_t)(p.at - bytes)};
     return c;
 }
 

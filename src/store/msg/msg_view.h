@@ -49,6 +49,7 @@ typedef struct msg_view {
     unsigned width; /* bits of a row's template */
     const uint8_t *map;
     uint16_t *row_template; /* NULL: not unpacked */
+    uint16_t *row_rank;
     al_slice *messages;     /* NULL: not decoded */
 } msg_view;
 
@@ -57,8 +58,10 @@ AL_CHECK al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint
                                lexicon *lex, packer *pack, al_arena *arena, al_err *err);
 /* All messages, by row. */
 AL_CHECK al_code msg_view_all(msg_view *v, const al_slice **ret, al_err *err);
-/* Appends the message of one row to `out`. */
-AL_CHECK al_code msg_view_row(msg_view *v, uint32_t row, al_buf *out, al_err *err);
+/* The message of one row, in the arena. */
+AL_CHECK al_code msg_view_row(msg_view *v, uint32_t row, al_slice *ret, al_err *err);
+/* Which of the rows of its template each row is, from 0. */
+AL_CHECK al_code msg_view_row_ranks(msg_view *v, const uint16_t **ret, al_err *err);
 /* Which template each row has: an index into v->templates. */
 AL_CHECK al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err);
 /* The rows of template `i` of the block, ascending; templates[i].n_rows of them. */

@@ -1,0 +1,26 @@
+#pragma once
+/* literal_holes.h: can a literal stand in a text of which parts are not known? Any thread. */
+#include "query/literal.h"
+
+enum { HOLES_CHARS_MAX = 63 }; /* of a literal; what a longer one has behind them is a maybe */
+
+/* A literal, ready to be looked for: all places at once, a bit each (Baeza-Yates and Gonnet, "A new
+ * approach to text searching", 1992). Lives as long as the literal. */
+typedef struct literal_holes {
+    const literal *l;
+    bool is_certain;      /* it is as long as the bits are */
+    uint64_t goal;        /* the bit behind its last character */
+    uint64_t fits;        /* its characters that a hole can have */
+    uint64_t places[128]; /* of a character in it */
+} literal_holes;
+
+typedef enum holes_say {
+    HOLES_NEVER,  /* nowhere but inside one hole */
+    HOLES_MAYBE,  /* perhaps over the edge of a hole */
+    HOLES_ALWAYS, /* in what is known, whatever the holes are */
+} holes_say;
+
+void literal_holes_make(literal_holes *ret, const literal *l);
+/* `text` has a byte `mark` where a hole is. A hole is at least one character long, each of them a
+ * letter, a digit, '.', '-', a control character or one from U+0080 on. */
+holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark);

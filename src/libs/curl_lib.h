@@ -20,11 +20,13 @@
     F(slist_append)                                                                                \
     F(slist_free_all)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): it declares a member */
 typedef struct curl_lib {
 #define CURL_LIB_MEMBER(name) __typeof__(curl_##name) *name;
     CURL_LIB_FUNCTIONS(CURL_LIB_MEMBER)
 #undef CURL_LIB_MEMBER
 } curl_lib;
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* The library, ready for use and there for the rest of the process' life. AL_NOT_FOUND as
  * library_load; AL_IO: it does not start. */

@@ -46,11 +46,13 @@
     F(ssl_socket_set_verify_peer)                                                                  \
     F(tcp_socket_new)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): it declares a member */
 typedef struct rabbitmq_lib {
 #define RABBITMQ_LIB_MEMBER(name) __typeof__(amqp_##name) *name;
     RABBITMQ_LIB_FUNCTIONS(RABBITMQ_LIB_MEMBER)
 #undef RABBITMQ_LIB_MEMBER
 } rabbitmq_lib;
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* The library, there for the rest of the process' life. AL_NOT_FOUND as library_load. */
 AL_CHECK al_code rabbitmq_lib_get(const rabbitmq_lib **ret, al_err *err);

@@ -1,9 +1,14 @@
 """What a server does not need is not in it: libraries are mapped by who uses them. A library that is
-missing is played by a file of its name that is none, in front of the real one."""
+missing is played by a file of its name that is none, in front of the real one. And what a burst took
+goes back when it is over."""
+import json
 import os
+import random
 import re
 
 import pytest
+
+from conftest import wait_for
 
 NOT_NEEDED = ("libcurl", "librabbitmq", "libssl", "libcrypto", "libldap", "libkrb5", "libssh2", "libnghttp2",
               "libmariadb", "libncurses")
@@ -78,3 +83,23 @@ def test_without_the_library_nobody_talks_to_a_broker(alco, without, tmp_path):
         done = alco(*command, env=environment, input=b"")
         assert done.returncode != 0
         assert b"package librabbitmq4" in done.stderr, done
+
+
+def memory_mb(server, key):
+    """VmRSS: resident now, VmHWM: at most; MB of 10^6 bytes."""
+    with open("/proc/%d/status" % server.process.pid) as f:
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in f if line.startswith(key + ":"))
+
+
+def test_memory_of_a_burst_goes_back(server):
+    at_rest = memory_mb(server, "VmRSS")
+    noise = random.Random(7)
+    lines = [json.dumps({"message": "request %d of %s took %d ms" % (i, noise.randbytes(16).hex(),
+                                                                    noise.randrange(5000)),
+                         "host": "web-%d" % (i % 9), "trace": noise.randbytes(12).hex(), "n": i,
+                         "logger": "app.part%d" % (i % 40), "levelname": "INFO"}) for i in range(20000)]
+    for _ in range(15):
+        server.send("logs", lines)
+    assert memory_mb(server, "VmHWM") > 4 * at_rest  # it took something
+    wait_for(lambda: memory_mb(server, "VmRSS") < 2.2 * at_rest, "the memory given back")
+    assert server.api("logs", "count")["count"] == 300000

@@ -35,7 +35,6 @@ enum {
     PAUSE_MS = 50,
     INDEX_TRIES_MAX = 10000, /* each time a manifest was replaced meanwhile */
     FINDINGS_BYTES_MAX = 1 << 20,
-    ROOT_BYTES_MAX = 1 << 20,
     MANIFEST_BYTES_MAX = 16 << 20,
 };
 
@@ -64,27 +63,12 @@ al_code backup_progress(backup *b, uint64_t bytes, al_err *err)
 
 /* ---- Lists */
 
-static al_code read_root(backup *b, al_err *err)
+static al_code read_root(backup *b, root *ret, al_err *err)
 {
-    root_done(&b->root);
-    al_buf_clear(&b->root_bytes);
-    al_code c = backup_read_file(b, b->from, NAME_OF_ROOT, ROOT_BYTES_MAX, &b->root_bytes, err);
+    al_code c = root_load(b->io, b->from, ret, err);
     if (c == AL_NOT_FOUND)
         return al_fail(err, c, "there is no store in it: expected a data directory of alco");
-    if (!c)
-        c = root_decode(al_buf_slice(&b->root_bytes), &b->root, err);
-    return c ? al_wrap(err, "store/root") : AL_OK;
-}
-
-static al_code is_root_the_same(backup *b, bool *ret, al_err *err)
-{
-    al_buf now;
-    al_buf_init(&now, ROOT_BYTES_MAX);
-    al_code c = backup_read_file(b, b->from, NAME_OF_ROOT, ROOT_BYTES_MAX, &now, err);
-    if (!c)
-        *ret = al_slice_eq(al_buf_slice(&now), al_buf_slice(&b->root_bytes));
-    al_buf_done(&now);
-    return c;
+    return c ? al_wrap(err, NAME_OF_STORE) : AL_OK;
 }
 
 /* AL_OK also when it does not check out: x->is_read. */
@@ -277,15 +261,12 @@ static al_code finish_index(backup *b, backup_index *x, al_err *err)
     if (is_there && !c)
         c = b->io->sync_dir(b->io, to, err);
     close_both(b, from, to);
-    for (size_t i = 0; !c && i < x->man.n; i++)
-        b->sum.n_rows += x->man.segs[i].is_quarantined ? 0 : x->man.segs[i].n_rows;
-    b->sum.n_segments += x->man.n;
     return c == AL_NOT_FOUND ? AL_OK : c;
 }
 
 typedef struct stray {
     const backup *b;
-    uint32_t ids[64]; /* the others in the next try */
+    uint32_t ids[64]; /* more of them are left over, and named so */
     size_t n;
 } stray;
 
@@ -298,13 +279,13 @@ static al_code note_stray(void *ctx, const char *name, al_err *err)
     if (names_parse(name, &id) != NAME_INDEX)
         return AL_OK;
     for (size_t i = 0; i < s->b->n_indexes; i++)
-        is_known |= s->b->indexes[i].id == id;
+        is_known |= s->b->indexes[i].id == id && !s->b->indexes[i].is_dropped;
     if (!is_known && s->n < AL_COUNT(s->ids))
         s->ids[s->n++] = (uint32_t)id;
     return AL_OK;
 }
 
-/* Indexes that an earlier try saw, and that were dropped. */
+/* Indexes that this or an earlier try saw, and that were dropped. */
 static al_code drop_strays(backup *b, al_err *err)
 {
     stray s = {.b = b};
@@ -332,9 +313,55 @@ static al_code write_lists(backup *b, al_err *err)
         c = drop_strays(b, err);
     if (!c)
         c = backup_take_aside(b, b->from_log, b->to_log, err);
-    if (!c)
-        c = b->io->sync_dir(b->io, b->to_log, err);
-    return c ? c : al_publish_file(b->io, b->to, NAME_OF_ROOT, al_buf_slice(&b->root_bytes), err);
+    return c ? c : b->io->sync_dir(b->io, b->to_log, err);
+}
+
+static const root_entry *find_entry(const root *r, uint32_t id)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->entries[i].id == id)
+            return &r->entries[i];
+    return NULL;
+}
+
+/* Indexes that are in the root of the try's begin and of its end. What was made meanwhile came
+ * after the backup began; its number is not given again. */
+static al_code write_root(backup *b, bool *ret_dropped, al_err *err)
+{
+    root now = {0};
+    al_code c = read_root(b, &now, err);
+    size_t n = 0;
+    for (size_t i = 0; !c && i < b->n_indexes; i++) {
+        backup_index *x = &b->indexes[i];
+        const root_entry *e = find_entry(&b->root, x->id);
+        x->is_dropped = !find_entry(&now, x->id);
+        *ret_dropped |= x->is_dropped;
+        if (!x->is_dropped)
+            b->root.entries[n++] = *e;
+    }
+    if (!c) {
+        b->root.n = n;
+        b->root.index_id_max = now.index_id_max;
+        b->root.generation = now.generation;
+        c = root_save(b->io, b->to, &b->root, err);
+    }
+    root_done(&now);
+    return c;
+}
+
+static void sum_up(backup *b)
+{
+    b->sum.n_rows = b->sum.n_segments = b->sum.n_indexes = 0;
+    for (size_t i = 0; i < b->n_indexes; i++) {
+        const backup_index *x = &b->indexes[i];
+        if (x->is_dropped)
+            continue;
+        b->sum.n_indexes++;
+        b->sum.n_rows += x->n_log_rows;
+        b->sum.n_segments += x->man.n;
+        for (size_t k = 0; k < x->man.n; k++)
+            b->sum.n_rows += x->man.segs[k].is_quarantined ? 0 : x->man.segs[k].n_rows;
+    }
 }
 
 /* ---- A try */
@@ -354,18 +381,18 @@ static void forget_try(backup *b)
     b->n_damaged = 0;
     b->is_cut = false;
     b->done_bytes = b->total_bytes = 0;
-    b->sum.n_rows = b->sum.n_segments = 0;
+    root_done(&b->root);
 }
 
-/* *ret_is_done: it is a copy of one moment. */
+/* *ret_is_done: it is a copy of one moment, or what is doubtful has no other reason than damage. */
 static al_code try_once(backup *b, bool *ret_is_done, al_err *err)
 {
-    *ret_is_done = false;
+    bool was_dropped = false;
     al_code c = backup_read_end(b, err);
     if (!c)
         c = backup_hold_logs(b, err);
     if (!c)
-        c = read_root(b, err);
+        c = read_root(b, &b->root, err);
     if (!c)
         c = take_indexes(b, err);
     if (!c)
@@ -380,7 +407,10 @@ static al_code try_once(backup *b, bool *ret_is_done, al_err *err)
     if (!c && b->o->beside)
         c = b->o->beside(b->o->ctx, err);
     if (!c)
-        c = is_root_the_same(b, ret_is_done, err);
+        c = write_root(b, &was_dropped, err);
+    if (!c && was_dropped)
+        c = drop_strays(b, err);
+    *ret_is_done = !was_dropped || !b->n_damaged;
     return c;
 }
 
@@ -471,7 +501,6 @@ al_code store_backup(const store_backup_options *o, store_backup_sum *ret, al_er
         return al_fail(err, AL_NOMEM, "backup");
     *b = (backup){.o = o, .io = o->io ? o->io : al_io_posix(), .chunk = chunk};
     b->from = b->to = b->from_log = b->to_log = -1;
-    al_buf_init(&b->root_bytes, ROOT_BYTES_MAX);
     al_buf_init(&b->findings, FINDINGS_BYTES_MAX);
     al_code c = open_dirs(b, err);
     if (!c)
@@ -479,7 +508,7 @@ al_code store_backup(const store_backup_options *o, store_backup_sum *ret, al_er
     if (!c)
         c = sync_names(b, err);
     if (!c) {
-        b->sum.n_indexes = b->root.n;
+        sum_up(b);
         b->sum.n_damaged = b->n_damaged;
         for (size_t i = 0; i < STORE_ID_BYTES; i++)
             (void)snprintf(b->sum.store_id + 2 * i, 3, "%02x", b->root.store_id[i]);
@@ -489,8 +518,6 @@ al_code store_backup(const store_backup_options *o, store_backup_sum *ret, al_er
     free(b->logs);
     close_both(b, b->from_log, b->to_log);
     close_both(b, b->from, b->to);
-    root_done(&b->root);
-    al_buf_done(&b->root_bytes);
     al_buf_done(&b->findings);
     return c;
 }

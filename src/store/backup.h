@@ -7,8 +7,9 @@ typedef struct store_backup_options {
     const char *from; /* a data directory; a store may have it open */
     const char *to;   /* a directory; store/ is made in it, or goes on where a copy broke off */
     const al_io *io;  /* NULL: al_io_posix */
-    /* When the store's copy is there and it is not yet known to be of one moment: what is copied
-     * now is of the same moment, or it is called again. May be NULL. */
+    /* Copies what stands beside the store, when all of that but its list of indexes is there; of
+     * these it knows as many or, if some were dropped just now, more. May come again; may be NULL.
+     */
     al_code (*beside)(void *ctx, al_err *err);
     /* Bytes, now and then. False: stop, with AL_CANCELLED. May be NULL. */
     bool (*progress)(void *ctx, uint64_t done, uint64_t total);

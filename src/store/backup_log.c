@@ -141,9 +141,9 @@ static al_code count_part(void *ctx, const frame_part_view *p, al_err *err)
     const look *l = ctx;
     (void)err;
     for (size_t i = 0; i < l->b->n_indexes; i++) {
-        const backup_index *x = &l->b->indexes[i];
+        backup_index *x = &l->b->indexes[i];
         if (x->id == p->index_id && x->is_read && l->seq > x->man.covered)
-            l->b->sum.n_rows += p->n_rows;
+            x->n_log_rows += p->n_rows;
     }
     return AL_OK;
 }

@@ -20,7 +20,9 @@ typedef struct backup_index {
     uint32_t id;
     al_buf bytes; /* of its manifest, as they are */
     manifest man;
-    bool is_read; /* the manifest checks out */
+    bool is_read;        /* the manifest checks out */
+    bool is_dropped;     /* meanwhile */
+    uint64_t n_log_rows; /* that are in the log alone */
 } backup_index;
 
 /* So many files are held open for copying; behind them the copy is made in another round. */
@@ -35,7 +37,6 @@ typedef struct backup {
     int to_log;
     uint8_t *chunk;
     /* of this try */
-    al_buf root_bytes;
     root root;
     backup_index *indexes;
     size_t n_indexes;

@@ -153,7 +153,7 @@ def test_each_backup_of_a_busy_server_is_whole(server, alco, tmp_path):
         assert server.request("DELETE", "/api/v1/indexes/passing").status == 204
 
     others = [Looping(gate, compact), Looping(gate, come_and_go)]
-    rounds = int(os.environ.get("ALCO_BACKUPS", "12"))
+    rounds = int(os.environ.get("ALCO_BACKUPS", "25"))
     with running(gate, senders + [short] + others):
         for i in range(rounds):
             if i == rounds // 2:  # from here on the directory changes less: both ways are of interest

@@ -76,6 +76,12 @@ al_code backup_take(backup *b, uint32_t index_id, int from_dir, int to_dir, cons
     b->sum.n_linked += c == AL_OK;
     if (c != AL_LIMIT)
         return c;
+    int there =
+        -1; /* which of two reasons a link has not to be made is told is the system's choice */
+    if (io->open(io, to_dir, name, AL_OPEN_READ, &there, err) == AL_OK) {
+        io->close(io, there);
+        return AL_EXISTS;
+    }
     if (b->n_pending == BACKUP_PENDING_MAX) {
         b->is_cut = true;
         return AL_OK;

@@ -1,6 +1,6 @@
 /* Backup: a copy of a store that another process may be writing to, without a word to it.
  *
- * Why that is safe: doc/decisions/012. All that the owner does to its files is to make new ones, to
+ * Why that is safe: doc/decisions/013. All that the owner does to its files is to make new ones, to
  * replace lists by rename, to append to the newest log file and to unlink what no list names any
  * more; and at each moment a kill -9 leaves a directory that opens with everything acknowledged. A
  * backup only has to see files in an order in which such a moment existed.

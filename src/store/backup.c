@@ -46,6 +46,8 @@ void backup_doubt(backup *b, const char *file, const char *fmt, ...)
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     b->n_damaged++;
+    if (!al_buf_reserve(&b->findings, sizeof NAME_OF_STORE + strlen(file) + strlen(text) + 3))
+        return; /* it counts all the same */
     al_buf_str(&b->findings, NAME_OF_STORE "/");
     al_buf_str(&b->findings, file);
     al_buf_u8(&b->findings, 0);
@@ -422,9 +424,11 @@ static void pause_ms(int64_t ms)
 
 static void tell_findings(const backup *b)
 {
+    if (!b->o->found || b->findings.len == 0)
+        return;
     const char *at = (const char *)b->findings.ptr;
     const char *end = at + b->findings.len;
-    while (b->o->found && at && at < end) {
+    while (at < end) {
         const char *text = at + strlen(at) + 1;
         store_finding f = {.file = at, .text = text, .is_damage = true};
         b->o->found(b->o->ctx, &f);

@@ -109,7 +109,7 @@ static void a_copy_of_a_store_at_rest_is_the_store(void **state)
 /* ---- Beside a store that lives: batch n has ROWS rows with n in their message, and n as its mark
  */
 
-enum { ROWS = 20, BATCHES_MAX = 100000, BACKUPS = 25 };
+enum { ROWS = 20, BATCHES_MAX = 100000, BACKUPS = 12 };
 
 typedef struct life {
     engine *e;

@@ -140,9 +140,9 @@ static al_code remove_copy(int dir, al_err *err)
 /* AL_AGAIN: it changed meanwhile. */
 static al_code copy_both(int from, int to, al_err *err)
 {
-    stamp before;
-    stamp still;
-    stamp after;
+    stamp before = {0};
+    stamp still = {0};
+    stamp after = {0};
     al_code c = take_stamp(from, &before, err);
     if (c)
         return c;

@@ -107,6 +107,7 @@ static al_code clear_partial(const new_dir *d, al_err *err)
         return al_fail(err, AL_EXISTS,
                        "%.150s is in the way and not of an unfinished run: move it away",
                        d->partial);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread, as below */
     if (nftw(d->partial, remove_one, TREE_FDS, FTW_DEPTH | FTW_PHYS) != 0)
         return al_fail_errno(err, "remove what an unfinished run left in %.120s", d->partial);
     return AL_OK;
@@ -188,6 +189,7 @@ al_code new_dir_finish(new_dir *d, const char *name, al_slice content, al_err *e
 
 void new_dir_drop(new_dir *d)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     if (d->is_made && nftw(d->partial, remove_one, TREE_FDS, FTW_DEPTH | FTW_PHYS) == 0)
         (void)rmdir(d->partial); /* else the next run does it */
     if (d->fd >= 0)

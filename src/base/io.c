@@ -150,6 +150,21 @@ static al_code posix_rename(const al_io *io, int dir, const char *from, const ch
                                             : AL_OK;
 }
 
+static al_code posix_link(const al_io *io, int from_dir, const char *from, int to_dir,
+                          const char *to, al_err *err)
+{
+    (void)io;
+    if (linkat(from_dir, from, to_dir, to, 0) == 0)
+        return AL_OK;
+    if (errno == ENOENT)
+        return al_fail(err, AL_NOT_FOUND, "link %s: no such file", from);
+    if (errno == EEXIST)
+        return al_fail(err, AL_EXISTS, "link %s: %s exists", from, to);
+    bool may_copy = errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP;
+    al_code c = al_fail_errno(err, "link %s to %s", from, to);
+    return may_copy ? AL_LIMIT : c;
+}
+
 static al_code posix_unlink(const al_io *io, int dir, const char *name, al_err *err)
 {
     (void)io;
@@ -232,6 +247,7 @@ const al_io *al_io_posix(void)
         .file_bytes = posix_file_bytes,
         .truncate = posix_truncate,
         .rename = posix_rename,
+        .link = posix_link,
         .unlink = posix_unlink,
         .open_dir = posix_open_dir,
         .list = posix_list,

@@ -38,6 +38,11 @@ struct al_io {
     al_code (*truncate)(const al_io *io, int fd, uint64_t bytes, al_err *err);
     /* Atomic replace inside one directory. */
     al_code (*rename)(const al_io *io, int dir, const char *from, const char *to, al_err *err);
+    /* One more name for a file, in a directory of whichever place. AL_NOT_FOUND, AL_EXISTS (the new
+     * name); AL_LIMIT: not possible there (another file system, too many links, somebody else's
+     * file), a copy may be. */
+    al_code (*link)(const al_io *io, int from_dir, const char *from, int to_dir, const char *to,
+                    al_err *err);
     /* AL_NOT_FOUND when it is not there. */
     al_code (*unlink)(const al_io *io, int dir, const char *name, al_err *err);
     /* Makes a directory (AL_OK also when it is there already) and opens it. */

@@ -45,6 +45,11 @@ AL_CHECK al_code catalog_open(const char *dir, catalog **ret, al_err *err);
  * AL_CORRUPT: catalog_open would refuse it. AL_IO: it cannot be copied. AL_NOMEM. */
 AL_CHECK al_code catalog_peek(const char *dir, al_arena *arena, const char ***ret, size_t *ret_n,
                               al_err *err);
+/* Makes `to`/catalog.db a copy of `from`/catalog.db as of one moment, also while its owner writes
+ * to it; checked and on disk. An earlier copy is replaced. AL_NOT_FOUND with a message: there is
+ * none. AL_CORRUPT: it is damaged; what could be copied is in `to`. AL_AGAIN with a message: it
+ * never held still. AL_IO, AL_NOMEM. */
+AL_CHECK al_code catalog_copy(const char *from, const char *to, al_err *err);
 /* Is there an admin among the users of `dir`/catalog.db? Looks as catalog_peek does; false also
  * when there is no catalogue yet. */
 AL_CHECK al_code catalog_peek_admin(const char *dir, bool *ret, al_err *err);

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "catalog/catalog.h"
 #include "cli/cli.h"
-#include "store/store.h"
+#include "cli/verify.h"
 
 static const char help[] =
     "usage: alco verify DIR\n"
@@ -76,6 +76,16 @@ static al_code check_catalog(const char *dir, uint64_t *n_damaged, al_err *err)
     return c && c != AL_NOT_FOUND ? c : compare_names(dir, known, n_known, arena, err);
 }
 
+al_code cli_verify(const char *dir, store_verified *ret, al_err *err)
+{
+    al_code c = store_verify(dir, NULL, print_finding, NULL, ret, err);
+    if (!c)
+        c = check_catalog(dir, &ret->n_damaged, err);
+    if (!c)
+        check_lock(dir, &ret->n_damaged);
+    return c;
+}
+
 int cmd_verify(int argc, char **argv)
 {
     static const struct option flags[] = {{"help", no_argument, NULL, 'h'}, {0}};
@@ -91,12 +101,10 @@ int cmd_verify(int argc, char **argv)
         return cli_usage("verify", "expected one directory");
     store_verified v = {0};
     al_err err = {0};
-    if (store_verify(argv[optind], NULL, print_finding, NULL, &v, &err) ||
-        check_catalog(argv[optind], &v.n_damaged, &err)) {
+    if (cli_verify(argv[optind], &v, &err)) {
         cli_say("%s", err.msg);
         return CLI_USAGE;
     }
-    check_lock(argv[optind], &v.n_damaged);
     (void)printf("%" PRIu64 " records: %" PRIu64 " in %" PRIu64 " segments, %" PRIu64
                  " in the log alone (of its %" PRIu64 " frames); %" PRIu64 " indexes; %" PRIu64
                  " damaged\n",

@@ -22,10 +22,12 @@ static const struct {
     {"user", cmd_user, "users, their passwords and tokens"},
     {"send", cmd_send, "publish lines to RabbitMQ, to try a broker's set-up"},
     {"verify", cmd_verify, "check a data directory"},
+    {"backup", cmd_backup, "copy a data directory, also while it is written to"},
+    {"restore", cmd_restore, "make a data directory from a backup"},
 };
 
 /* What the documents speak of and this build has not. */
-static const char *const later[] = {"less", "backup", "restore", "sphinx-conf"};
+static const char *const later[] = {"less", "sphinx-conf"};
 
 static void print_help(FILE *to)
 {

@@ -76,7 +76,7 @@ static al_code write_header(wal *w, int fd, const file_header *h, al_err *err)
 
 /* ---- Where the log ends (invariant 5) */
 
-static void write_end(wal *w)
+static void encode_end(const wal *w, al_buf *ret)
 {
     const wal_file *f = &w->files[w->n_files - 1];
     file_header h = {.magic = FMT_MAGIC_LOG_END,
@@ -84,10 +84,15 @@ static void write_end(wal *w)
                      .first_frame = w->seq,
                      .prev_end = f->bytes};
     memcpy(h.store_id, w->store_id, sizeof h.store_id);
+    al_buf_init(ret, FMT_HEADER_BYTES);
+    file_header_encode(&h, ret);
+}
+
+static void write_end(wal *w)
+{
     al_err ignored;
     al_buf b;
-    al_buf_init(&b, FMT_HEADER_BYTES);
-    file_header_encode(&h, &b);
+    encode_end(w, &b);
     if (!al_buf_code(&b))
         (void)w->io->write_at(w->io, w->end_fd, b.ptr, b.len, 0, &ignored);
     al_buf_done(&b);
@@ -113,6 +118,28 @@ static void begin_end(wal *w)
     write_end(w);
     if (!io->sync(io, w->end_fd, &ignored) && is_new)
         (void)io->sync_dir(io, w->dir, &ignored);
+}
+
+al_code wal_settle(wal *w, al_err *err)
+{
+    assert(w->fd < 0);
+    if (w->n_files == 0)
+        return AL_OK;
+    char name[NAME_BYTES];
+    al_buf end;
+    names_format(name, NAME_LOG, w->files[w->n_files - 1].number);
+    encode_end(w, &end);
+    al_code c = al_buf_code(&end);
+    c = c ? al_fail(err, c, "end of the log")
+          : w->io->open(w->io, w->dir, name, AL_OPEN_WRITE, &w->fd, err);
+    if (!c)
+        c = w->io->truncate(w->io, w->fd, w->files[w->n_files - 1].bytes, err);
+    if (!c)
+        c = w->io->sync(w->io, w->fd, err);
+    if (!c)
+        c = al_publish_file(w->io, w->dir, NAME_OF_LOG_END, al_buf_slice(&end), err);
+    al_buf_done(&end);
+    return c;
 }
 
 /* ---- Files */

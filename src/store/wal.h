@@ -29,6 +29,9 @@ typedef struct wal_visitor {
  * `store_id` is borrowed until close. AL_TOO_NEW, AL_IO, AL_NOMEM, and what the visitor answers. */
 AL_CHECK al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id, const wal_visitor *v,
                             wal **ret, al_err *err);
+/* After wal_replay, and then no wal_start: cuts off what does not count behind the newest file, and
+ * `end` says what is there. For a log that was copied while its owner wrote to it. AL_IO. */
+AL_CHECK al_code wal_settle(wal *w, al_err *err);
 /* Closes. Whatever was committed is on disk already; where the log ends is synced, too. */
 wal *wal_close(wal *w);
 

@@ -292,6 +292,16 @@ static al_code crash_rename(const al_io *io, int dir, const char *from, const ch
     return AL_OK;
 }
 
+/* What is recorded has one name for each file: who links must copy here. */
+static al_code crash_link(const al_io *io, int from_dir, const char *from, int to_dir,
+                          const char *to, al_err *err)
+{
+    (void)io;
+    (void)from_dir;
+    (void)to_dir;
+    return al_fail(err, AL_LIMIT, "link %s to %s: this table has no links", from, to);
+}
+
 static al_code crash_unlink(const al_io *io, int dir, const char *name, al_err *err)
 {
     crash_io *c = self(io);
@@ -412,6 +422,7 @@ al_code crash_io_new(const char *root, crash_io **ret, al_err *err)
         .file_bytes = crash_file_bytes,
         .truncate = crash_truncate,
         .rename = crash_rename,
+        .link = crash_link,
         .unlink = crash_unlink,
         .open_dir = crash_open_dir,
         .list = crash_list,

@@ -135,6 +135,14 @@ static al_code fail_rename(const al_io *io, int dir, const char *from, const cha
     return below(io)->rename(below(io), dir, from, to, err);
 }
 
+static al_code fail_link(const al_io *io, int from_dir, const char *from, int to_dir,
+                         const char *to, al_err *err)
+{
+    if (fails(io, true))
+        return al_fail_errno(err, "link %s to %s (made to fail)", from, to);
+    return below(io)->link(below(io), from_dir, from, to_dir, to, err);
+}
+
 static al_code fail_unlink(const al_io *io, int dir, const char *name, al_err *err)
 {
     if (fails(io, false))
@@ -186,6 +194,7 @@ void fail_io_init(fail_io *f, const al_io *over, unsigned long fail_at, fail_mod
                 .file_bytes = fail_file_bytes,
                 .truncate = fail_truncate,
                 .rename = fail_rename,
+                .link = fail_link,
                 .unlink = fail_unlink,
                 .open_dir = fail_open_dir,
                 .list = fail_list,

@@ -25,6 +25,11 @@ size_t merge_partitions(memtab *const *mems, size_t n, part_key *ret, size_t max
 /* Inputs for partition `key`; `ret` has room for 2 * n. Returns how many. */
 size_t merge_inputs_of(memtab *const *mems, size_t n, part_key key, merge_input *ret);
 
+/* How many of the first memtabs of a tail (n >= 1, by frame) to merge at once: whole frames, no more
+ * rows than fit one segment unless one frame has more. `is_full`: up to where a day ends, if at
+ * least half of that is before it; the rest waits for more of its own day. Pure. */
+size_t merge_take(memtab *const *mems, size_t n, bool is_full);
+
 /* Which segments of one index are worth merging: fills picked with indexes into `segs` (of one
  * partition, together <= SEG_ROWS_MAX rows) and returns how many; 0: none. `inputs_min`: fewer of
  * like size are left alone; 2 merges all that can be. Pure. */

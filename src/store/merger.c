@@ -52,16 +52,21 @@ static pressure look_at_pressure(const store *st)
     return p;
 }
 
+static bool is_full(const snapshot *s)
+{
+    return s->tail_rows >= TAIL_ROWS || s->tail_bytes >= TAIL_BYTES ||
+           s->tail_raw_bytes >= TAIL_RAW_BYTES || s->n_mems >= TAIL_FRAMES;
+}
+
 static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t now,
                    int64_t *deadline)
 {
     const snapshot *s = ix->snap;
     if (s->n_mems == 0 || ix->is_dropped)
         return false;
-    if (s->tail_rows >= TAIL_ROWS || s->tail_raw_bytes >= TAIL_RAW_BYTES ||
-        s->n_mems >= TAIL_FRAMES || s->mems[0]->frame <= ix->compact_frame)
+    if (is_full(s) || s->mems[0]->frame <= ix->compact_frame)
         return true;
-    if (st->tail_bytes > st->tail_bytes_max / 2 && s->tail_bytes == p->largest_tail)
+    if (st->tail_bytes > st->tail_bytes_max / 4 * 3 && s->tail_bytes == p->largest_tail)
         return true;
     if (st->log_bytes > LOG_BYTES_PRESSURE && s->mems[0]->frame == p->oldest_frame)
         return true;
@@ -71,27 +76,10 @@ static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t
     return now >= ix->last_append_ns + st->idle_ns;
 }
 
-/* Whole frames from the front, as many as one merge may hold. */
 static void take_tail(const snapshot *s, job *j)
 {
-    uint64_t rows = 0;
-    uint64_t raw = 0;
-    for (size_t i = 0; i < s->n_mems;) {
-        size_t end = i;
-        uint64_t frame_rows = 0;
-        uint64_t frame_raw = 0;
-        for (; end < s->n_mems && s->mems[end]->frame == s->mems[i]->frame; end++) {
-            frame_rows += s->mems[end]->info.n_rows;
-            frame_raw += s->mems[end]->info.raw_bytes;
-        }
-        if (i && (rows + frame_rows > SEG_ROWS_MAX || raw + frame_raw > 2ULL * TAIL_RAW_BYTES))
-            break;
-        rows += frame_rows;
-        raw += frame_raw;
-        j->n_mems = end;
-        j->covered = s->mems[i]->frame;
-        i = end;
-    }
+    j->n_mems = merge_take(s->mems, s->n_mems, is_full(s));
+    j->covered = s->mems[j->n_mems - 1]->frame;
 }
 
 static bool pick_segments(sindex *ix, job *j)

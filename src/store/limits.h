@@ -53,6 +53,7 @@ enum {
     TAIL_BYTES = 48 << 20,      /* encoded: of a start after a crash, and of what a search unpacks */
     TAIL_RAW_BYTES = 512 << 20, /* decoded: how long a merge takes */
     TAIL_FRAMES = 1024,
+    TAILS_BYTES_MAX = 256 << 20, /* encoded, of all indexes: appends wait for the merger */
     TAIL_IDLE_S = 5, /* ... or so long after its last record */
 
     MERGE_INPUTS_MAX = 16, /* segments merged at once; each holds one decoded block */

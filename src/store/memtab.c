@@ -7,9 +7,10 @@
 
 #include "base/mem.h"
 
-al_code memtab_new(blob *block, block_view *scratch, const memtab *head, memtab **ret, al_err *err)
+al_code memtab_new(al_slice block, block_view *scratch, const memtab *head, memtab **ret,
+                   al_err *err)
 {
-    al_code c = block_view_open(scratch, block, err);
+    al_code c = block_view_open_slice(scratch, block, err);
     const uint64_t *ids;
     if (!c)
         c = block_view_ids(scratch, &ids, err);
@@ -29,10 +30,26 @@ al_code memtab_new(blob *block, block_view *scratch, const memtab *head, memtab 
                   .frame_row = head->frame_row,
                   .arrival_ns = head->arrival_ns,
                   .info = *block_view_info(scratch),
-                  .block = blob_ref(block),
                   .ids = copy};
     atomic_init(&m->refs, 1);
     *ret = m;
+    return AL_OK;
+}
+
+void memtab_put_log(memtab *m, wal_source *log, uint64_t off)
+{
+    assert(!m->log && !m->block);
+    m->log = wal_source_ref(log);
+    m->off = off;
+}
+
+al_code memtab_put_block(memtab *m, al_slice block, al_err *err)
+{
+    assert(!m->log && !m->block && block.len == m->info.len);
+    m->block = blob_new(block.len);
+    if (!m->block)
+        return al_fail(err, AL_NOMEM, "fresh segment");
+    memcpy(m->block->bytes, block.ptr, block.len);
     return AL_OK;
 }
 
@@ -47,6 +64,7 @@ memtab *memtab_unref(memtab *m)
 {
     if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
         return NULL;
+    (void)wal_source_unref(m->log);
     (void)blob_unref(m->block);
     free(m->ids);
     free(m);
@@ -55,22 +73,50 @@ memtab *memtab_unref(memtab *m)
 
 size_t memtab_bytes(const memtab *m)
 {
-    return sizeof *m + m->block->len + m->info.n_rows * sizeof *m->ids;
+    return sizeof *m + m->info.n_rows * sizeof *m->ids + (m->block ? m->block->len : 0);
+}
+
+static al_code open_from_log(const memtab *m, block_view *view, al_err *err)
+{
+    AL_CLEANUP(blob_unrefp) blob *b = blob_new(m->info.len);
+    if (!b)
+        return al_fail(err, AL_NOMEM, "block of %u bytes", m->info.len);
+    const al_io *io = m->log->io;
+    al_code c = io->read_at(io, m->log->fd, b->bytes, b->len, m->off, err);
+    if (!c)
+        c = block_view_open(view, b, err);
+    if (c)
+        return c;
+    const block_info *is = block_view_info(view);
+    if (is->n_rows != m->info.n_rows || is->min_id != m->info.min_id ||
+        is->max_id != m->info.max_id)
+        return al_fail(err, AL_CORRUPT, "another block than was written");
+    return AL_OK;
+}
+
+al_code memtab_open(const memtab *m, block_view *view, al_err *err)
+{
+    block_view_use_lexicon(view, NULL);
+    return m->block ? block_view_open(view, m->block, err) : open_from_log(m, view, err);
 }
 
 al_code memtab_list_add(memtab_list *l, al_slice block, block_view *scratch, const memtab *head,
                         al_err *err)
 {
     memtab **grown = al_grow(l->at, &l->cap, l->n, sizeof(void *), 64, SIZE_MAX / sizeof(void *));
-    AL_CLEANUP(blob_unrefp) blob *b = blob_new(block.len);
-    if (grown)
-        l->at = grown;
-    if (!grown || !b)
+    if (!grown)
         return al_fail(err, AL_NOMEM, "fresh segment");
-    memcpy(b->bytes, block.ptr, block.len);
-    al_code c = memtab_new(b, scratch, head, &l->at[l->n], err);
-    l->n += c == AL_OK;
-    return c;
+    l->at = grown;
+    AL_CLEANUP(memtab_unrefp) memtab *m = NULL;
+    al_code c = memtab_new(block, scratch, head, &m, err);
+    if (!c && !head->log)
+        c = memtab_put_block(m, block, err);
+    if (c)
+        return c;
+    if (head->log)
+        memtab_put_log(m, head->log, head->off);
+    l->at[l->n++] = AL_TAKE(m);
+    return AL_OK;
 }
 
 void memtab_list_done(memtab_list *l)

@@ -260,7 +260,7 @@ size_t merge_partitions(memtab *const *mems, size_t n, part_key *ret, size_t max
     for (size_t i = 0; i < n; i++) {
         const memtab *m = mems[i];
         uint32_t row = 0;
-        while (row < m->info.n_rows) {
+        while (row < m->info.n_rows && !m->is_damaged) {
             part_key key = part_of(m->ids[row], m->arrival_ns);
             if (!add_key(key, ret, &n_keys, max))
                 return max + 1;
@@ -277,7 +277,7 @@ size_t merge_partitions(memtab *const *mems, size_t n, part_key *ret, size_t max
 
 static void add_input(memtab *m, uint32_t from, uint32_t to, merge_input *ret, size_t *n)
 {
-    if (from >= to)
+    if (from >= to || m->is_damaged)
         return;
     ret[(*n)++] = (merge_input){.u = unit_of_memtab(m), .from_row = from, .to_row = to};
 }

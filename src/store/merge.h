@@ -19,7 +19,8 @@ typedef struct merge_input {
 AL_CHECK al_code merge_run(const merge_input *inputs, size_t n, seg_writer *w,
                            const atomic_bool *cancel, size_t *ret_bad, al_err *err);
 
-/* The inputs that one partition gets from memtabs, and which partitions there are. */
+/* The inputs that one partition gets from memtabs (but damaged ones), and which partitions there
+ * are. */
 /* Distinct partitions of the rows of `mems`, in no order. Returns how many (<= max), or max + 1. */
 size_t merge_partitions(memtab *const *mems, size_t n, part_key *ret, size_t max);
 /* Inputs for partition `key`; `ret` has room for 2 * n. Returns how many. */

@@ -54,7 +54,7 @@ static pressure look_at_pressure(const store *st)
 
 static bool is_full(const snapshot *s)
 {
-    return s->tail_rows >= TAIL_ROWS || s->tail_bytes >= TAIL_BYTES ||
+    return s->tail_rows >= TAIL_ROWS || s->tail_log_bytes >= TAIL_BYTES ||
            s->tail_raw_bytes >= TAIL_RAW_BYTES || s->n_mems >= TAIL_FRAMES;
 }
 
@@ -128,6 +128,22 @@ static void pick_job_locked(store *st, job *j, int64_t *deadline)
 
 /* ---- Doing it */
 
+/* The merge failed for it; at the next try it is set aside. */
+static al_code report_bad(store *st, const unit *u, al_err *err)
+{
+    if (u->seg) {
+        damage_report(st, u->seg);
+        return AL_CORRUPT;
+    }
+    (void)al_wrap(err, "log frame %llu", (unsigned long long)u->mem->frame);
+    al_err other;
+    al_code c = damage_check_block(st, u->mem, &other);
+    if (!c)
+        return AL_CORRUPT;
+    *err = other;
+    return c;
+}
+
 static al_code make_segment(store *st, job *j, const merge_input *inputs, size_t n, part_key key,
                             seg_summary *sum, al_err *err)
 {
@@ -141,8 +157,8 @@ static al_code make_segment(store *st, job *j, const merge_input *inputs, size_t
     al_code c = seg_writer_new(st->env, &o, &w, err);
     if (!c)
         c = merge_run(inputs, n, w, &st->is_ending, &bad, err);
-    if (c == AL_CORRUPT && bad < n && inputs[bad].u.seg)
-        damage_report(st, inputs[bad].u.seg);
+    if (c == AL_CORRUPT && bad < n)
+        c = report_bad(st, &inputs[bad].u, err);
     if (!c)
         c = seg_writer_finish(w, sum, err);
     if (c)

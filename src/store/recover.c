@@ -30,6 +30,9 @@ typedef struct recovery {
     /* the frame being read */
     uint64_t seq;
     int64_t arrival_ns;
+    wal_source *file; /* borrowed */
+    uint64_t body_off;
+    al_slice body;
     const char *index; /* for field_seen */
 } recovery;
 
@@ -282,13 +285,22 @@ static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
     return AL_OK;
 }
 
+static void replay_place(void *ctx, wal_source *file, uint64_t off)
+{
+    recovery *r = ctx;
+    r->file = file;
+    r->body_off = off;
+}
+
 static al_code keep_part(recovery *r, const frame_part_view *p, const sindex *ix, memtab_list *t,
                          al_err *err)
 {
     memtab head = {.index_id = ix->id,
                    .frame = r->seq,
                    .frame_row = p->first_row,
-                   .arrival_ns = r->arrival_ns};
+                   .arrival_ns = r->arrival_ns,
+                   .log = r->file,
+                   .off = r->body_off + (uint64_t)(p->block.ptr - r->body.ptr)};
     return ix->is_rebuilt ? rebuild_keep_missing(r->st, ix->snap, r->view, p->block, &head, t, err)
                           : memtab_list_add(t, p->block, r->st->view, &head, err);
 }
@@ -335,6 +347,7 @@ static al_code replay_frame(void *ctx, uint64_t seq, al_slice body, al_err *err)
         r->n_marks = 0;
     }
     r->seq = seq;
+    r->body = body;
     r->arrival_ns = b.arrival_ns;
     frame_visitor v = {.ctx = r, .part = replay_part, .mark = replay_mark};
     return frame_body_visit(body, &v, &b, err);
@@ -389,7 +402,7 @@ static uint64_t seq_known(const store *st)
 static al_code replay(recovery *r, al_err *err)
 {
     store *st = r->st;
-    wal_visitor v = {.ctx = r, .frame = replay_frame, .damage = note_damage};
+    wal_visitor v = {.ctx = r, .place = replay_place, .frame = replay_frame, .damage = note_damage};
     al_code c = wal_replay(st->io, st->log_dir, st->store_id, &v, &st->wal, err);
     uint64_t known = seq_known(st);
     if (!c && wal_last_seq(st->wal) < known)

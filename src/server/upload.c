@@ -35,14 +35,17 @@ enum {
     FILLING_BYTES_FEW = 4096,     /* while too much is held */
     HALF_LINE_BYTES = 512 * 1024, /* with what undoes compression */
     FLIGHT_MAX = 4,
-    PIECE_BYTES_MAX = INGEST_BATCH_BYTES_MAX + LINES_LINE_BYTES_MAX + INGEST_BATCH_RECORDS_MAX + 1,
+    TEXT_BLOCK_BYTES = 64 * 1024,
+    FIRST_LINES = 256,
 };
 
 typedef struct piece { /* a batch and the lines it is made of */
     struct piece *next;
     upload *u;
     ingest_batch *batch;
-    al_buf text; /* lines, each with a newline */
+    al_arena *text; /* the lines; the batch's records point into them */
+    al_slice *lines;
+    size_t lines_cap;
     size_t n;
     size_t held; /* of the account */
 } piece;
@@ -95,7 +98,8 @@ static piece *piece_free(piece *p)
         return NULL;
     held_set(&p->u->r->srv->uploads, &p->held, 0);
     (void)ingest_batch_free(p->batch);
-    al_buf_done(&p->text);
+    (void)al_arena_free(p->text);
+    free(p->lines);
     free(p);
     return NULL;
 }
@@ -271,14 +275,26 @@ static al_code piece_new(upload *u, piece **ret, al_err *err)
     piece *p = al_zalloc(1, sizeof *p);
     if (!p)
         return al_fail(err, AL_NOMEM, "upload");
-    al_buf_init(&p->text, PIECE_BYTES_MAX);
     p->u = u;
-    al_code c = ingest_begin(u->r->srv->in, u->index, "http", &p->batch, err);
+    p->text = al_arena_new(TEXT_BLOCK_BYTES);
+    al_code c = p->text ? ingest_begin(u->r->srv->in, u->index, "http", &p->batch, err)
+                        : al_fail(err, AL_NOMEM, "upload");
     if (c)
         (void)piece_free(p);
     else
         *ret = p;
     return c;
+}
+
+static bool keep_line(piece *p, al_slice line)
+{
+    al_slice *grown = al_grow(p->lines, &p->lines_cap, p->n, sizeof *grown, FIRST_LINES,
+                              INGEST_BATCH_RECORDS_MAX);
+    if (!grown)
+        return false;
+    p->lines = grown;
+    p->lines[p->n] = al_arena_copy(p->text, line);
+    return p->lines[p->n].ptr;
 }
 
 static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
@@ -288,15 +304,13 @@ static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
         return c;
     piece *p = u->open;
     assert(p);
-    c = ingest_add(p->batch, line);
-    if (is_cut)
-        ingest_note_long_line(p->batch);
-    al_buf_slice_put(&p->text, line);
-    al_buf_u8(&p->text, '\n');
-    held_set(&u->r->srv->uploads, &p->held, p->text.cap);
-    if (c || al_buf_code(&p->text))
+    if (!keep_line(p, line) || ingest_add_kept(p->batch, p->lines[p->n]))
         return al_fail(err, AL_NOMEM, "upload");
     p->n++;
+    if (is_cut)
+        ingest_note_long_line(p->batch);
+    held_set(&u->r->srv->uploads, &p->held,
+             al_arena_bytes(p->text) + p->lines_cap * sizeof *p->lines + ingest_bytes(p->batch));
     if (ingest_is_full(p->batch))
         u->ready = AL_TAKE(u->open);
     return AL_OK;
@@ -305,13 +319,9 @@ static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
 /* The batch of a piece that the engine gave back, made again. */
 static al_code refill(upload *u, piece *p, al_err *err)
 {
-    al_slice text = al_buf_slice(&p->text);
     al_code c = ingest_begin(u->r->srv->in, u->index, "http", &p->batch, err);
-    for (size_t at = 0; !c && at < text.len;) {
-        size_t end = al_slice_find(text, '\n', at);
-        c = ingest_add(p->batch, al_slice_sub(text, at, end));
-        at = end + 1;
-    }
+    for (size_t i = 0; !c && i < p->n; i++)
+        c = ingest_add_kept(p->batch, p->lines[i]);
     return c;
 }
 

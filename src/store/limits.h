@@ -56,6 +56,7 @@ enum {
     TAILS_BYTES_MAX = 256 << 20, /* encoded, of all indexes: appends wait for the merger */
     TAIL_IDLE_S = 5, /* ... or so long after its last record */
 
+    MERGE_OPEN_BYTES = 48 << 20, /* decoded blocks at once of a tail's merge; else it takes less */
     MERGE_INPUTS_MAX = 16, /* segments merged at once; each holds one decoded block */
     MERGE_INPUTS_MIN = 8,  /* of like size: fewer are left alone (write amplification) */
     /* So many rows are not written again to have fewer than an eighth as many with them. */

@@ -33,8 +33,7 @@ typedef struct merging {
     cursor *cursors;
     cursor **heap;
     size_t n_heap;
-    block_view **spare; /* views of cursors that are done */
-    size_t n_spare;
+    block_view *spare; /* of a cursor that is done; NULL: none */
     seg_writer *w;
 } merging;
 
@@ -91,7 +90,7 @@ static al_code cursor_positions(cursor *c, al_err *err)
 
 static al_code cursor_open(merging *m, cursor *c, al_err *err)
 {
-    c->view = m->n_spare ? m->spare[--m->n_spare] : block_view_new();
+    c->view = m->spare ? AL_TAKE(m->spare) : block_view_new();
     if (!c->view)
         return al_fail(err, AL_NOMEM, "merge");
     c->is_open = true;
@@ -111,8 +110,10 @@ static void cursor_close(merging *m, cursor *c)
 {
     unit_close(&c->blocks);
     c->positions = positions_unref(c->positions);
-    if (c->view)
-        m->spare[m->n_spare++] = c->view;
+    if (c->view && m->spare)
+        (void)block_view_free(c->view); /* it holds a decoded block */
+    else if (c->view)
+        m->spare = c->view;
     c->view = NULL;
     c->is_open = false;
 }
@@ -194,8 +195,7 @@ al_code merge_run(const merge_input *inputs, size_t n, seg_writer *w, const atom
     *ret_bad = n;
     m.cursors = al_zalloc(n, sizeof *m.cursors);
     m.heap = al_alloc(n, sizeof(void *));
-    m.spare = al_zalloc(n, sizeof(void *));
-    bool has_memory = m.cursors && m.heap && m.spare;
+    bool has_memory = m.cursors && m.heap;
     al_code code = has_memory ? AL_OK : al_fail(err, AL_NOMEM, "merge");
     for (size_t i = 0; has_memory && i < n; i++) {
         const merge_input *in = &inputs[i];
@@ -212,11 +212,9 @@ al_code merge_run(const merge_input *inputs, size_t n, seg_writer *w, const atom
         code = run_heap(&m, cancel, ret_bad, err);
     for (size_t i = 0; has_memory && i < n; i++)
         cursor_close(&m, &m.cursors[i]);
-    for (size_t i = 0; i < m.n_spare; i++)
-        (void)block_view_free(m.spare[i]);
+    (void)block_view_free(m.spare);
     free(m.cursors);
     free(m.heap);
-    free(m.spare);
     return code;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "store/limits.h"
 #include "store/merge.h"
@@ -32,6 +33,51 @@ static uint32_t later_day(memtab *const *mems, size_t from, size_t to, uint32_t 
     return day;
 }
 
+/* A block opens with its first row and closes behind its last. */
+typedef struct opening {
+    uint64_t id;
+    int64_t bytes; /* less when it closes */
+} opening;
+
+static int by_id(const void *a, const void *b)
+{
+    const opening *x = a;
+    const opening *y = b;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : 0; /* opened before closed */
+}
+
+/* Decoded bytes of the blocks that a merge has open at once; 0 without memory to count them. */
+static int64_t most_open_bytes(memtab *const *mems, size_t n)
+{
+    AL_CLEANUP(al_freep) opening *o = al_alloc(2 * n, sizeof *o);
+    if (!o)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        const block_info *b = &mems[i]->info;
+        o[2 * i] = (opening){.id = b->min_id, .bytes = b->raw_bytes};
+        o[2 * i + 1] = (opening){.id = b->max_id, .bytes = -(int64_t)b->raw_bytes};
+    }
+    qsort(o, 2 * n, sizeof *o, by_id);
+    int64_t most = 0;
+    int64_t now = 0;
+    for (size_t i = 0; i < 2 * n; i++) {
+        now += o[i].bytes;
+        most = AL_MAX(most, now);
+    }
+    return most;
+}
+
+/* Whole frames, about half of mems[0, n); n when that is one frame. */
+static size_t half_of(memtab *const *mems, size_t n)
+{
+    size_t k = n / 2;
+    while (k && mems[k]->frame == mems[k - 1]->frame)
+        k--;
+    return k ? k : n;
+}
+
 size_t merge_take(memtab *const *mems, size_t n, bool is_full)
 {
     uint64_t rows = 0;
@@ -50,7 +96,15 @@ size_t merge_take(memtab *const *mems, size_t n, bool is_full)
         day = next;
         taken = end;
     }
-    return is_full && day_ends ? day_ends : taken;
+    if (is_full && day_ends)
+        taken = day_ends;
+    while (most_open_bytes(mems, taken) > MERGE_OPEN_BYTES) {
+        size_t fewer = half_of(mems, taken);
+        if (fewer == taken)
+            break;
+        taken = fewer;
+    }
+    return taken;
 }
 
 /* ---- Segments */

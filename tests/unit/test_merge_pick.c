@@ -159,6 +159,30 @@ static void a_full_tail_is_cut_where_a_day_ends(void **state)
     assert_int_equal(merge_take(mems, N, false), 2);
 }
 
+/* Sixteen frames of 8 MB: one after the other, and all of the same hour. */
+static void frames_of_one_time_are_merged_by_fewer(void **state)
+{
+    (void)state;
+    enum { N = 16 };
+    static memtab frames[N];
+    memtab *mems[N];
+    for (uint32_t i = 0; i < N; i++) {
+        uint64_t first = 1000ULL * i;
+        frames[i] = (memtab){
+            .frame = 1 + i,
+            .info = {
+                .n_rows = 100, .raw_bytes = 8 << 20, .min_id = first, .max_id = first + 999}};
+        mems[i] = &frames[i];
+    }
+    assert_int_equal(merge_take(mems, N, true), N);
+    for (uint32_t i = 0; i < N; i++)
+        frames[i].info.min_id = 0;
+    assert_int_equal(merge_take(mems, N, true), 4);
+    for (uint32_t i = 0; i < N; i++)
+        frames[i].frame = 1; /* nothing to be done */
+    assert_int_equal(merge_take(mems, N, true), N);
+}
+
 static void rows_far_off_their_arrival_go_by_arrival(void **state)
 {
     (void)state;
@@ -222,6 +246,7 @@ int main(void)
         cmocka_unit_test(what_is_damaged_or_off_is_left_alone),
         cmocka_unit_test(a_trickle_is_written_a_few_times_only),
         cmocka_unit_test(a_full_tail_is_cut_where_a_day_ends),
+        cmocka_unit_test(frames_of_one_time_are_merged_by_fewer),
         cmocka_unit_test(rows_far_off_their_arrival_go_by_arrival),
         cmocka_unit_test(names_are_strict),
     };

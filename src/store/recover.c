@@ -268,19 +268,35 @@ static rec_visit tell_path(void *ctx, al_slice path, const value *v)
     return REC_VISIT_MORE;
 }
 
+/* The paths of one column: what its values are made of, when they are objects or arrays. */
+static al_code tell_column(recovery *r, al_slice name, const block_col *col, al_err *err)
+{
+    bool has_told_name = false;
+    for (uint32_t i = 0; i < col->n_values; i++) {
+        bool is_nested = col->values[i].type >= VAL_ARRAY;
+        if (!is_nested && has_told_name)
+            continue;
+        has_told_name |= !is_nested;
+        field f = {.name = name, .val = col->values[i]};
+        const record one = {.fields = &f, .n_fields = 1};
+        if (!rec_each_path(&one, r->arena, tell_path, r))
+            return al_fail(err, AL_NOMEM, "tell the fields of records in the log");
+    }
+    return AL_OK;
+}
+
 static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
 {
-    static const block_want want = {.is_all = true};
-    uint32_t n = block_view_info(r->view)->n_rows;
+    const al_slice *names = NULL;
+    size_t n = block_view_names(r->view, &names);
     r->index = ix->name;
-    for (uint32_t row = 0; row < n; row++) {
-        record rec;
-        al_code c = block_view_record(r->view, row, &want, &rec, err);
+    for (size_t i = 0; i < n; i++) {
+        const block_col *col = NULL;
+        al_code c = block_view_field(r->view, names[i], &col, err);
+        if (!c && col)
+            c = tell_column(r, names[i], col, err);
         if (c)
             return c;
-        al_arena_reset(r->arena);
-        if (!rec_each_path(&rec, r->arena, tell_path, r))
-            return al_fail(err, AL_NOMEM, "tell the fields of a record in the log");
     }
     return AL_OK;
 }

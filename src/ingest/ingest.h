@@ -70,8 +70,8 @@ void ingest_on_room(ingest *in, void (*fn)(void *ctx), void *ctx);
 typedef struct ingest_batch ingest_batch;
 
 enum {
-    INGEST_BATCH_RECORDS_MAX = 10000, /* a batch with so many, or so many bytes, is full */
-    INGEST_BATCH_BYTES_MAX = 4 << 20,
+    INGEST_BATCH_RECORDS_MAX = 5000, /* a batch with so many, or so many bytes, is full */
+    INGEST_BATCH_BYTES_MAX = 2 << 20,
 };
 
 /* `source` is a short constant such as "http" or "amqp", the label of the counters in /metrics.

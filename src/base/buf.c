@@ -181,11 +181,6 @@ static uint64_t little_endian(al_slice s)
     return v;
 }
 
-uint8_t al_rd_u8(al_rd *r)
-{
-    return (uint8_t)little_endian(al_rd_bytes(r, 1));
-}
-
 uint16_t al_rd_u16(al_rd *r)
 {
     return (uint16_t)little_endian(al_rd_bytes(r, 2));
@@ -201,18 +196,20 @@ uint64_t al_rd_u64(al_rd *r)
     return little_endian(al_rd_bytes(r, 8));
 }
 
-uint64_t al_rd_varint(al_rd *r)
+uint64_t al_rd_long_varint(al_rd *r)
 {
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = al_rd_u8(r);
-        if (shift == 63 && byte > 1)
-            r->bad = true;
-        if (r->bad)
-            return 0;
-        v |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return v;
+    size_t n = r->bad ? 0 : AL_MIN(r->left, (size_t)10);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t byte = r->p[i];
+        if (i == 9 && byte > 1)
+            break;
+        v |= (uint64_t)(byte & 0x7f) << (7 * i);
+        if (byte & 0x80)
+            continue;
+        r->p += i + 1;
+        r->left -= i + 1;
+        return v;
     }
     r->bad = true;
     return 0;

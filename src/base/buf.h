@@ -55,11 +55,28 @@ typedef struct al_rd {
 } al_rd;
 
 al_rd al_rd_of(al_slice s);
-uint8_t al_rd_u8(al_rd *r);
+/* Once bad, and behind the end: 0. */
+static inline uint8_t al_rd_u8(al_rd *r)
+{
+    if (r->bad || r->left == 0) {
+        r->bad = true;
+        return 0;
+    }
+    r->left--;
+    return *r->p++;
+}
 uint16_t al_rd_u16(al_rd *r);
 uint32_t al_rd_u32(al_rd *r);
 uint64_t al_rd_u64(al_rd *r);
+uint64_t al_rd_long_varint(al_rd *r); /* of al_rd_varint */
 /* Bad also when the number does not fit 64 bits. */
-uint64_t al_rd_varint(al_rd *r);
+static inline uint64_t al_rd_varint(al_rd *r)
+{
+    if (!r->bad && r->left && *r->p < 0x80) { /* most are short */
+        r->left--;
+        return *r->p++;
+    }
+    return al_rd_long_varint(r);
+}
 /* The next n bytes, borrowed from what al_rd_of was given; empty when bad. */
 al_slice al_rd_bytes(al_rd *r, uint64_t n);

@@ -11,6 +11,7 @@
  * AST_ALL stands only at the root. White space is the six ASCII characters; a text that is not
  * is_exact_space begins and ends with none, and its runs are one space each. Case is ignored by
  * base/fold.h; bytes that are no UTF-8 match themselves, but never inside a character. */
+#include "query/literal.h"
 #include "query/literal_scan.h"
 #include "query/query.h"
 
@@ -53,6 +54,9 @@ const ast_node *query_root(const query *q);
  * Matcher scratch is used; same thread rule. *ret_code as in query.h. */
 AL_CHECK bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v,
                                    al_code *ret_code);
+/* A text without which the leaf (TEXT, CONTAINS, REGEX, FIELD_REGEX) does not hold for a value, and
+ * if *ret_is_leaf, with which it does. NULL: none is known. Lives as long as the query. */
+const literal *query_leaf_literal(const ast_node *leaf, bool *ret_is_leaf);
 /* Begins to go over many texts that lie one behind the other: only those with a place that
  * literal_scan_next gives can match the leaf, and have to be asked. False: the leaf is of a kind
  * that has to be asked for each text. *ret_code: AL_CANCELLED, and false; else AL_OK. */

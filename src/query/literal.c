@@ -375,6 +375,28 @@ static bool fits_hole(uint32_t c)
                            c == 0x7f;
 }
 
+bool literal_may_be_number(const literal *l)
+{
+    size_t n_points = 0;
+    for (size_t i = 0; i < l->n_chars; i++) {
+        n_points += l->chars[i] == '.';
+        if (l->chars[i] != '.' && (l->chars[i] < '0' || l->chars[i] > '9'))
+            return false;
+    }
+    return n_points <= 1;
+}
+
+bool literal_is_word(const literal *l)
+{
+    for (size_t i = 0; i < l->n_chars; i++) {
+        uint32_t c = l->chars[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_letter && !(c >= '0' && c <= '9') && (c < 0x80 || c == CHAR_SPACE_RUN))
+            return false;
+    }
+    return true;
+}
+
 void literal_holes_make(literal_holes *ret, const literal *l)
 {
     size_t n = l->n_chars < HOLES_CHARS_MAX ? l->n_chars : HOLES_CHARS_MAX;
@@ -384,6 +406,10 @@ void literal_holes_make(literal_holes *ret, const literal *l)
         ret->fits |= (uint64_t)fits_hole(l->chars[k]) << k;
         if (l->chars[k] < AL_COUNT(ret->places))
             ret->places[l->chars[k]] |= UINT64_C(1) << k;
+    }
+    for (unsigned byte = 0; byte < AL_COUNT(ret->begins); byte++) {
+        uint32_t c = l->ignores_case && byte - 'A' < 26 ? byte | 0x20 : byte;
+        ret->begins[byte] = byte >= 0x80 || ret->places[c] & 1;
     }
 }
 
@@ -418,6 +444,12 @@ holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark)
     uint64_t seen = 0;
     const uint8_t *end = text.ptr + text.len;
     for (const uint8_t *p = text.ptr; p < end;) {
+        if (plain == 1 && mixed == 0) { /* nothing was begun */
+            while (p < end && !h->begins[*p] && *p != mark)
+                p++;
+            if (p == end)
+                break;
+        }
         if (*p == mark) {
             mixed = through_hole(h, (plain & ~UINT64_C(1)) | mixed);
             seen |= mixed;

@@ -12,6 +12,7 @@ typedef struct literal_holes {
     uint64_t goal;        /* the bit behind its last character */
     uint64_t fits;        /* its characters that a hole can have */
     uint64_t places[128]; /* of a character in it */
+    bool begins[256];     /* bytes that may begin it, whether or not they do */
 } literal_holes;
 
 typedef enum holes_say {
@@ -20,6 +21,10 @@ typedef enum holes_say {
     HOLES_ALWAYS, /* in what is known, whatever the holes are */
 } holes_say;
 
+/* Could it stand in a number: is it made of digits, and one point at most? */
+bool literal_may_be_number(const literal *l);
+/* Is it made of letters, digits and bytes from 0x80 only? */
+bool literal_is_word(const literal *l);
 void literal_holes_make(literal_holes *ret, const literal *l);
 /* `text` has a byte `mark` where a hole is. A hole is at least one character long, each of them a
  * letter, a digit, '.', '-', a control character or one from U+0080 on. */

@@ -104,6 +104,9 @@ static bool stands_in(matcher *m, const ast_node *leaf, al_slice text, al_code *
     regex_span at;
     if (!may_go_on(m, text.len, 1, ret_code))
         return false;
+    const literal *needed = tree_node_of(leaf)->needed;
+    if (needed && !literal_find(needed, text, 0, &at.start, &at.end))
+        return false;
     regex_allow(m->regexes, text.len);
     return find_next(m, leaf, text, 0, true, &at, ret_code);
 }
@@ -207,11 +210,19 @@ bool matcher_leaf_matches(matcher *m, const ast_node *leaf, const value *v, al_c
     return field_holds(m, leaf, &r, only.name, ret_code);
 }
 
+const literal *query_leaf_literal(const ast_node *leaf, bool *ret_is_leaf)
+{
+    const tree_node *n = tree_node_of(leaf);
+    *ret_is_leaf = n->needle != NULL;
+    return n->needle ? n->needle : n->needed;
+}
+
 bool matcher_scan(matcher *m, const ast_node *leaf, al_slice texts, literal_scan *ret,
                   al_code *ret_code)
 {
     *ret_code = AL_OK;
-    const literal *needle = tree_node_of(leaf)->needle;
+    bool is_leaf = false;
+    const literal *needle = query_leaf_literal(leaf, &is_leaf);
     const scan_word *word = needle ? literal_scan_word(needle) : NULL;
     if (!word || word->bytes.n == 0)
         return false;

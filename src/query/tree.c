@@ -10,8 +10,12 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "query/regex_needs.h"
 
-enum { ARENA_BLOCK_BYTES = 4096 };
+enum {
+    ARENA_BLOCK_BYTES = 4096,
+    NEEDED_BYTES_MIN = 2, /* one character is nearly everywhere */
+};
 
 static al_code no_memory(al_err *err)
 {
@@ -144,7 +148,13 @@ al_code tree_compile(query *q, tree_node *leaf, size_t *ret_at, al_err *err)
     code->next = q->codes;
     q->codes = code;
     leaf->re = code->re;
-    return AL_OK;
+    uint8_t needed[REGEX_NEEDS_BYTES_MAX];
+    size_t n = regex_needs(leaf->pub.text, leaf->pub.ignores_case, needed);
+    if (n < NEEDED_BYTES_MIN)
+        return AL_OK;
+    al_slice copy = al_arena_copy(q->arena, (al_slice){needed, n});
+    leaf->needed = copy.ptr ? literal_new(q->arena, copy, leaf->pub.ignores_case, false) : NULL;
+    return leaf->needed ? AL_OK : no_memory(err);
 }
 
 al_code tree_prepare(query *q, tree_node *leaf, al_err *err)

@@ -14,6 +14,7 @@ typedef struct tree_node {
     bool quotes_name;      /* `@name` would be read as another field: write `@"name"` */
     const literal *needle; /* TEXT, CONTAINS */
     const regex *re;       /* REGEX, FIELD_REGEX */
+    const literal *needed; /* of `re`: what all its matches hold; NULL: nothing is known */
 } tree_node;
 
 typedef struct tree_code { /* compiled expressions of a query, to be freed with it */

@@ -88,6 +88,8 @@ AL_CHECK al_code block_view_time(block_view *v, uint32_t row, int64_t *ret, al_e
 bool block_view_times_are_ids(const block_view *v);
 /* All of them; one behind the other if they are stored as text. */
 AL_CHECK al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err);
+/* Of one row, without the others as long as few are asked for. */
+AL_CHECK al_code block_view_message(block_view *v, uint32_t row, al_slice *ret, al_err *err);
 /* The messages as templates and slots; *ret is NULL when the block has them as text. */
 AL_CHECK al_code block_view_templates(block_view *v, msg_view **ret, al_err *err);
 /* Top-level names of all fields in this block. */

@@ -5,7 +5,7 @@
  * Invariants: (1) rows, `ids`, `times`, `row_shape` have n_rows entries; (2) a column's `refs` has
  * one entry for each row whose shape lists it; (3) value and shape numbers are in order of first
  * use (refs.h). */
-#include "store/block.h"
+#include "store/block_priv.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -17,7 +17,6 @@
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "store/block_ids.h"
-#include "store/codec/packed.h"
 #include "store/codec/refs.h"
 #include "store/format.h"
 
@@ -29,12 +28,7 @@ enum {
     VALUE_RAW_BYTES = 4,
 };
 
-/* ---- A hash table of numbers; what they mean and when they are equal is the user's business. */
-typedef struct numtab {
-    int32_t *slots; /* EMPTY or a number */
-    size_t n_slots; /* power of two, or 0 */
-    size_t n_used;
-} numtab;
+/* ---- A hash table of numbers */
 
 static void numtab_clear(numtab *t)
 {
@@ -65,69 +59,6 @@ static bool numtab_reserve(numtab *t, const uint64_t *hashes)
     return true;
 }
 
-/* ---- The builder */
-
-typedef struct dict_entry {
-    size_t off; /* in the column's bytes */
-    uint32_t len;
-    uint8_t type;
-} dict_entry;
-
-typedef struct column {
-    al_slice name; /* in the builder's arena */
-    dict_entry *entries;
-    uint64_t *hashes;
-    size_t entries_cap;
-    size_t hashes_cap;
-    size_t n_entries;
-    al_buf bytes; /* of all entries */
-    uint32_t *refs;
-    size_t refs_cap;
-    size_t n_refs;
-    numtab tab;
-    uint32_t last_row; /* + 1, of the last row that has it: a record's names are unique */
-} column;
-
-typedef struct shape {
-    uint32_t first; /* in shape_cols */
-    uint32_t n;
-} shape;
-
-struct block_builder {
-    packer *pack;
-    al_arena *arena; /* names */
-    uint32_t n_rows;
-    size_t raw_bytes;
-    uint64_t *ids;
-    int64_t *times;
-    uint32_t *row_shape;
-    lex_builder *lex; /* borrowed; NULL: messages are text, in lens and messages */
-    msg_builder *templates;
-    al_buf lens; /* of messages */
-    al_buf messages;
-    column *cols;
-    size_t cols_cap;
-    size_t n_cols;
-    size_t n_cols_made; /* columns [n_cols, n_cols_made) only keep memory */
-    uint64_t *col_hashes;
-    size_t col_hashes_cap;
-    numtab col_tab;
-    shape *shapes;
-    size_t shapes_cap;
-    size_t n_shapes;
-    uint64_t *shape_hashes;
-    size_t shape_hashes_cap;
-    numtab shape_tab;
-    uint32_t *shape_cols;
-    size_t shape_cols_cap;
-    size_t n_shape_cols;
-    uint32_t *row_cols; /* of the row being added */
-    size_t row_cols_cap;
-    al_buf raw; /* scratch of encode */
-    al_buf dir;
-    al_buf stored;
-};
-
 block_builder *block_builder_new(void)
 {
     block_builder *b = al_zalloc(1, sizeof *b);
@@ -153,7 +84,9 @@ al_code block_builder_use_lexicon(block_builder *b, lex_builder *lex)
     assert(b->n_rows == 0);
     if (!b->templates)
         b->templates = msg_builder_new();
-    if (!b->templates)
+    if (!b->fields)
+        b->fields = block_fields_new();
+    if (!b->templates || !b->fields)
         return AL_NOMEM;
     b->lex = lex;
     return AL_OK;
@@ -192,6 +125,7 @@ block_builder *block_builder_free(block_builder *b)
     al_buf_done(&b->dir);
     al_buf_done(&b->stored);
     (void)msg_builder_free(b->templates);
+    (void)block_fields_free(b->fields);
     (void)packer_free(b->pack);
     (void)al_arena_free(b->arena);
     free(b);
@@ -400,12 +334,12 @@ static al_code column_value(column *c, const value *v, uint32_t *ret)
     for (size_t at = hash & (t->n_slots - 1); t->n_slots && t->slots[at] != EMPTY;
          at = (at + 1) & (t->n_slots - 1)) {
         *ret = (uint32_t)t->slots[at];
-        const dict_entry *e = &c->entries[*ret];
+        const field_value *e = &c->entries[*ret];
         if (c->hashes[*ret] == hash && e->type == v->type && e->len == v->text.len &&
             (e->len == 0 || memcmp(c->bytes.ptr + e->off, v->text.ptr, e->len) == 0))
             return AL_OK;
     }
-    dict_entry *entries =
+    field_value *entries =
         al_grow(c->entries, &c->entries_cap, c->n_entries, sizeof *entries, 64, BLOCK_ROWS_MAX);
     if (!entries)
         return AL_NOMEM;
@@ -418,7 +352,7 @@ static al_code column_value(column *c, const value *v, uint32_t *ret)
     if (!numtab_reserve(&c->tab, c->hashes))
         return AL_NOMEM;
     c->entries[c->n_entries] =
-        (dict_entry){.off = c->bytes.len, .len = (uint32_t)v->text.len, .type = (uint8_t)v->type};
+        (field_value){.off = c->bytes.len, .len = (uint32_t)v->text.len, .type = (uint8_t)v->type};
     c->hashes[c->n_entries] = hash;
     al_buf_slice_put(&c->bytes, v->text);
     if (al_buf_code(&c->bytes))
@@ -516,41 +450,27 @@ al_code block_builder_add(block_builder *b, const record *r)
 
 /* ---- Encoding */
 
-static al_code put_column(block_builder *b, uint8_t kind, al_slice name)
+al_code block_put_column(block_builder *b, uint8_t kind, al_slice name)
 {
     packed d;
     if (al_buf_code(&b->raw))
         return al_buf_code(&b->raw);
     /* What is bit-packed would hardly get smaller, and is read where it stands. */
-    bool is_raw = kind == FMT_COL_IDS || kind == FMT_COL_TIMES;
+    bool is_raw = kind == FMT_COL_IDS || kind == FMT_COL_TIMES || kind == FMT_COL_TEMPLATES ||
+                  kind == FMT_COL_TUPLES || kind == FMT_COL_ROW_SHAPES || kind == FMT_COL_HOMED;
     al_slice raw = al_buf_slice(&b->raw);
     al_code c =
         is_raw ? packed_store_raw(raw, &b->stored, &d) : packed_store(b->pack, raw, &b->stored, &d);
     if (c)
         return c;
     al_buf_u8(&b->dir, kind);
-    if (kind == FMT_COL_FIELD) {
+    if (kind == FMT_COL_FIELD || kind == FMT_COL_HOMED) {
         al_buf_varint(&b->dir, name.len);
         al_buf_slice_put(&b->dir, name);
     }
     packed_put(&d, &b->dir);
     al_buf_clear(&b->raw);
     return AL_OK;
-}
-
-/* As put_column, never compressed: readers take pieces of it. */
-static al_code put_column_plain(block_builder *b, uint8_t kind)
-{
-    if (al_buf_code(&b->raw))
-        return al_buf_code(&b->raw);
-    packed d = {.raw_bytes = b->raw.len,
-                .stored_bytes = b->raw.len,
-                .crc = al_crc32c(0, b->raw.ptr, b->raw.len)};
-    al_buf_slice_put(&b->stored, al_buf_slice(&b->raw));
-    al_buf_u8(&b->dir, kind);
-    packed_put(&d, &b->dir);
-    al_buf_clear(&b->raw);
-    return al_buf_code(&b->stored);
 }
 
 static bool times_differ(const block_builder *b)
@@ -570,7 +490,8 @@ static void raw_shapes(block_builder *b)
         for (uint32_t k = 0; k < s->n; k++)
             al_buf_varint(&b->raw, b->shape_cols[s->first + k]);
     }
-    refs_encode(b->row_shape, b->n_rows, &b->raw);
+    if (!b->lex) /* else they have a home */
+        refs_encode(b->row_shape, b->n_rows, &b->raw);
 }
 
 static void raw_field(block_builder *b, const column *c)
@@ -587,26 +508,37 @@ static void raw_field(block_builder *b, const column *c)
 }
 
 /* The messages, in one or two columns. */
-static al_code put_messages(block_builder *b, size_t *n)
+static al_code put_messages(block_builder *b, size_t *n, uint32_t *ret_templates)
 {
     const al_slice none = {0};
     *n += 1;
     if (!b->lex) {
         al_buf_slice_put(&b->raw, al_buf_slice(&b->lens));
         al_buf_slice_put(&b->raw, al_buf_slice(&b->messages));
-        return put_column(b, FMT_COL_MESSAGE, none);
+        return block_put_column(b, FMT_COL_MESSAGE, none);
     }
     al_buf_clear(&b->messages); /* for texts: rows are not collected there */
     al_code c = lex_builder_block(b->lex);
     if (!c)
-        c = msg_builder_encode(b->templates, b->lex, &b->raw, &b->messages);
+        c = msg_builder_encode(b->templates, b->lex, &b->raw, &b->messages,
+                               block_fields_templates(b->fields), ret_templates);
     if (!c)
-        c = put_column_plain(b, FMT_COL_TEMPLATES);
+        c = block_put_column(b, FMT_COL_TEMPLATES, none);
     if (c || b->messages.len == 0)
         return c;
     *n += 1;
     al_buf_slice_put(&b->raw, al_buf_slice(&b->messages));
-    return put_column(b, FMT_COL_TEXTS, none);
+    return block_put_column(b, FMT_COL_TEXTS, none);
+}
+
+static al_code put_fields(block_builder *b, size_t *n)
+{
+    al_code c = AL_OK;
+    for (size_t i = 0; !c && i < b->n_cols; i++, ++*n) {
+        raw_field(b, &b->cols[i]);
+        c = block_put_column(b, FMT_COL_FIELD, b->cols[i].name);
+    }
+    return c;
 }
 
 static al_code put_columns(block_builder *b, size_t *ret_n)
@@ -614,25 +546,24 @@ static al_code put_columns(block_builder *b, size_t *ret_n)
     const al_slice none = {0};
     size_t n = 2;
     block_ids_encode(b->ids, b->n_rows, &b->raw);
-    al_code c = put_column(b, FMT_COL_IDS, none);
+    al_code c = block_put_column(b, FMT_COL_IDS, none);
     if (!c && times_differ(b)) {
         n++;
         block_offs_encode(b->ids, b->times, b->n_rows, &b->raw);
-        c = put_column(b, FMT_COL_TIMES, none);
+        c = block_put_column(b, FMT_COL_TIMES, none);
     }
     if (c)
         return c;
-    c = put_messages(b, &n);
+    uint32_t n_templates = 0;
+    c = put_messages(b, &n, &n_templates);
     if (c)
         return c;
-    raw_shapes(b);
-    c = put_column(b, FMT_COL_SHAPES, none);
-    for (size_t i = 0; !c && i < b->n_cols; i++, n++) {
-        raw_field(b, &b->cols[i]);
-        c = put_column(b, FMT_COL_FIELD, b->cols[i].name);
-    }
     *ret_n = n;
-    return c;
+    raw_shapes(b);
+    c = block_put_column(b, FMT_COL_SHAPES, none);
+    if (c)
+        return c;
+    return b->lex ? block_fields_put(b, n_templates, ret_n) : put_fields(b, ret_n);
 }
 
 static block_info describe(const block_builder *b)

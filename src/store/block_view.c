@@ -14,14 +14,16 @@
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "store/block_ids.h"
+#include "store/codec/bits.h"
 #include "store/codec/packed.h"
 #include "store/codec/refs.h"
+#include "store/field_view.h"
 #include "store/format.h"
 
 enum {
     ARENA_BYTES = 256 * 1024,
     KEEP_BYTES = 12 << 20, /* a full block with all its columns takes 6 to 10 MB */
-    FIXED_COLUMNS = 5,     /* that are no fields, at most */
+    FIXED_COLUMNS = 8,     /* that are no fields, at most */
     ALL_SHARE = 4, /* writing one message takes as long as this many of all of them */
 };
 
@@ -30,6 +32,9 @@ typedef struct stored_col {
     al_slice bytes; /* stored */
     bool is_present;
     bool is_decoded;
+    bool is_homed;  /* FMT_COL_HOMED */
+    bool is_opened; /* then: `view` is right */
+    field_view view;
     block_col col;          /* of a field, once decoded */
     const uint32_t *shapes; /* numbers of the shapes that list this field */
     uint32_t n_shapes;
@@ -47,7 +52,11 @@ struct block_view {
     al_slice bytes;
     block_info info;
     lexicon *lex; /* NULL: blocks need none */
-    stored_col ids, times, message, shapes, templates, texts;
+    stored_col ids, times, message, shapes, templates, texts, tuples, row_shapes;
+    uint32_t n_tuples;
+    unsigned tuple_width;
+    const uint8_t *tuple_refs;
+    const uint16_t *row_tuple; /* of all rows; NULL: not unpacked */
     msg_view split;
     block_ids id_list;
     pfor off_list;   /* id - time of each row, when there is a column of times */
@@ -168,13 +177,15 @@ static al_code read_column(block_view *v, al_rd *r, al_rd *data, uint64_t *decod
                            [FMT_COL_MESSAGE] = &v->message,
                            [FMT_COL_SHAPES] = &v->shapes,
                            [FMT_COL_TEMPLATES] = &v->templates,
-                           [FMT_COL_TEXTS] = &v->texts};
+                           [FMT_COL_TEXTS] = &v->texts,
+                           [FMT_COL_TUPLES] = &v->tuples,
+                           [FMT_COL_ROW_SHAPES] = &v->row_shapes};
     stored_col *c = NULL;
-    if (kind == FMT_COL_FIELD) {
+    if (kind == FMT_COL_FIELD || kind == FMT_COL_HOMED) {
         uint64_t len = al_rd_varint(r);
         v->names[v->n_fields] = al_rd_bytes(r, len);
         c = &v->fields[v->n_fields++];
-        *c = (stored_col){0};
+        *c = (stored_col){.is_homed = kind == FMT_COL_HOMED};
     } else if (kind < AL_COUNT(slots) && v->n_fields == 0) {
         c = slots[kind];
     }
@@ -187,6 +198,15 @@ static al_code read_column(block_view *v, al_rd *r, al_rd *data, uint64_t *decod
     if (r->bad || data->bad || *decoded > BLOCK_DECODED_MAX)
         return al_fail(err, AL_CORRUPT, "block: column of kind %u does not fit", kind);
     return AL_OK;
+}
+
+/* Fields have homes exactly where messages have templates. */
+static bool homes_fit(const block_view *v)
+{
+    for (size_t i = 0; i < v->n_fields; i++)
+        if (v->fields[i].is_homed != v->templates.is_present)
+            return false;
+    return v->templates.is_present || !v->tuples.is_present;
 }
 
 static al_code read_header(block_view *v, al_err *err)
@@ -217,7 +237,8 @@ static al_code read_header(block_view *v, al_err *err)
     }
     bool has_messages = v->message.is_present != v->templates.is_present &&
                         (v->templates.is_present || !v->texts.is_present);
-    if (r.left || data.left || !v->ids.is_present || !has_messages || !v->shapes.is_present)
+    if (r.left || data.left || !v->ids.is_present || !has_messages || !v->shapes.is_present ||
+        v->row_shapes.is_present != v->templates.is_present || !homes_fit(v))
         return al_fail(err, AL_CORRUPT, "block: columns missing or bytes left over");
     v->info.len = h.total_bytes;
     return AL_OK;
@@ -502,6 +523,134 @@ al_code block_view_messages(block_view *v, const al_slice **ret, al_err *err)
     return AL_OK;
 }
 
+/* ---- Homes */
+
+static al_code open_tuples(block_view *v, al_err *err)
+{
+    if (v->n_tuples)
+        return AL_OK;
+    if (!v->tuples.is_present) {
+        v->n_tuples = 1;
+        return AL_OK;
+    }
+    al_rd r;
+    al_code c = load(v, &v->tuples, &r, err);
+    if (c)
+        return c;
+    uint64_t n = al_rd_varint(&r);
+    if (r.bad || n == 0 || n > v->info.n_rows)
+        return damaged(err, "tuples");
+    v->tuple_width = bits_width(n - 1);
+    v->tuple_refs = al_rd_bytes(&r, bits_bytes(v->info.n_rows, v->tuple_width)).ptr;
+    if (r.bad || r.left)
+        return damaged(err, "tuples");
+    v->n_tuples = (uint32_t)n;
+    return AL_OK;
+}
+
+/* Opens the column of a field, or of shapes, that has a home. */
+static al_code open_homed(block_view *v, stored_col *c, field_block *ret, al_err *err)
+{
+    msg_view *split = NULL;
+    al_code code = open_tuples(v, err);
+    if (!code)
+        code = block_view_templates(v, &split, err);
+    if (code)
+        return code;
+    assert(split); /* homes_fit */
+    *ret = (field_block){.arena = v->arena,
+                         .pack = v->pack,
+                         .lex = v->lex,
+                         .n_rows = v->info.n_rows,
+                         .n_tuples = v->n_tuples,
+                         .n_templates = split->n_templates};
+    if (c->is_opened)
+        return AL_OK;
+    al_rd r;
+    code = load(v, c, &r, err);
+    if (!code)
+        code = field_view_open(&c->view, &r, ret, err);
+    c->is_opened = !code;
+    return code;
+}
+
+static al_code place_of(block_view *v, uint32_t row, field_place *ret, al_err *err)
+{
+    *ret = (field_place){.row = row};
+    if (v->tuple_refs)
+        ret->tuple = (uint32_t)bits_get(v->tuple_refs, v->tuple_width, row);
+    if (ret->tuple >= v->n_tuples)
+        return damaged(err, "tuples");
+    return msg_view_template_of(&v->split, row, &ret->template, err);
+}
+
+/* The value of row `at` in a column that is open; *ret_has false: it has none. */
+static al_code homed_value(stored_col *c, const field_block *b, const field_place *at, value *ret,
+                           bool *ret_has, al_err *err)
+{
+    uint32_t i = 0;
+    al_code code = field_view_find(&c->view, at, &i, err);
+    *ret_has = !code && i != FIELD_NONE;
+    return *ret_has ? field_view_value(&c->view, b, i, ret, err) : code;
+}
+
+static al_code row_tuples(block_view *v, al_err *err)
+{
+    if (v->row_tuple)
+        return AL_OK;
+    uint32_t n = v->info.n_rows;
+    uint32_t *wide = al_arena_alloc(v->arena, n, sizeof *wide);
+    uint16_t *rows = al_arena_alloc(v->arena, n, sizeof *rows);
+    if (!wide || !rows)
+        return al_fail(err, AL_NOMEM, "tuples");
+    memset(wide, 0, n * sizeof *wide);
+    if (v->tuple_refs)
+        bits_unpack32(v->tuple_refs, n, v->tuple_width, wide);
+    for (uint32_t i = 0; i < n; i++) {
+        if (wide[i] >= v->n_tuples)
+            return damaged(err, "tuples");
+        rows[i] = (uint16_t)wide[i];
+    }
+    v->row_tuple = rows;
+    return AL_OK;
+}
+
+/* What each row has of a column with a home, in the arena. */
+static al_code homed_rows(block_view *v, stored_col *c, field_block *ret_block, uint32_t **ret,
+                          al_err *err)
+{
+    const uint16_t *templates = NULL;
+    al_code code = open_homed(v, c, ret_block, err);
+    if (!code && c->view.home == HOME_TUPLES)
+        code = row_tuples(v, err);
+    if (!code && c->view.home == HOME_TEMPLATES)
+        code = msg_view_row_templates(&v->split, &templates, err);
+    if (code)
+        return code;
+    *ret = al_arena_alloc(v->arena, v->info.n_rows, sizeof **ret);
+    if (!*ret)
+        return al_fail(err, AL_NOMEM, "rows of a field");
+    return field_view_rows(&c->view, ret_block, v->row_tuple, templates, *ret, err);
+}
+
+static al_code decode_homed(block_view *v, stored_col *c, al_err *err)
+{
+    uint32_t *rows = NULL;
+    field_block b;
+    al_code code = homed_rows(v, c, &b, &rows, err);
+    if (code)
+        return code;
+    uint32_t n = field_view_values(&c->view);
+    value *values = al_arena_alloc(v->arena, n, sizeof *values);
+    if (!values)
+        return al_fail(err, AL_NOMEM, "values");
+    for (uint32_t i = 0; i < n && !code; i++)
+        code = field_view_value(&c->view, &b, i, &values[i], err);
+    c->col = (block_col){.values = values, .n_values = n, .row_value = rows};
+    c->is_decoded = !code;
+    return code;
+}
+
 /* ---- Shapes */
 
 static al_code decode_shape_list(block_view *v, al_rd *r, al_err *err)
@@ -555,6 +704,32 @@ static al_code invert_shapes(block_view *v, al_err *err)
     return AL_OK;
 }
 
+static al_code open_row_shapes(block_view *v, al_err *err)
+{
+    field_block b;
+    al_code c = open_homed(v, &v->row_shapes, &b, err);
+    if (!c && field_view_values(&v->row_shapes.view) != v->n_shapes)
+        c = damaged(err, "shapes");
+    v->shapes.is_decoded = !c;
+    return c;
+}
+
+static al_code shape_of(block_view *v, uint32_t row, const field_place *at, const shape **ret,
+                        al_err *err)
+{
+    uint32_t i = 0;
+    if (!v->row_shapes.is_present) {
+        *ret = &v->shape[v->row_shape[row]];
+        return AL_OK;
+    }
+    al_code c = field_view_find(&v->row_shapes.view, at, &i, err);
+    if (!c && i >= v->n_shapes) /* also FIELD_NONE */
+        c = damaged(err, "shapes");
+    if (!c)
+        *ret = &v->shape[i];
+    return c;
+}
+
 static al_code decode_shapes(block_view *v, al_err *err)
 {
     if (v->shapes.is_decoded)
@@ -569,6 +744,8 @@ static al_code decode_shapes(block_view *v, al_err *err)
         c = invert_shapes(v, err);
     if (c)
         return c;
+    if (v->row_shapes.is_present)
+        return r.left ? damaged(err, "shapes") : open_row_shapes(v, err);
     v->row_shape = al_arena_alloc(v->arena, v->info.n_rows, sizeof *v->row_shape);
     if (!v->row_shape)
         return al_fail(err, AL_NOMEM, "shapes");
@@ -636,6 +813,8 @@ static al_code decode_field(block_view *v, stored_col *c, al_err *err)
 {
     if (c->is_decoded)
         return AL_OK;
+    if (c->is_homed)
+        return decode_homed(v, c, err);
     al_code code = decode_shapes(v, err);
     if (code)
         return code;
@@ -687,44 +866,66 @@ static al_code reserve_fields(block_view *v, size_t n, al_err *err)
     return AL_OK;
 }
 
-static al_code all_fields(block_view *v, uint32_t row, uint32_t *ret_n, al_err *err)
+/* The value of a row, from the whole column if that is decoded or has no home. */
+static al_code row_value(block_view *v, stored_col *f, const field_place *at, value *ret,
+                         bool *ret_has, al_err *err)
 {
-    al_code c = decode_shapes(v, err);
+    field_block b;
+    if (f->is_homed && !f->is_decoded) {
+        al_code c = open_homed(v, f, &b, err);
+        return c ? c : homed_value(f, &b, at, ret, ret_has, err);
+    }
+    al_code c = decode_field(v, f, err);
     if (c)
         return c;
-    const shape *s = &v->shape[v->row_shape[row]];
-    c = reserve_fields(v, s->n, err);
+    uint32_t i = f->col.row_value[at->row];
+    *ret_has = i != BLOCK_NO_VALUE;
+    if (*ret_has)
+        *ret = f->col.values[i];
+    return AL_OK;
+}
+
+static al_code all_fields(block_view *v, const field_place *at, uint32_t *ret_n, al_err *err)
+{
+    const shape *s = NULL;
+    al_code c = decode_shapes(v, err);
+    if (!c)
+        c = shape_of(v, at->row, at, &s, err);
+    if (!c)
+        c = reserve_fields(v, s->n, err);
     for (uint32_t i = 0; !c && i < s->n; i++) {
-        stored_col *f = &v->fields[s->cols[i]];
-        c = decode_field(v, f, err);
-        if (!c)
-            v->row_fields[i] =
-                (field){.name = v->names[s->cols[i]], .val = f->col.values[f->col.row_value[row]]};
+        bool has = false;
+        v->row_fields[i].name = v->names[s->cols[i]];
+        c = row_value(v, &v->fields[s->cols[i]], at, &v->row_fields[i].val, &has, err);
+        if (!c && !has)
+            c = damaged(err, "shapes");
     }
-    *ret_n = s->n;
+    if (!c)
+        *ret_n = s->n;
     return c;
 }
 
-static al_code some_fields(block_view *v, uint32_t row, const block_want *want, uint32_t *ret_n,
-                           al_err *err)
+static al_code some_fields(block_view *v, const field_place *at, const block_want *want,
+                           uint32_t *ret_n, al_err *err)
 {
     uint32_t n = 0;
     al_code c = reserve_fields(v, want->n_names, err);
     for (size_t i = 0; !c && i < want->n_names; i++) {
-        const block_col *col = NULL;
-        c = block_view_field(v, want->names[i], &col, err);
-        assert(c || !col || col->row_value);
-        if (!c && col && col->row_value[row] != BLOCK_NO_VALUE)
-            v->row_fields[n++] =
-                (field){.name = want->names[i], .val = col->values[col->row_value[row]]};
+        bool has = false;
+        stored_col *f = find_field(v, want->names[i]);
+        if (f)
+            c = row_value(v, f, at, &v->row_fields[n].val, &has, err);
+        if (!c && has)
+            v->row_fields[n++].name = want->names[i];
     }
     *ret_n = n;
     return c;
 }
 
 /* One message, until so many were asked for that all of them are cheaper. */
-static al_code message_of(block_view *v, uint32_t row, al_slice *ret, al_err *err)
+al_code block_view_message(block_view *v, uint32_t row, al_slice *ret, al_err *err)
 {
+    assert(row < v->info.n_rows);
     msg_view *split = NULL;
     al_code c = block_view_templates(v, &split, err);
     if (c)
@@ -752,11 +953,22 @@ al_code block_view_record(block_view *v, uint32_t row, const block_want *want, r
     if (c)
         return c;
     if (want->is_all || want->message)
-        c = message_of(v, row, &r.message, err);
+        c = block_view_message(v, row, &r.message, err);
     if (c)
         return c;
-    c = want->is_all ? all_fields(v, row, &r.n_fields, err)
-                     : some_fields(v, row, want, &r.n_fields, err);
+    field_place at = {.row = row};
+    if (v->row_shapes.is_present) {
+        msg_view *split = NULL;
+        c = open_tuples(v, err);
+        if (!c)
+            c = block_view_templates(v, &split, err);
+        if (!c)
+            c = place_of(v, row, &at, err);
+        if (c)
+            return c;
+    }
+    c = want->is_all ? all_fields(v, &at, &r.n_fields, err)
+                     : some_fields(v, &at, want, &r.n_fields, err);
     if (c)
         return c;
     r.fields = v->row_fields;

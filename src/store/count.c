@@ -8,7 +8,9 @@ static al_code count_block(void *ctx, const scan_block *b, al_err *err)
 {
     (void)err; /* nothing to read */
     uint64_t *n = ctx;
-    *n += b->is_whole ? b->n_rows : row_bits_count(b->bits, 0, b->n_rows);
+    *n += b->is_counted ? b->n_matches
+          : b->is_whole ? b->n_rows
+                        : row_bits_count(b->bits, 0, b->n_rows);
     return AL_OK;
 }
 
@@ -34,7 +36,7 @@ al_code store_count(engine *e, const eng_scope *s, const eng_budget *b, uint64_t
     uint64_t n = 0;
     al_code c = reading_open(&rd, e, s, b, ret, err);
     if (!c)
-        c = scan_run(&rd, &(scan_options){.part = part, .join = join}, count_block, &n, err);
+        c = scan_run(&rd, &(scan_options){.takes_counts = true, .part = part, .join = join}, count_block, &n, err);
     if (!c)
         *ret_n = n;
     return c;

@@ -48,6 +48,8 @@ typedef enum source_state {
 typedef struct source {
     const unit *u;
     unit_blocks blocks;
+    const known *lex;  /* of the unit's lexicon; NULL: it has none */
+    bool knows_blocks; /* that was asked which blocks may match */
     source_state state;
     uint32_t index_no;
     uint32_t number; /* of the source: its key among the views */
@@ -61,6 +63,7 @@ typedef struct source {
     uint32_t known_from; /* rows [known_from, known_to) of the open block are decided */
     uint32_t known_to;
     uint32_t window;
+    bool has_hit;     /* some row of it matched */
     uint32_t n_idle;  /* blocks left since the last match */
     uint32_t n_ahead; /* blocks to look through at once, the next time */
     int64_t ahead;    /* the last of those that were looked through; -1: none were */
@@ -71,6 +74,7 @@ struct cursor {
     reading *rd;
     views *views;
     bool is_descending;
+    bool is_rare; /* some block had no match: it pays to ask lexicons which blocks may */
     source *sources;
     source **heap;
     size_t n_heap;
@@ -133,7 +137,8 @@ static bool block_is_asked(const cursor *c, const source *s, uint32_t i)
     if (s->empty && s->empty[i / 64] >> (i % 64) & 1)
         return false;
     return b->max_id >= s->min_id && b->min_id <= s->max_id &&
-           reading_has_some_times(c->rd, b->min_ns, b->max_ns);
+           reading_has_some_times(c->rd, b->min_ns, b->max_ns) &&
+           (!s->knows_blocks || known_may_match(s->lex, i));
 }
 
 /* Goes to the first asked block at or behind number `i`; false when there is none. */
@@ -174,8 +179,11 @@ static int64_t first_block(const cursor *c, const source *s)
 static al_code open_source(cursor *c, source *s, bool *ret_has, al_err *err)
 {
     al_code code = unit_open(s->u, &s->blocks, err);
+    if (!code)
+        code = reading_known(c->rd, s->index_no, s->u, &s->blocks, c->is_rare, &s->lex, err);
     if (code)
         return code;
+    s->knows_blocks = s->lex && c->is_rare;
     *ret_has = reading_may_match(c->rd, s->index_no, s->u, &s->blocks) &&
                to_block(c, s, first_block(c, s));
     return AL_OK;
@@ -184,6 +192,11 @@ static al_code open_source(cursor *c, source *s, bool *ret_has, al_err *err)
 static bool next_block(cursor *c, source *s)
 {
     s->n_idle++;
+    c->is_rare |= s->n_idle > 1 || !s->has_hit;
+    if (c->is_rare && s->lex && !s->knows_blocks) {
+        al_err ignored; /* it is only a help */
+        s->knows_blocks = !reading_known(c->rd, s->index_no, s->u, &s->blocks, true, &s->lex, &ignored);
+    }
     return to_block(c, s, (int64_t)s->block + (c->is_descending ? -1 : 1));
 }
 
@@ -195,7 +208,8 @@ static al_code view_of(cursor *c, source *s, decided **ret, al_err *err)
                               .index_no = s->index_no,
                               .is_in_order = true,
                               .u = s->u,
-                              .blocks = &s->blocks};
+                              .blocks = &s->blocks,
+                              .lex = s->lex};
     al_code code = views_get(c->views, &from, s->block, ret, &is_new, err);
     if (!code && is_new)
         s->known_from = s->known_to = s->row;
@@ -268,6 +282,7 @@ static al_code to_row(cursor *c, source *s, decided *d, bool *ret_has, al_err *e
         s->row = hit;
     }
     s->state = is_behind ? SOURCE_ROWS : SOURCE_HIT;
+    s->has_hit |= !is_behind;
     if (!is_behind && s->n_idle) {
         s->n_idle = 0;
         s->n_ahead = AL_MAX(s->n_ahead / 2, (uint32_t)AHEAD_FIRST);

@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "store/filter_text.h"
 
 enum { UNKNOWN = 0, NO = 1, YES = 2, GAVE_UP = 3, STOPPED = 4, SCRATCH_BYTES = 16 * 1024 };
 
@@ -46,6 +47,8 @@ typedef struct slot { /* one leaf on one column of the open block */
 
 struct verdicts {
     al_arena *arena;
+    uint32_t n_texts;
+    filter_text *texts; /* leaves that ask messages */
     uint32_t n_slots;
     slot slots[];
 };
@@ -54,6 +57,8 @@ struct verdicts {
 typedef struct run {
     filter *f;
     verdicts *known;
+    const struct known *lex;
+    uint32_t block; /* number of the block in lex */
     block_view *view;
     uint32_t word_from;
     uint32_t word_to;
@@ -210,13 +215,37 @@ static void take_row(run *r, uint32_t row, uint8_t verdict, row_bits *in, row_bi
     r->has_given_up = true;
 }
 
+/* Asks all values of a column that has less of them than rows are in question. *ret_is_any: some
+ * row may match. */
+static al_code ask_values(run *r, const ast_node *leaf, const plan_head *head, slot *s,
+                          const row_bits *in, bool *ret_is_any)
+{
+    *ret_is_any = true;
+    if (s->col->n_values > row_bits_count(in, r->word_from * 64, r->word_to * 64))
+        return AL_OK;
+    *ret_is_any = false;
+    for (uint32_t v = 0; v < s->col->n_values; v++) {
+        if (s->verdict[v] == UNKNOWN)
+            s->verdict[v] = ask_column_value(r, leaf, head, &s->col->values[v]);
+        if (s->verdict[v] == STOPPED) {
+            s->verdict[v] = UNKNOWN;
+            return AL_CANCELLED;
+        }
+        *ret_is_any |= s->verdict[v] != NO;
+    }
+    return AL_OK;
+}
+
 /* Moves the rows for which a column says yes from `in` to `out`. */
 static al_code take_column(run *r, const ast_node *leaf, const plan_head *head, row_bits *in,
                            row_bits *out)
 {
     slot *s = NULL;
+    bool is_any = false;
     al_code c = open_slot(r, head, &s);
-    if (c || !s->col)
+    if (!c && s->col)
+        c = ask_values(r, leaf, head, s, in, &is_any);
+    if (c || !is_any)
         return c;
     uint32_t end = r->word_to * 64;
     for (uint32_t row = row_bits_next(in, r->word_from * 64, end); row < end;
@@ -280,14 +309,51 @@ static al_code scan_messages(run *r, literal_scan *s, const ast_node *leaf,
     return AL_OK;
 }
 
-/* The message as a text, or as the value of the field that is called so in queries. */
-static al_code take_messages(run *r, const ast_node *leaf, row_bits *in, row_bits *out)
+/* Messages that stand as templates. */
+static al_code take_templates(run *r, const plan_node *node, msg_view *split, row_bits *in,
+                              row_bits *out)
 {
+    const known_text *known = known_text_of(r->lex, node->text_no);
+    filter_text *f = &r->known->texts[node->text_no];
+    bool asks_slots = false;
+    al_code c = AL_OK;
+    if (!f->is_open)
+        c = known_asks_slots(r->lex, node->text_no, r->block, &asks_slots, r->err);
+    if (!c && !f->is_open)
+        c = filter_text_open(f, known, asks_slots, split, r->known->arena, r->err);
+    for (uint32_t w = r->word_from; w < r->word_to && f->is_any && !c; w++) {
+        uint64_t ask = 0;
+        uint64_t yes = 0;
+        for (uint64_t rest = in->words[w]; rest; rest &= rest - 1) {
+            unsigned at = (unsigned)__builtin_ctzll(rest);
+            uint8_t says = filter_text_says(f, w * 64 + at);
+            yes |= (uint64_t)(says == KNOWN_YES) << at;
+            ask |= (uint64_t)(says == KNOWN_ASK) << at;
+        }
+        in->words[w] &= ~yes;
+        out->words[w] |= yes;
+        for (; ask && !c; ask &= ask - 1) {
+            al_slice message;
+            uint32_t row = w * 64 + (unsigned)__builtin_ctzll(ask);
+            c = block_view_message(r->view, row, &message, r->err);
+            if (!c)
+                c = ask_message(r, node->ast, message, row, in, out);
+        }
+    }
+    return c;
+}
+
+/* The message as a text, or as the value of the field that is called so in queries. */
+static al_code take_messages(run *r, const plan_node *node, row_bits *in, row_bits *out)
+{
+    const ast_node *leaf = node->ast;
     const al_slice *messages = NULL;
     msg_view *split = NULL;
-    al_code c = block_view_messages(r->view, &messages, r->err);
+    al_code c = block_view_templates(r->view, &split, r->err);
+    if (!c && split && r->lex && known_text_of(r->lex, node->text_no)->literal)
+        return take_templates(r, node, split, in, out);
     if (!c)
-        c = block_view_templates(r->view, &split, r->err);
+        c = block_view_messages(r->view, &messages, r->err);
     if (c)
         return c;
     uint32_t end = r->word_to * 64;
@@ -329,7 +395,7 @@ static al_code eval_leaf(run *r, const plan_node *node, row_bits *in, row_bits *
 {
     clear_bits(r, out);
     if (node->asks_message) {
-        al_code c = take_messages(r, node->ast, in, out);
+        al_code c = take_messages(r, node, in, out);
         if (c)
             return c;
     }
@@ -419,6 +485,8 @@ al_code filter_rows(filter *f, decided *d, uint32_t from, uint32_t to, bool *ret
         return AL_OK;
     run r = {.f = f,
              .known = d->known,
+             .lex = d->lex,
+             .block = d->block,
              .view = d->view,
              .word_from = from / 64,
              .word_to = (to + 63) / 64,
@@ -507,6 +575,10 @@ verdicts *verdicts_new(const filter *f)
     if (!v)
         return NULL;
     v->n_slots = f->plan.n_slots;
+    v->n_texts = f->plan.n_texts;
+    v->texts = al_zalloc(v->n_texts + 1, sizeof *v->texts);
+    if (!v->texts)
+        return verdicts_free(v);
     v->arena = al_arena_new(SCRATCH_BYTES);
     return v->arena ? v : verdicts_free(v);
 }
@@ -516,6 +588,7 @@ verdicts *verdicts_free(verdicts *v)
     if (!v)
         return NULL;
     (void)al_arena_free(v->arena);
+    free(v->texts);
     free(v);
     return NULL;
 }
@@ -524,4 +597,5 @@ void verdicts_clear(verdicts *v)
 {
     al_arena_reset(v->arena);
     memset(v->slots, 0, v->n_slots * sizeof v->slots[0]);
+    memset(v->texts, 0, v->n_texts * sizeof v->texts[0]);
 }

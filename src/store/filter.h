@@ -1,6 +1,7 @@
 #pragma once
 /* filter.h: a query on the columns of blocks: which rows match. One thread at a time. */
 #include "store/block.h"
+#include "store/known.h"
 #include "store/plan.h"
 
 enum { FILTER_WORDS = BLOCK_ROWS_MAX / 64 };
@@ -51,6 +52,8 @@ void verdicts_clear(verdicts *v); /* another block is opened */
 typedef struct decided {
     block_view *view; /* open */
     verdicts *known;
+    const known *lex; /* what the lexicon of the view's segment says; NULL: it has none */
+    uint32_t block;   /* which block of the segment it is */
     uint32_t index_no;
     row_bits bits; /* right for the rows that were asked about */
 } decided;

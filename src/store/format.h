@@ -32,6 +32,9 @@ enum {
     FMT_COL_FIELD = 5,
     FMT_COL_TEMPLATES = 6, /* messages with a lexicon, in place of FMT_COL_MESSAGE */
     FMT_COL_TEXTS = 7,     /* what the lexicon did not take of them */
+    FMT_COL_TUPLES = 8,     /* with a lexicon: which tuple each row has */
+    FMT_COL_ROW_SHAPES = 9, /* ... and which shape, in place of the end of FMT_COL_SHAPES */
+    FMT_COL_HOMED = 10,     /* ... in place of FMT_COL_FIELD */
 
     FMT_SEG_OFF = 1, /* flags of a segment summary */
     FMT_SEG_QUARANTINED = 2,

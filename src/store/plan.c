@@ -18,6 +18,7 @@ typedef struct maker {
     size_t n_text_fields;
     al_arena *arena;
     uint32_t n_slots;
+    uint32_t n_texts;
 } maker;
 
 static uint32_t heads_of(al_slice path, plan_head *out)
@@ -60,6 +61,7 @@ static al_code set_heads(maker *mk, plan_node *node)
     size_t n_paths = is_text ? mk->n_text_fields : 1;
     uint32_t n = 0;
     node->asks_message = is_text || is_message(ast->name);
+    node->text_no = node->asks_message ? mk->n_texts++ : 0;
     for (size_t i = 0; i < n_paths; i++)
         n += is_message(paths[i]) ? 0 : heads_of(paths[i], NULL);
     plan_head *heads = al_arena_alloc(mk->arena, n ? n : 1, sizeof *heads);
@@ -155,7 +157,7 @@ al_code plan_new(const ast_node *root, const al_slice *text_fields, size_t n_tex
     al_code c = make(&mk, root, &node);
     if (c)
         return c;
-    *ret = (plan){.root = node, .is_all = root->kind == AST_ALL, .n_slots = mk.n_slots};
+    *ret = (plan){.root = node, .is_all = root->kind == AST_ALL, .n_slots = mk.n_slots, .n_texts = mk.n_texts};
     return AL_OK;
 }
 

@@ -21,6 +21,7 @@ struct plan_node {
     uint32_t n_kids;
     uint32_t cost;          /* of one row, about */
     bool asks_message;      /* a leaf: bare text or regex, or a field called `message` */
+    uint32_t text_no;       /* then: 0 .. plan.n_texts - 1 */
     const plan_head *heads; /* of a leaf; of bare text and regex: those of the text fields */
     uint32_t n_heads;
 };
@@ -29,6 +30,7 @@ typedef struct plan {
     const plan_node *root;
     bool is_all; /* matches every record */
     uint32_t n_slots;
+    uint32_t n_texts;
 } plan;
 
 /* In the arena; borrows names from the tree and from `text_fields`. AL_NOMEM. */

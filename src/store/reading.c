@@ -19,6 +19,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum {
     ARENA_BLOCK_BYTES = 32 * 1024,
@@ -28,6 +29,19 @@ enum {
     PIECE_QUICK_NS = 1000 * 1000,
     PIECE_MAX_NS = 4 * 1000 * 1000,
     FIRST_ROW_NS = 1000 * 1000 * 1000,
+};
+
+struct reading_lexicons {
+    filter *const *filters; /* of who began: they outlive those of parts */
+    pthread_mutex_t lock; /* also while one is made: others of this question will want it too */
+    /* under lock */
+    size_t n;
+    size_t cap;
+    struct lexicon_entry {
+        uint32_t index_no;
+        const segment *seg;
+        known *k; /* NULL: there is nothing to know */
+    } *at;
 };
 
 static bool has_to_stop(void *ctx);
@@ -54,6 +68,89 @@ static al_code open_filters(reading *rd, al_err *err)
     al_code c = reading_need(rd, 0, err); /* the array also without an index */
     for (uint32_t i = 1; i < rd->pin->n && !c; i++)
         c = reading_need(rd, i, err);
+    return c;
+}
+
+/* ---- Lexicons */
+
+static reading_lexicons *lexicons_new(void)
+{
+    reading_lexicons *l = al_zalloc(1, sizeof *l);
+    if (l)
+        (void)pthread_mutex_init(&l->lock, NULL);
+    return l;
+}
+
+static void lexicons_free(reading_lexicons *l)
+{
+    if (!l)
+        return;
+    for (size_t i = 0; i < l->n; i++)
+        (void)known_free(l->at[i].k);
+    free(l->at);
+    (void)pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+static struct lexicon_entry *find_locked(reading_lexicons *l, uint32_t index_no,
+                                         const segment *seg)
+{
+    for (size_t i = l->n; i-- > 0;)
+        if (l->at[i].seg == seg && l->at[i].index_no == index_no)
+            return &l->at[i];
+    return NULL;
+}
+
+typedef struct names {
+    const unit *u;
+    const unit_blocks *b;
+} names;
+
+static bool has_name(void *ctx, al_slice name)
+{
+    const names *n = ctx;
+    return unit_may_have_name(n->u, n->b, name);
+}
+
+static al_code make_known(const plan *p, const unit *u, const unit_blocks *b, known **ret,
+                          al_err *err)
+{
+    AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
+    names n = {.u = u, .b = b};
+    al_code c = seg_lexicon(u->seg, b->index, &lex, err);
+    return c || !lex ? c : known_new(p, lex, &(known_names){has_name, &n}, ret, err);
+}
+
+static al_code add_known_locked(reading_lexicons *l, uint32_t index_no, const unit *u,
+                                const unit_blocks *b, struct lexicon_entry **ret, al_err *err)
+{
+    struct lexicon_entry *grown = al_grow(l->at, &l->cap, l->n, sizeof *grown, 16, SIZE_MAX);
+    if (!grown)
+        return al_fail(err, AL_NOMEM, "search");
+    l->at = grown;
+    AL_CLEANUP(known_freep) known *k = NULL;
+    al_code c = make_known(filter_plan(l->filters[index_no]), u, b, &k, err);
+    if (c)
+        return c;
+    *ret = &l->at[l->n++];
+    **ret = (struct lexicon_entry){.index_no = index_no, .seg = u->seg, .k = AL_TAKE(k)};
+    return AL_OK;
+}
+
+al_code reading_known(reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b,
+                      bool with_blocks, const known **ret, al_err *err)
+{
+    reading_lexicons *l = rd->lexicons;
+    *ret = NULL;
+    if (!u->seg || filter_plan(l->filters[index_no])->n_texts == 0)
+        return AL_OK;
+    AL_LOCKED(&l->lock);
+    struct lexicon_entry *e = find_locked(l, index_no, u->seg);
+    al_code c = e ? AL_OK : add_known_locked(l, index_no, u, b, &e, err);
+    if (!c && with_blocks && e->k)
+        c = known_blocks(e->k, err);
+    if (!c)
+        *ret = e->k;
     return c;
 }
 
@@ -107,13 +204,16 @@ al_code reading_open(reading *rd, engine *e, const eng_scope *scope, const eng_b
                     .answer = answer,
                     .piece_rows = budget && budget->deadline_ns ? PIECE_FIRST_ROWS : UINT32_MAX};
     rd->arena = al_arena_new(ARENA_BLOCK_BYTES);
-    if (!rd->arena)
+    rd->lexicons = lexicons_new();
+    if (!rd->arena || !rd->lexicons)
         return al_fail(err, AL_NOMEM, "begin to read");
     al_code c = store_pin_new(e, scope->indexes, scope->n_indexes, &rd->pin, err);
     if (c)
         return c;
     note_missing(rd, 0);
-    return open_filters(rd, err);
+    c = open_filters(rd, err);
+    rd->lexicons->filters = rd->filters;
+    return c;
 }
 
 void reading_resume(reading *rd, uint64_t frame)
@@ -138,6 +238,7 @@ void reading_part(reading *rd, const reading *of, eng_answer *answer)
                     .budget = of->budget,
                     .answer = answer,
                     .pin = of->pin,
+                    .lexicons = of->lexicons,
                     .is_resumed = of->is_resumed,
                     .is_part = true,
                     .piece_rows =
@@ -157,6 +258,7 @@ void reading_join(reading *of, reading *part)
 void reading_close(reading *rd)
 {
     assert(!rd->is_part);
+    lexicons_free(rd->lexicons); /* they look at plans of filters */
     free_filters(rd);
     (void)store_pin_free(rd->pin);
     (void)al_arena_free(rd->arena);
@@ -216,17 +318,6 @@ bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns)
 {
     const eng_scope *s = rd->scope;
     return max_ns >= s->from_ns && (min_ns < s->to_ns || s->to_ns == INT64_MAX);
-}
-
-typedef struct names {
-    const unit *u;
-    const unit_blocks *b;
-} names;
-
-static bool has_name(void *ctx, al_slice name)
-{
-    const names *n = ctx;
-    return unit_may_have_name(n->u, n->b, name);
 }
 
 bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b)

@@ -4,6 +4,9 @@
 #include "store/filter.h"
 #include "store/store_priv.h"
 
+/* What lexicons of segments say about the query. */
+typedef struct reading_lexicons reading_lexicons;
+
 typedef enum reading_stop { STOP_NOT, STOP_CANCEL, STOP_TIME, STOP_PIECE } reading_stop;
 
 typedef struct reading {
@@ -17,6 +20,7 @@ typedef struct reading {
     bool is_resumed;  /* a budget that ran out is no reason in the answer (reading_resume) */
     bool is_out;      /* the budget is used up: look at no more rows */
     bool is_part;     /* of another that looks at rows of its own (reading_part) */
+    reading_lexicons *lexicons; /* shared with parts */
     /* The rows that are being decided together, and why that has to end. */
     uint32_t piece_rows; /* most of the next piece */
     uint32_t n_in_piece;
@@ -65,6 +69,12 @@ bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns);
 
 /* Could any row of the unit match, by the names of its fields? */
 bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b);
+
+/* What the unit's lexicon says, made at first use; *ret is NULL when it has none or is not asked for
+ * anything. `with_blocks`: known_blocks was called. Valid until reading_close. AL_CORRUPT, AL_IO,
+ * AL_NOMEM. */
+AL_CHECK al_code reading_known(reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b,
+                               bool with_blocks, const known **ret, al_err *err);
 
 /* Decides rows of [from, to): time range and query; spends them. *ret_n says how many, counted from
  * `from`, or from `to` downwards if `is_downwards`: all, or fewer when is_out. Nobody's first row

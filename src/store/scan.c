@@ -182,9 +182,31 @@ static al_code next_locked(scan *s, worker *w, open_unit **ret, uint32_t *ret_bl
 
 /* ---- One block */
 
+/* Is everything said of a block without opening it? */
+static al_code ask_lexicon(worker *w, const open_unit *o, uint32_t i, scan_block *b, bool *ret_is_done,
+                           al_err *err)
+{
+    al_code c = reading_known(w->rd, o->index_no, &o->u, &o->blocks, true, &w->d.lex, err);
+    if (c || !w->d.lex)
+        return c;
+    if (!known_may_match(w->d.lex, i)) {
+        *ret_is_done = true;
+        return reading_spend(w->rd, 0);
+    }
+    b->is_counted = w->s->opt->takes_counts &&
+                    reading_has_all_times(w->rd, b->info->min_ns, b->info->max_ns) &&
+                    known_count(w->d.lex, i, &b->n_matches);
+    if (!b->is_counted)
+        return AL_OK;
+    *ret_is_done = true;
+    c = reading_spend(w->rd, 0);
+    return c ? c : w->s->fn(w->ctx, b, err);
+}
+
 static al_code open_block(worker *w, const open_unit *o, uint32_t i, al_err *err)
 {
     verdicts_clear(w->d.known);
+    w->d.block = i;
     return unit_open_block(&o->u, &o->blocks, i, w->d.view, err);
 }
 
@@ -229,7 +251,11 @@ static al_code scan_block_of(worker *w, const open_unit *o, uint32_t i, al_err *
         al_code c = reading_spend(rd, 0); /* not looked at */
         return c ? c : w->s->fn(w->ctx, &b, err);
     }
-    al_code c = to_index(w, o->index_no, err);
+    bool is_done = false;
+    al_code c = ask_lexicon(w, o, i, &b, &is_done, err);
+    if (c || is_done)
+        return c;
+    c = to_index(w, o->index_no, err);
     if (!c)
         c = open_block(w, o, i, err);
     if (!c)

@@ -12,6 +12,8 @@ typedef struct scan_block {
     /* All rows of the block match, and nothing had to be decoded to know it: then `view` is NULL
      * unless scan_options.needs_view. */
     bool is_whole;
+    bool is_counted; /* n_matches of its rows match; nothing else is known of them */
+    uint32_t n_matches;
     block_view *view;
     const row_bits *bits; /* of the rows [0, n_rows) that were looked at; right also when is_whole
                              and there is a view */
@@ -34,6 +36,7 @@ typedef struct scan_options {
     scan_needs_fn *needs_view; /* NULL: never */
     const plan_head *heads;    /* only units with one of these columns; n_heads 0: all */
     uint32_t n_heads;
+    bool takes_counts; /* blocks may come as is_counted */
     scan_part_fn *part;
     scan_join_fn *join;
 } scan_options;

@@ -156,6 +156,8 @@ al_code views_get(views *v, const view_source *from, uint32_t block, decided **r
         if (c)
             return c;
         s->block = block;
+        s->d.lex = from->lex;
+        s->d.block = block;
         s->is_open = true;
     }
     s->last_use = ++v->n_uses;

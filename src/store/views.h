@@ -17,6 +17,7 @@ typedef struct view_source {
     bool is_in_order; /* its blocks are asked for one after another, never again one before */
     const unit *u;
     const unit_blocks *blocks;
+    const known *lex; /* NULL: its blocks have no lexicon, or it is not asked */
 } view_source;
 
 /* NULL without memory. `rd` must outlive it. */

@@ -182,6 +182,7 @@ static void pack(packer *p, al_slice raw, uint64_t *sum)
 
 static void one_segment(const al_slice *messages, size_t n, totals *t)
 {
+    uint32_t n_templates = 0;
     AL_CLEANUP(msg_builder_freep) msg_builder *b = msg_builder_new();
     AL_CLEANUP(lex_builder_freep) lex_builder *lex = lex_builder_new();
     AL_CLEANUP(packer_freep) packer *p = packer_new();
@@ -207,7 +208,7 @@ static void one_segment(const al_slice *messages, size_t n, totals *t)
         al_buf text;
         al_buf_init(&text, SIZE_MAX);
         must(lex_builder_block(lex), NULL);
-        must(msg_builder_encode(b, lex, &columns, &text), NULL);
+        must(msg_builder_encode(b, lex, &columns, &text, NULL, &n_templates), NULL);
         t->encode_ns += now_ns() - added;
         t->add_ns += added - from;
         s.column_len = columns.len - s.column_at;

@@ -4,7 +4,7 @@ ingest over HTTP, memory, bytes on disk and written, every kind of question over
 
   ./dev bench store                       2.6 million records of the shape `services`, 1 million of `edge`
   tests/bench/bench_store.py [ALCO] [--set services|edge|FILE] [--rows N] [--connections N]
-                             [--cold] [--times 10] [--peers zstd,sqlite,rg] [--json FILE] [--keep DIR]
+                             [--cold] [--times 10] [--peers zstd,sqlite,rg] [--json FILE] [--keep DIR [--reuse]]
   ALCO_BENCH_DATA=FILE                    that file of NDJSON instead of the two sets
   ALCO_BENCH_MAKE='CMD {seed} {start}'    with --times: what streams the further parts of such a file to
                                           stdout; {start} is their first day
@@ -218,10 +218,13 @@ def measure(a, path, shape, folder, title, words, times):
     print("\n## %s: %d records, %.0f MB of JSON, %d distinct tokens; %d time(s)" % (
         title, words.rows, os.path.getsize(path) / 1e6, words.distinct, times), flush=True)
     data = os.path.join(a.keep or folder, "data-%s-%d" % (title, times))
-    shutil.rmtree(data, ignore_errors=True)
+    reuse = a.reuse and os.path.isdir(data)
+    if not reuse:
+        shutil.rmtree(data, ignore_errors=True)
     figures = {"set": title, "times": times, "json_mb": round(os.path.getsize(path) / 1e6, 1)}
-    with running(a.alco, data) as alco:
-        ingest(alco, parts(path, times, shape, words.rows), a.connections, figures)
+    if not reuse:
+        with running(a.alco, data) as alco:
+            ingest(alco, parts(path, times, shape, words.rows), a.connections, figures)
     starts(a.alco, data, figures)
     with running(a.alco, data) as alco:
         ask_all(alco, words, False, figures)
@@ -255,8 +258,9 @@ def show(figures, peers, once=None):
             print("%8s   %s" % ("", "%(words)d asked, %(answer)g found, most %(most)s ms, client %(client)s, CPU %(cpu_ms)s"
                                 % more + (", cold %s" % cold if cold is not None else "")
                                 + (", NOT WHOLE %d times: %s" % tuple(more["partial"]) if "partial" in more else "")))
-    print("also: %(bytes_a_row)s bytes a row, %(wall)s rows a second of wall time, "
-          "%(written_at_reply)s MB written at the last reply" % figures, flush=True)
+    if "wall" in figures:
+        print("also: %(bytes_a_row)s bytes a row, %(wall)s rows a second of wall time, "
+              "%(written_at_reply)s MB written at the last reply" % figures, flush=True)
 
 
 def keep_figures(path, figures):
@@ -279,6 +283,7 @@ def main():
     ap.add_argument("--hard-mb", type=int, default=0, help="zstd -19 --long on so many MB (0: not)")
     ap.add_argument("--json", help="append the figures to this file, a line a set")
     ap.add_argument("--keep", help="data directories stay in this folder")
+    ap.add_argument("--reuse", action="store_true", help="ask those that are there already, of a run with --keep")
     a = ap.parse_args()
     given = os.environ.get("ALCO_BENCH_DATA")
     folder = tempfile.mkdtemp(prefix="alco-bench-")

@@ -55,12 +55,13 @@ static lexicon *lexicon_of(lex_builder *lex, al_buf *bytes, al_slice *slice)
 static void encode(const al_slice *lines, uint32_t n, lex_builder *lex, al_buf *column,
                    al_buf *text)
 {
+    uint32_t n_templates = 0;
     msg_builder *b = msg_builder_new();
     CHECK(b);
     for (uint32_t i = 0; i < n; i++)
         CHECK(msg_builder_add(b, lines[i]) == AL_OK);
     CHECK(lex_builder_block(lex) == AL_OK);
-    CHECK(msg_builder_encode(b, lex, column, text) == AL_OK);
+    CHECK(msg_builder_encode(b, lex, column, text, NULL, &n_templates) == AL_OK);
     (void)msg_builder_free(b);
 }
 

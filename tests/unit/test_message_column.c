@@ -21,6 +21,7 @@ typedef struct block {
 
 static void block_make(block *k, uint32_t n, rng *r, msg_builder *b, lex_builder *lex)
 {
+    uint32_t n_templates = 0;
     char line[512];
     al_buf_init(&k->column, SIZE_MAX);
     al_buf_init(&k->text, SIZE_MAX);
@@ -35,7 +36,7 @@ static void block_make(block *k, uint32_t n, rng *r, msg_builder *b, lex_builder
     for (uint32_t i = 0; i < n; i++)
         assert_int_equal(msg_builder_add(b, k->messages[i]), AL_OK);
     assert_int_equal(lex_builder_block(lex), AL_OK);
-    assert_int_equal(msg_builder_encode(b, lex, &k->column, &k->text), AL_OK);
+    assert_int_equal(msg_builder_encode(b, lex, &k->column, &k->text, NULL, &n_templates), AL_OK);
     assert_int_equal(msg_builder_rows(b), 0);
 }
 

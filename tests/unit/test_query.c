@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "query/ast.h"
 #include "query/literal.h"
+#include "query/regex.h"
+#include "query/regex_needs.h"
 
 static query *parsed(const char *text, const char *fields)
 {
@@ -854,6 +856,95 @@ static void a_hostile_text_costs_one_pass(void **state)
     assert_int_equal(start, 700000);
 }
 
+/* ---- What a regular expression needs */
+
+static void check_needs(const char *pattern, const char *expected)
+{
+    uint8_t out[REGEX_NEEDS_BYTES_MAX];
+    al_slice got = {out, regex_needs(al_cstr(pattern), false, out)};
+    if (!al_slice_eq(got, al_cstr(expected)))
+        fail_msg("%s needs '%.*s', not '%s'", pattern, AL_ARG(got), expected);
+}
+
+static void patterns_need_a_text(void **state)
+{
+    (void)state;
+    check_needs("blk_-?[0-9]*77[0-9]*", "blk_");
+    check_needs("attempt_[0-9]*87[0-9]*", "attempt_");
+    check_needs("abc", "abc");
+    check_needs("abc+d", "abc");
+    check_needs("abc*def", "def");
+    check_needs("ab{2}cde", "cde");
+    check_needs("a{x}", "a{x}");
+    check_needs("one|two", "");
+    check_needs("(one|two) three", " three");
+    check_needs("(one (two[)])|x)four", "four");
+    check_needs("\\[a\\]b\\d+cd", "[a]b");
+    check_needs("\\x41bcd", "");
+    check_needs("\\Qa|b\\E", "");
+    check_needs("(?i)abc", "");
+    check_needs("(?:ab)cd", "cd");
+    check_needs("[]a]bc[^]x]", "bc");
+    check_needs("[[:alpha:]]bc", "");
+    check_needs("caf\xc3\xa9?s", "caf");
+    check_needs("", "");
+    uint8_t out[REGEX_NEEDS_BYTES_MAX];
+    assert_int_equal(regex_needs(AL_LIT("caf\xc3\xa9s"), true, out), 3);
+}
+
+/* Some of n parts, one behind the other. */
+static void put_some(char *to, size_t max, const char *const *parts, size_t n_parts, size_t n)
+{
+    size_t len = 0;
+    to[0] = '\0';
+    while (n--)
+        len += (size_t)snprintf(to + len, max - len, "%s", parts[below(n_parts)]);
+    assert_true(len < max);
+}
+
+/* What a random pattern matches holds what it is said to need. */
+static void matches_hold_what_is_needed(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"a",  "b",    "ab", "c",  ".",   "*",  "+",      "?",    "|",
+                                        "(",  ")",    "[a", "]",  "[^b", "\\.", "\\w",    "\\b",  "{2}",
+                                        "{",  "}",    "^",  "$",  "(?:", "(?=", "(?i)",   "\\x61", "\\Q",
+                                        "\\E", "\u00e9", "A",  "k",  "\\",  "[:",   "(*ANY)", "(?x)", "#"};
+    static const char *const texts[] = {"a", "b", "ab", "c", ".", "\u00e9", "A", "k", "\u212a", "#", "{", "}"};
+    pace p = {0};
+    AL_CLEANUP(regex_scratch_freep) regex_scratch *s = regex_scratch_new(&p);
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    size_t n_needed = 0;
+    for (size_t i = 0; i < 60000; i++) {
+        char pattern[80];
+        char text[80];
+        put_some(pattern, sizeof pattern, parts, sizeof parts / sizeof parts[0], 1 + below(6));
+        bool ignores_case = below(2);
+        AL_CLEANUP(regex_freep) regex *re = NULL;
+        size_t at;
+        al_err err;
+        if (regex_new(al_cstr(pattern), ignores_case, &re, &at, &err))
+            continue;
+        uint8_t out[REGEX_NEEDS_BYTES_MAX];
+        al_slice needed = {out, regex_needs(al_cstr(pattern), ignores_case, out)};
+        al_arena_reset(arena);
+        const literal *l = literal_new(arena, needed, ignores_case, false);
+        for (size_t round = 0; round < 20 && needed.len; round++) {
+            put_some(text, sizeof text, texts, sizeof texts / sizeof texts[0], below(8));
+            regex_span span;
+            size_t start;
+            size_t end;
+            al_code code = AL_OK;
+            regex_allow(s, strlen(text));
+            if (regex_find(re, s, al_cstr(text), 0, true, &span, &code) &&
+                !literal_find(l, al_cstr(text), 0, &start, &end))
+                fail_msg("'%s' matches '%s' without '%.*s'", pattern, text, AL_ARG(needed));
+        }
+        n_needed += needed.len > 0;
+    }
+    assert_true(n_needed > 5000);
+}
+
 /* ---- Memory */
 
 static al_code everything_once(void)
@@ -1068,6 +1159,8 @@ int main(void)
         cmocka_unit_test(literals_equal_a_dumb_search),
         cmocka_unit_test(periodic_literals_equal_a_dumb_search),
         cmocka_unit_test(a_hostile_text_costs_one_pass),
+        cmocka_unit_test(patterns_need_a_text),
+        cmocka_unit_test(matches_hold_what_is_needed),
         cmocka_unit_test(scans_pass_over_no_text),
         cmocka_unit_test(scans_find_a_word_at_any_place),
         cmocka_unit_test(every_failing_allocation_is_survived),

@@ -20,6 +20,7 @@
 #include "store/codec/bits.h"
 #include "store/codec/packed.h"
 #include "store/lex/lex_priv.h"
+#include "store/msg/split.h"
 
 /* A part: where it is, and its bytes once they were read. */
 typedef struct part {
@@ -45,6 +46,8 @@ typedef struct chunk {
     uint8_t set[LEX_BYTE_SET_BYTES];
 } chunk;
 
+enum { PLAIN_UNKNOWN, PLAIN_YES, PLAIN_NO };
+
 struct lexicon {
     atomic_uint refs;
     lex_source source; /* immutable, as the counts and where parts are */
@@ -53,6 +56,7 @@ struct lexicon {
     uint32_t n_values;
     uint32_t n_blocks;
     texts templates;
+    atomic_int plain; /* PLAIN_ */
     part blocks;
     _Atomic(lex_block *) block; /* NULL: not read */
     part template_postings;
@@ -352,6 +356,15 @@ static al_slice text_of(const texts *t, uint32_t i)
     return (al_slice){t->bytes + from, ends[i] - from};
 }
 
+static lex_chunk chunk_of(const texts *t, uint32_t first)
+{
+    return (lex_chunk){.first = first,
+                       .n = t->n,
+                       .texts = {t->bytes + t->begin, (size_t)t->at.d.raw_bytes - t->begin},
+                       .begin = t->begin,
+                       .ends = ends_of(t)};
+}
+
 al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 {
     assert(i < l->templates.n);
@@ -359,6 +372,42 @@ al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
     if (!c)
         *ret = text_of(&l->templates, i);
     return c;
+}
+
+static bool is_word(uint8_t c)
+{
+    uint8_t lower = c | 0x20;
+    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c >= 0x80;
+}
+
+static bool is_plain(const lex_chunk *c)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        al_slice t = lex_chunk_text(c, i);
+        if (msg_marks(t) > MSG_VARIABLES_MAX)
+            return false;
+        for (size_t k = 0; k < t.len; k++)
+            if (t.ptr[k] == MSG_MARK && ((k && is_word(t.ptr[k - 1])) ||
+                                         (k + 1 < t.len && is_word(t.ptr[k + 1]))))
+                return false;
+    }
+    return true;
+}
+
+al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, bool *ret_is_plain, al_err *err)
+{
+    const texts *t = &l->templates;
+    al_code c = load_texts(l, &l->templates, LEX_TEMPLATE_BYTES_MAX, err);
+    if (c)
+        return c;
+    *ret = chunk_of(t, 0);
+    int plain = atomic_load_explicit(&l->plain, memory_order_relaxed);
+    if (plain == PLAIN_UNKNOWN) { /* two threads find the same */
+        plain = is_plain(ret) ? PLAIN_YES : PLAIN_NO;
+        atomic_store_explicit(&l->plain, plain, memory_order_relaxed);
+    }
+    *ret_is_plain = plain == PLAIN_YES;
+    return AL_OK;
 }
 
 static al_code load_chunk(lexicon *l, uint32_t i, al_err *err)
@@ -436,130 +485,20 @@ al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err)
                         lex_finger(hash, bits), text, ret, err);
 }
 
-static uint8_t lower(uint8_t c)
+uint32_t lexicon_chunks(const lexicon *l)
 {
-    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+    return l->n_chunks;
 }
 
-static bool has_byte(const uint8_t *set, uint8_t c)
+al_code lexicon_chunk(lexicon *l, uint32_t i, lex_chunk *ret, al_err *err)
 {
-    return set[c / 8] >> (c % 8) & 1;
-}
-
-static bool has_high(const uint8_t *set)
-{
-    for (unsigned i = LEX_BYTE_SET_BYTES / 2; i < LEX_BYTE_SET_BYTES; i++)
-        if (set[i])
-            return true;
-    return false;
-}
-
-static bool may_hold(const chunk *c, al_slice needle, bool fold)
-{
-    if (fold && has_high(c->set))
-        return true;
-    if (c->longest < needle.len)
-        return false;
-    for (size_t i = 0; i < needle.len; i++) {
-        uint8_t b = needle.ptr[i];
-        bool is_there = has_byte(c->set, b);
-        if (fold && lower(b) >= 'a' && lower(b) <= 'z')
-            is_there = is_there || has_byte(c->set, b ^ 0x20);
-        if (!is_there)
-            return false;
-    }
-    return true;
-}
-
-static void set_range(uint64_t *set, uint32_t from, uint32_t n)
-{
-    for (uint32_t i = from; i < from + n; i++)
-        set[i / 64] |= UINT64_C(1) << (i % 64);
-}
-
-/* Values of one chunk whose bytes (in `bytes`, as long as the chunk's) hold `needle`. */
-static void search_chunk(const texts *t, const uint8_t *bytes, al_slice needle, uint32_t first,
-                         uint64_t *set)
-{
-    const uint32_t *ends = ends_of(t);
-    size_t at = t->begin;
-    size_t end = (size_t)t->at.d.raw_bytes;
-    uint32_t i = 0;
-    while (at < end) {
-        const uint8_t *hit = memmem(bytes + at, end - at, needle.ptr, needle.len);
-        if (!hit)
-            return;
-        size_t off = (size_t)(hit - bytes);
-        while (ends[i] <= off)
-            i++;
-        if (off + needle.len <= ends[i]) {
-            set_range(set, first + i, 1);
-            at = ends[i];
-        } else {
-            at = off + 1;
-        }
-    }
-}
-
-/* In lower case, needle and values. Values with bytes from 0x80 are found without looking. */
-static al_code search_folded(const texts *t, al_slice needle, uint32_t first, uint64_t *set,
-                             al_err *err)
-{
-    size_t n = (size_t)t->at.d.raw_bytes;
-    AL_CLEANUP(al_freep) uint8_t *bytes = al_alloc(n + 1, 1);
-    if (!bytes)
-        return al_fail(err, AL_NOMEM, "lexicon");
-    uint8_t high = 0;
-    for (size_t i = 0; i < n; i++) {
-        bytes[i] = lower(t->bytes[i]);
-        high |= bytes[i];
-    }
-    search_chunk(t, bytes, needle, first, set);
-    for (uint32_t i = 0; high >= 0x80 && i < t->n; i++) {
-        al_slice s = text_of(t, i);
-        uint8_t any = 0;
-        for (size_t k = 0; k < s.len; k++)
-            any |= s.ptr[k];
-        if (any >= 0x80)
-            set_range(set, first + i, 1);
-    }
+    assert(i < l->n_chunks);
+    al_code c = load_chunk(l, i, err);
+    if (c)
+        return c;
+    const texts *t = &l->chunks[i].t;
+    *ret = chunk_of(t, i * LEX_CHUNK_VALUES);
     return AL_OK;
-}
-
-static al_code containing(lexicon *l, al_slice needle, bool fold, uint64_t *set, al_err *err)
-{
-    al_code code = AL_OK;
-    for (uint32_t i = 0; !code && i < l->n_chunks; i++) {
-        chunk *c = &l->chunks[i];
-        uint32_t first = i * LEX_CHUNK_VALUES;
-        if (!may_hold(c, needle, fold))
-            continue;
-        code = load_chunk(l, i, err);
-        if (!code && fold)
-            code = search_folded(&c->t, needle, first, set, err);
-        else if (!code)
-            search_chunk(&c->t, c->t.bytes, needle, first, set);
-    }
-    return code;
-}
-
-al_code lexicon_containing(lexicon *l, al_slice needle, bool fold, uint64_t *set, al_err *err)
-{
-    bool is_high = false;
-    for (size_t i = 0; i < needle.len; i++)
-        is_high |= needle.ptr[i] >= 0x80;
-    if (needle.len == 0 || (fold && is_high)) {
-        set_range(set, 0, l->n_values);
-        return AL_OK;
-    }
-    if (!fold)
-        return containing(l, needle, false, set, err);
-    AL_CLEANUP(al_freep) uint8_t *folded = al_alloc(needle.len, 1);
-    if (!folded)
-        return al_fail(err, AL_NOMEM, "lexicon");
-    for (size_t i = 0; i < needle.len; i++)
-        folded[i] = lower(needle.ptr[i]);
-    return containing(l, (al_slice){folded, needle.len}, true, set, err);
 }
 
 /* ---- Blocks */
@@ -624,120 +563,114 @@ static uint32_t first_block(const lexicon *l, uint32_t i)
     return lo;
 }
 
-/* Reads postings of n things up to number `want`: `more` says whether a thing's first block is
- * known from elsewhere (values) or stands in the list (templates). Fills *ret_n and leaves the
- * readers of blocks and rows in front of the thing's. Everything is checked, whatever is wanted. */
-typedef struct posting_rd {
-    al_rd counts;
-    al_rd blocks;
-    al_rd rows;
-    uint64_t extra; /* 1: one more row count than blocks in the list */
-    uint32_t n;
-} posting_rd;
-
 static void skip_varints(al_rd *r, uint64_t n)
 {
     for (uint64_t i = 0; i < n && !r->bad; i++)
         (void)al_rd_varint(r);
 }
 
-/* The sums of all counts and of those before `want`. */
-static bool sum_counts(posting_rd *p, uint32_t want, uint64_t *ret_all, uint64_t *ret_before,
-                       uint64_t *ret_count)
+/* Postings: how many blocks each thing has, which, and with how many rows, one list behind the
+ * other. */
+typedef struct postings {
+    const lexicon *l;
+    al_rd counts;
+    al_rd blocks;
+    al_rd rows;
+    lex_posting_fn *fn;
+    void *ctx;
+} postings;
+
+/* `extra`: 1 when there is a count of rows for a first block that is not listed. */
+static bool open_postings(postings *p, const al_rd *part, uint32_t n, uint64_t extra)
 {
+    p->counts = *part;
+    p->blocks = *part;
     uint64_t all = 0;
-    for (uint32_t i = 0; i < p->n; i++) {
-        uint64_t count = al_rd_varint(&p->counts);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t count = al_rd_varint(&p->blocks);
         if (count > LEX_POSTINGS_MAX + LEX_BLOCKS_MAX)
             return false;
-        if (i == want) {
-            *ret_before = all;
-            *ret_count = count;
-        }
         all += count;
     }
-    *ret_all = all;
-    return !p->counts.bad && all <= p->counts.left;
-}
-
-static al_code put_block(const lexicon *l, uint64_t block, uint64_t rows, al_buf *out, al_err *err)
-{
-    if (block >= l->n_blocks || rows > UINT32_MAX)
-        return damaged(err, "postings do not fit");
-    lex_block_rows one = {(uint32_t)block, (uint32_t)rows};
-    al_buf_put(out, &one, sizeof one);
-    return AL_OK;
-}
-
-/* `first`: the first block of value `want`, or LEX_NONE when the list has it. */
-static al_code read_postings(lexicon *l, posting_rd *p, uint32_t want, uint32_t first, al_buf *out,
-                             al_err *err)
-{
-    uint64_t all = 0;
-    uint64_t before = 0;
-    uint64_t count = 0;
-    if (!sum_counts(p, want, &all, &before, &count))
-        return damaged(err, "postings do not fit");
-    p->blocks = p->counts;
-    p->rows = p->counts;
+    if (p->blocks.bad || all > p->blocks.left)
+        return false;
+    p->rows = p->blocks;
     skip_varints(&p->rows, all);
     al_rd end = p->rows;
-    skip_varints(&end, all + p->n * p->extra);
-    if (end.bad || end.left)
-        return damaged(err, "postings do not fit");
-    skip_varints(&p->blocks, before);
-    skip_varints(&p->rows, before + want * p->extra);
-    uint64_t next = 0;
-    al_code c = AL_OK;
-    if (first != LEX_NONE) {
-        c = put_block(l, first, al_rd_varint(&p->rows), out, err);
-        next = (uint64_t)first + 1;
-    }
-    for (uint64_t i = 0; !c && i < count; i++) {
+    skip_varints(&end, all + n * extra);
+    return !end.bad && !end.left;
+}
+
+static bool tell(postings *p, uint32_t number, uint64_t block)
+{
+    uint64_t rows = al_rd_varint(&p->rows);
+    if (block >= p->l->n_blocks || rows > UINT32_MAX)
+        return false;
+    p->fn(p->ctx, number, (uint32_t)block, (uint32_t)rows);
+    return true;
+}
+
+/* The blocks that thing `number` has listed, behind block `next` - 1. */
+static bool tell_listed(postings *p, uint32_t number, uint64_t next)
+{
+    uint64_t count = al_rd_varint(&p->counts);
+    for (uint64_t i = 0; i < count; i++) {
         uint64_t skip = al_rd_varint(&p->blocks);
-        if (skip > l->n_blocks)
-            return damaged(err, "postings do not fit");
-        c = put_block(l, next + skip, al_rd_varint(&p->rows), out, err);
+        if (skip > p->l->n_blocks || !tell(p, number, next + skip))
+            return false;
         next += skip + 1;
     }
-    return c ? c : al_buf_code(out);
+    return true;
 }
 
-al_code lexicon_value_blocks(lexicon *l, uint32_t i, al_buf *out, al_err *err)
+al_code lexicon_template_blocks(lexicon *l, lex_posting_fn *fn, void *ctx, al_err *err)
 {
-    assert(i < l->n_values);
-    chunk *k = &l->chunks[i / LEX_CHUNK_VALUES];
-    posting_rd p = {.extra = 1, .n = k->t.n};
+    postings p = {.l = l, .fn = fn, .ctx = ctx};
+    al_rd part = {0};
+    al_code c = load(l, &l->template_postings, &part, err);
+    if (c)
+        return c;
+    bool fits = open_postings(&p, &part, l->templates.n, 0);
+    for (uint32_t i = 0; fits && i < l->templates.n; i++)
+        fits = tell_listed(&p, i, 0);
+    return fits ? AL_OK : damaged(err, "blocks of templates do not fit");
+}
+
+al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, void *ctx, al_err *err)
+{
+    assert(chunk < l->n_chunks);
+    postings p = {.l = l, .fn = fn, .ctx = ctx};
+    al_rd part = {0};
     al_code c = load_blocks(l, err);
     if (!c)
-        c = load(l, &k->postings, &p.counts, err);
-    return c ? c : read_postings(l, &p, i % LEX_CHUNK_VALUES, first_block(l, i), out, err);
-}
-
-al_code lexicon_template_blocks(lexicon *l, uint32_t i, al_buf *out, al_err *err)
-{
-    assert(i < l->templates.n);
-    posting_rd p = {.n = l->templates.n};
-    al_code c = load(l, &l->template_postings, &p.counts, err);
-    return c ? c : read_postings(l, &p, i, LEX_NONE, out, err);
+        c = load(l, &l->chunks[chunk].postings, &part, err);
+    if (c)
+        return c;
+    uint32_t n = l->chunks[chunk].t.n;
+    bool fits = open_postings(&p, &part, n, 1);
+    for (uint32_t i = 0; fits && i < n; i++) {
+        uint32_t number = chunk * LEX_CHUNK_VALUES + i;
+        uint32_t first = first_block(l, number);
+        fits = tell(&p, number, first) && tell_listed(&p, number, (uint64_t)first + 1);
+    }
+    return fits ? AL_OK : damaged(err, "blocks of values do not fit");
 }
 
 /* ---- Checking */
 
-static al_code check_numbers(lexicon *l, al_err *err)
+static void ignore_posting(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
 {
-    al_buf out;
-    al_buf_init(&out, (size_t)LEX_BLOCKS_MAX * sizeof(lex_block_rows));
-    al_code c = AL_OK;
-    for (uint32_t i = 0; !c && i < l->n_values; i += LEX_CHUNK_VALUES) {
-        al_buf_clear(&out);
-        c = lexicon_value_blocks(l, i, &out, err);
-    }
-    for (uint32_t i = 0; !c && i < l->templates.n; i += l->templates.n) {
-        al_buf_clear(&out);
-        c = lexicon_template_blocks(l, i, &out, err);
-    }
-    al_buf_done(&out);
+    (void)ctx;
+    (void)number;
+    (void)block;
+    (void)rows;
+}
+
+static al_code check_postings(lexicon *l, al_err *err)
+{
+    al_code c = lexicon_template_blocks(l, ignore_posting, NULL, err);
+    for (uint32_t i = 0; !c && i < l->n_chunks; i++)
+        c = lexicon_value_blocks(l, i, ignore_posting, NULL, err);
     return c;
 }
 
@@ -754,5 +687,5 @@ al_code lexicon_check(lexicon *l, al_err *err)
         c = find_in_page(l, i, 0, 0, AL_LIT(""), &number, err);
         c = c == AL_NOT_FOUND ? AL_OK : c;
     }
-    return c ? c : check_numbers(l, err);
+    return c ? c : check_postings(l, err);
 }

@@ -20,11 +20,24 @@ typedef struct lex_source {
     void (*done)(void *ctx); /* NULL, or called at the last unref */
 } lex_source;
 
-/* A block that has a template or a value, and in how many rows' messages (0: in fields only). */
-typedef struct lex_block_rows {
-    uint32_t block;
-    uint32_t rows;
-} lex_block_rows;
+/* Some values together: value first + k is bytes [k ? ends[k - 1] : begin, ends[k]), counted from
+ * `begin` bytes before texts.ptr. */
+typedef struct lex_chunk {
+    uint32_t first;
+    uint32_t n;
+    al_slice texts; /* all of them, one behind the other */
+    uint32_t begin;
+    const uint32_t *ends;
+} lex_chunk;
+
+static inline al_slice lex_chunk_text(const lex_chunk *c, uint32_t k)
+{
+    uint32_t from = k ? c->ends[k - 1] : c->begin;
+    return (al_slice){c->texts.ptr + (from - c->begin), c->ends[k] - from};
+}
+
+/* A block has template or value `number`, in the messages of `rows` rows (0: in fields only). */
+typedef void lex_posting_fn(void *ctx, uint32_t number, uint32_t block, uint32_t rows);
 
 /* Reads the head. When it fails, source->done is not called. */
 AL_CHECK al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *err);
@@ -48,18 +61,21 @@ lexicon_parts lexicon_parts_of(const lexicon *l);
 
 /* Template i, with a MSG_MARK (split.h) for each slot; valid until the last unref. */
 AL_CHECK al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
+/* All templates, as a chunk. *ret_is_plain: none has a slot right beside a letter, a digit or a
+ * byte from 0x80, none more than MSG_VARIABLES_MAX of them. */
+AL_CHECK al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, bool *ret_is_plain, al_err *err);
 /* Value i; valid until the last unref. */
 AL_CHECK al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
 /* The number of a value. AL_NOT_FOUND. */
 AL_CHECK al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err);
-/* Sets bit i of `set` (lexicon_values bits, cleared by the caller) for each value that holds
- * `needle`. `fold`: letters are equal in either case; where bytes from 0x80 are in the needle or in
- * the value (case may change lengths there) the answer is yes. An empty needle is in all. */
-AL_CHECK al_code lexicon_containing(lexicon *l, al_slice needle, bool fold, uint64_t *set,
-                                    al_err *err);
-/* The blocks that have value or template i, ascending; appended to `out` as lex_block_rows. */
-AL_CHECK al_code lexicon_value_blocks(lexicon *l, uint32_t i, al_buf *out, al_err *err);
-AL_CHECK al_code lexicon_template_blocks(lexicon *l, uint32_t i, al_buf *out, al_err *err);
+/* All values by chunks; what is given out is valid until the last unref. */
+uint32_t lexicon_chunks(const lexicon *l);
+AL_CHECK al_code lexicon_chunk(lexicon *l, uint32_t i, lex_chunk *ret, al_err *err);
+/* Calls `fn` for each block of each template, of each value of a chunk: by number, then by block.
+ * What it was told before AL_CORRUPT is of no use. */
+AL_CHECK al_code lexicon_template_blocks(lexicon *l, lex_posting_fn *fn, void *ctx, al_err *err);
+AL_CHECK al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, void *ctx,
+                                      al_err *err);
 /* LEX_BLOCK_ flags of a block. */
 AL_CHECK al_code lexicon_block_flags(lexicon *l, uint32_t block, uint32_t *ret, al_err *err);
 /* Reads everything once. */

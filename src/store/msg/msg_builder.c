@@ -19,13 +19,11 @@
 #include "store/codec/bits.h"
 #include "store/codec/packed.h"
 #include "store/limits.h"
+#include "store/msg/decimal.h"
 #include "store/msg/msg_format.h"
 #include "store/msg/split.h"
 
 enum {
-    IS_INT = 1,
-    IS_DIGITS = 2,
-    IS_SCALED = 4,
     TABLE_FIRST = 1024,
     LOCALS_MAX = BLOCK_ROWS_MAX,
     BYTES_KEPT = 8 << 20,
@@ -245,7 +243,7 @@ static al_code local_make(msg_builder *b, al_slice text, uint64_t hash, uint32_t
     if (al_buf_code(&b->template_bytes))
         return al_buf_code(&b->template_bytes);
     for (size_t i = 0; i < b->split.n_slots; i++)
-        b->streams[b->n_streams + i] = (stream){.can = IS_INT | IS_DIGITS | IS_SCALED,
+        b->streams[b->n_streams + i] = (stream){.can = DECIMAL_INT | DECIMAL_DIGITS | DECIMAL_SCALED,
                                                 .scale_min = UINT8_MAX,
                                                 .len_min = UINT32_MAX,
                                                 .min = UINT64_MAX};
@@ -274,36 +272,6 @@ static al_code local_of(msg_builder *b, uint32_t *ret)
 }
 
 /* ---- Slots */
-
-/* What a slot can be; its number and scale. */
-static uint8_t read_slot(const uint8_t *p, uint32_t len, uint64_t *ret_number, uint8_t *ret_scale)
-{
-    *ret_number = 0;
-    *ret_scale = 0;
-    if (len == 0 || len > MSG_DIGITS_MAX + 1)
-        return 0;
-    uint64_t number = 0;
-    uint32_t point = len;
-    for (uint32_t i = 0; i < len; i++) {
-        uint8_t digit = (uint8_t)(p[i] - '0');
-        if (digit <= 9) {
-            number = number * 10 + digit;
-        } else if (p[i] == '.' && point == len && i > 0 && i + 1 < len) {
-            point = i;
-        } else {
-            return 0;
-        }
-    }
-    uint32_t n_digits = len - (point < len);
-    if (n_digits > MSG_DIGITS_MAX)
-        return 0;
-    *ret_number = number;
-    *ret_scale = (uint8_t)(len - point - (point < len));
-    bool is_canonical = p[0] != '0' || point == 1;
-    if (point < len)
-        return is_canonical ? IS_SCALED : 0;
-    return is_canonical ? IS_INT | IS_DIGITS | IS_SCALED : IS_DIGITS;
-}
 
 static void stream_note(stream *s, const slot *x, uint8_t can)
 {
@@ -355,7 +323,7 @@ al_code msg_builder_add(msg_builder *b, al_slice message)
     for (size_t i = 0; i < b->split.n_slots; i++) {
         msg_slot at = b->split.slots[i];
         slot *x = &b->slots[b->n_slots++];
-        uint8_t can = read_slot(message.ptr + at.off, at.len, &x->number, &x->scale);
+        uint8_t can = decimal_read(al_slice_sub(message, at.off, at.off + at.len), &x->number, &x->scale);
         x->off = (uint32_t)off + at.off;
         x->len = at.len;
         stream_note(&b->streams[l->first_stream + i], x, can);
@@ -560,11 +528,11 @@ static void put_stream(msg_builder *b, const place *p, uint8_t kind)
 
 static void put_number_stream(msg_builder *b, const stream *s, const place *p)
 {
-    if (s->can & IS_INT) {
+    if (s->can & DECIMAL_INT) {
         put_stream(b, p, MSG_STREAM_INTS);
         return;
     }
-    bool is_digits = s->can & IS_DIGITS;
+    bool is_digits = s->can & DECIMAL_DIGITS;
     uint64_t min = is_digits ? s->len_min : s->scale_min;
     uint64_t max = is_digits ? s->len_max : s->scale_max;
     put_stream(b, p, is_digits ? MSG_STREAM_DIGITS : MSG_STREAM_SCALED);
@@ -662,7 +630,8 @@ static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places, a
     return al_buf_code(column) ? al_buf_code(column) : al_buf_code(text);
 }
 
-al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text)
+al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text,
+                           uint16_t *ret_rows, uint32_t *ret_templates)
 {
     assert(b->n_rows > 0);
     uint32_t n_places = 0;
@@ -673,7 +642,11 @@ al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_
     c = number_values(b, lex);
     if (!c)
         c = put_column(b, lex, n_places, column, text);
-    if (!c)
-        msg_builder_clear(b);
-    return c;
+    if (c)
+        return c;
+    for (uint32_t r = 0; ret_rows && r < b->n_rows; r++)
+        ret_rows[r] = (uint16_t)b->locals[b->rows[r].local].to;
+    *ret_templates = n_places;
+    msg_builder_clear(b);
+    return AL_OK;
 }

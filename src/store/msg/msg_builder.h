@@ -17,8 +17,10 @@ AL_CHECK al_code msg_builder_add(msg_builder *b, al_slice message);
 uint32_t msg_builder_rows(const msg_builder *b);
 /* Appends the column to `column` and what the lexicon did not take to `text` (a column of its own
  * unless it stays empty), with the numbers of `lex`, on which lex_builder_block was called for this
- * block. Clears the builder. AL_NOMEM, AL_LIMIT. */
-AL_CHECK al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text);
+ * block. `ret_rows`: which of the column's
+ * *ret_templates templates each row has; may be NULL. Clears the builder. AL_NOMEM, AL_LIMIT. */
+AL_CHECK al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text,
+                                    uint16_t *ret_rows, uint32_t *ret_templates);
 void msg_builder_clear(msg_builder *b);
 size_t msg_builder_bytes(const msg_builder *b);
 

@@ -11,9 +11,8 @@
 
 #include "base/checked.h"
 #include "store/codec/bits.h"
+#include "store/msg/decimal.h"
 #include "store/msg/split.h"
-
-enum { NUMBER_BYTES = 20, SCALED_BYTES = NUMBER_BYTES + 2 };
 
 static al_code damaged(al_err *err, const char *what)
 {
@@ -185,14 +184,6 @@ static al_code read_stream(msg_view *v, stream_rd *r, msg_stream *s, al_err *err
     return r->head.bad || r->data.bad ? damaged(err, "a stream does not fit") : AL_OK;
 }
 
-static uint32_t count_marks(al_slice text)
-{
-    uint32_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += text.ptr[i] == MSG_MARK;
-    return n;
-}
-
 al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_err *err)
 {
     assert(i < v->n_templates);
@@ -203,13 +194,19 @@ al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_
     al_code c = lexicon_template(v->lex, t->number, &t->text, err);
     if (c)
         return c;
-    t->n_slots = count_marks(t->text);
+    t->n_slots = msg_marks(t->text);
     stream_rd r = {al_rd_of(t->heads), al_rd_of(t->data)};
     if (t->n_slots > t->heads.len)
         return damaged(err, "streams are missing");
     msg_stream *streams = al_arena_alloc(v->arena, (size_t)t->n_slots + 1, sizeof *streams);
-    if (!streams)
+    uint32_t *marks = al_arena_alloc(v->arena, (size_t)t->n_slots + 1, sizeof *marks);
+    if (!streams || !marks)
         return no_memory(err);
+    uint32_t n_marks = 0;
+    for (size_t k = 0; k < t->text.len; k++)
+        if (t->text.ptr[k] == MSG_MARK)
+            marks[n_marks++] = (uint32_t)k;
+    t->marks = marks;
     for (uint32_t k = 0; !c && k < t->n_slots; k++) {
         streams[k] = (msg_stream){.n = t->n_rows};
         c = read_stream(v, &r, &streams[k], err);
@@ -267,50 +264,16 @@ static inline bool write_bytes(pen *p, const uint8_t *from, size_t n)
     return true;
 }
 
-static const char pairs[] =
-    "00010203040506070809101112131415161718192021222324252627282930313233343536"
-    "37383940414243444546474849505152535455565758596061626364656667686970717273"
-    "7475767778798081828384858687888990919293949596979899";
-
-/* Digits of v in front of `end`, at least `min` of them; returns where they begin. */
-static uint8_t *digits_before(uint8_t *end, uint64_t v, unsigned min)
+static bool write_number(pen *p, uint64_t v, unsigned scale)
 {
-    uint8_t *from = end;
-    while (v >= 100) {
-        from -= 2;
-        memcpy(from, pairs + v % 100 * 2, 2);
-        v /= 100;
-    }
-    if (v >= 10) {
-        from -= 2;
-        memcpy(from, pairs + v * 2, 2);
-    } else {
-        *--from = (uint8_t)('0' + v);
-    }
-    while (end - from < (ptrdiff_t)min)
-        *--from = '0';
-    return from;
+    uint8_t text[DECIMAL_BYTES];
+    return write_bytes(p, text, decimal_write(v, scale, text));
 }
 
-static bool write_number(pen *p, uint64_t v, unsigned min)
+static bool write_digits(pen *p, uint64_t v, unsigned n_digits)
 {
-    uint8_t text[64];
-    uint8_t *end = text + sizeof text;
-    const uint8_t *from = digits_before(end, v, min);
-    return write_bytes(p, from, (size_t)(end - from));
-}
-
-static bool write_scaled(pen *p, uint64_t v, unsigned scale)
-{
-    uint8_t text[64];
-    uint8_t *end = text + sizeof text;
-    if (scale == 0)
-        return write_number(p, v, 1);
-    uint8_t *from = digits_before(end, v, scale + 1);
-    memmove(from - 1, from, (size_t)(end - from) - scale);
-    end[-(ptrdiff_t)scale - 1] = '.';
-    from--;
-    return write_bytes(p, from, (size_t)(end - from));
+    uint8_t text[DECIMAL_BYTES];
+    return write_bytes(p, text, decimal_write_digits(v, n_digits, text));
 }
 
 static al_code too_long(al_err *err)
@@ -328,14 +291,14 @@ static al_code write_slot(msg_view *v, const msg_stream *s, uint32_t k, uint64_t
         return AL_CORRUPT;
     switch (s->kind) {
     case MSG_STREAM_INTS:
-        fits = write_number(p, number, 1);
+        fits = write_number(p, number, 0);
         break;
     case MSG_STREAM_DIGITS:
     case MSG_STREAM_SCALED:
         if (aux > MSG_DIGITS_MAX)
             return damaged(err, "digits do not fit");
-        fits = s->kind == MSG_STREAM_DIGITS ? write_number(p, number, (unsigned)aux)
-                                            : write_scaled(p, number, (unsigned)aux);
+        fits = s->kind == MSG_STREAM_DIGITS ? write_digits(p, number, (unsigned)aux)
+                                            : write_number(p, number, (unsigned)aux);
         break;
     case MSG_STREAM_TEXT: {
         uint32_t from = k ? s->ends[k - 1] : 0;
@@ -366,13 +329,30 @@ static uint64_t stream_aux(const msg_stream *s, uint32_t k)
 al_code msg_stream_text(msg_view *v, const msg_stream *s, uint32_t k, al_buf *out, al_err *err)
 {
     assert(k < s->n);
-    size_t room = LEX_VALUE_BYTES_MAX + SCALED_BYTES;
+    size_t room = LEX_VALUE_BYTES_MAX + DECIMAL_BYTES;
     if (s->kind == MSG_STREAM_TEXT)
         room = s->ends[k] - (k ? s->ends[k - 1] : 0);
     if (!al_buf_reserve(out, room))
         return al_fail(err, al_buf_code(out), "messages");
     pen p = {out->ptr + out->len, out->ptr + out->len + room};
     al_code c = write_slot(v, s, k, stream_number(s, k), stream_aux(s, k), &p, err);
+    if (!c)
+        out->len = (size_t)(p.at - out->ptr);
+    return c;
+}
+
+al_code msg_stream_spell(msg_view *v, const msg_stream *s, al_buf *out, al_err *err)
+{
+    assert(s->kind != MSG_STREAM_TEXT && s->kind != MSG_STREAM_VALUES);
+    size_t room = (size_t)s->n * (DECIMAL_BYTES + 1);
+    if (!al_buf_reserve(out, room))
+        return al_fail(err, al_buf_code(out), "messages");
+    pen p = {out->ptr + out->len, out->ptr + out->len + room};
+    al_code c = AL_OK;
+    for (uint32_t k = 0; !c && k < s->n; k++) {
+        c = write_slot(v, s, k, stream_number(s, k), stream_aux(s, k), &p, err);
+        *p.at++ = '\n';
+    }
     if (!c)
         out->len = (size_t)(p.at - out->ptr);
     return c;
@@ -404,6 +384,16 @@ al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err)
         v->row_rank = ranks;
     }
     *ret = v->row_template;
+    return AL_OK;
+}
+
+al_code msg_view_template_of(const msg_view *v, uint32_t row, uint32_t *ret, al_err *err)
+{
+    assert(row < v->n_rows);
+    uint64_t i = v->row_template ? v->row_template[row] : bits_get(v->map, v->width, row);
+    if (i >= v->n_templates)
+        return damaged(err, "a row has no template");
+    *ret = (uint32_t)i;
     return AL_OK;
 }
 
@@ -442,7 +432,7 @@ static al_code write_message(const msg_template *t, pen *p, slot_fn *slot, void 
     const uint8_t *at = t->text.ptr;
     const uint8_t *end = at + t->text.len;
     for (uint32_t i = 0; i < t->n_slots; i++) {
-        const uint8_t *mark = memchr(at, MSG_MARK, (size_t)(end - at));
+        const uint8_t *mark = t->text.ptr + t->marks[i];
         if (!write_bytes(p, at, (size_t)(mark - at)))
             return too_long(err);
         al_code c = slot(ctx, i, p, err);
@@ -473,7 +463,7 @@ static al_code row_room(const one_row *o, size_t *ret, al_err *err)
     for (uint32_t i = 0; i < o->t->n_slots; i++) {
         const msg_stream *s = &o->t->streams[i];
         uint64_t number = stream_number(s, o->k);
-        al_slice text = {.len = SCALED_BYTES};
+        al_slice text = {.len = DECIMAL_BYTES};
         if (s->list && list_number(s, &number, err))
             return AL_CORRUPT;
         if (s->kind == MSG_STREAM_TEXT)

@@ -31,9 +31,10 @@ typedef struct msg_stream {
 typedef struct msg_template {
     uint32_t number; /* in the lexicon; 0: messages that are one slot */
     uint32_t n_rows;
-    uint32_t n_slots; /* with `text` and `streams`: once msg_view_template was asked */
+    uint32_t n_slots; /* with what follows: once msg_view_template was asked */
     al_slice text;    /* with a MSG_MARK for each slot */
     const msg_stream *streams;
+    const uint32_t *marks; /* where each slot stands in `text` */
     al_slice heads; /* encoded */
     al_slice data;
 } msg_template;
@@ -62,12 +63,17 @@ AL_CHECK al_code msg_view_all(msg_view *v, const al_slice **ret, al_err *err);
 AL_CHECK al_code msg_view_row(msg_view *v, uint32_t row, al_slice *ret, al_err *err);
 /* Which of the rows of its template each row is, from 0. */
 AL_CHECK al_code msg_view_row_ranks(msg_view *v, const uint16_t **ret, al_err *err);
+/* The template of one row: an index into v->templates. */
+AL_CHECK al_code msg_view_template_of(const msg_view *v, uint32_t row, uint32_t *ret, al_err *err);
 /* Which template each row has: an index into v->templates. */
 AL_CHECK al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err);
 /* The rows of template `i` of the block, ascending; templates[i].n_rows of them. */
 AL_CHECK al_code msg_view_rows(msg_view *v, uint32_t i, const uint32_t **ret, al_err *err);
 /* Template `i` of the block with its text and streams. */
 AL_CHECK al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_err *err);
+/* Appends all numbers of a stream of MSG_STREAM_INTS, _DIGITS or _SCALED as they are spelled, with a
+ * `\n` behind each. */
+AL_CHECK al_code msg_stream_spell(msg_view *v, const msg_stream *s, al_buf *out, al_err *err);
 /* Appends what slot value number `k` of a stream says. */
 AL_CHECK al_code msg_stream_text(msg_view *v, const msg_stream *s, uint32_t k, al_buf *out,
                                  al_err *err);

@@ -34,6 +34,15 @@ void msg_split_make(al_slice message, msg_split *ret);
 /* All of it as one slot. */
 void msg_split_whole(al_slice message, msg_split *ret);
 
+/* How many slots a template has. */
+static inline uint32_t msg_marks(al_slice template)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < template.len; i++)
+        n += template.ptr[i] == MSG_MARK;
+    return n;
+}
+
 /* For tests: the classes of bytes as bit masks, bit i for byte i, by the portable code and by what
  * this machine uses. `words` and `digits` have room for (len + 63) / 64 numbers each. */
 void msg_masks(al_slice message, uint64_t *words, uint64_t *digits);

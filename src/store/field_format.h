@@ -1,0 +1,16 @@
+#pragma once
+/* field_format.h: constants of a field's column in a block with a lexicon (doc/format.md section 4,
+ * kind 9). No code. */
+enum {
+    FIELD_FORM_VALUES = 0,  /* distinct values and references to them */
+    FIELD_FORM_NUMBERS = 1, /* decimals; home rows only */
+    FIELD_OUTSIDE = 0x80,   /* with a form: some text of it is not in the lexicon */
+
+    FIELD_ROWS_ALL = 0, /* which rows have an entry: all, */
+    FIELD_ROWS_LIST = 1, /* those listed, */
+    FIELD_ROWS_BITS = 2, /* those with a bit */
+    FIELD_ROWS_KINDS,
+
+    FIELD_ABSENT = 7,   /* in place of a val_type */
+    FIELD_MIXED = 0xff, /* in place of a type that all values share: each has its own */
+};

@@ -1,0 +1,181 @@
+/* Looking for a literal in templates and slots.
+ * Invariants: (1) a row that says KNOWN_NO does not hold the literal, one that says KNOWN_YES does;
+ * (2) slots are only looked at where the template itself does not say it all. */
+#include "store/filter_text.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "store/codec/bits.h"
+
+enum { SPELLED_BYTES_MAX = 1 << 20 }; /* the numbers of a stream */
+
+typedef struct looking {
+    filter_text *f;
+    const known_text *known;
+    msg_view *split;
+    al_arena *arena;
+    bool asks_slots;
+    uint32_t i;        /* template */
+    uint64_t *numbers; /* of a stream; room for all rows */
+    al_buf text;       /* of numbers */
+    al_err *err;
+} looking;
+
+static al_code no_memory(al_err *err)
+{
+    return al_fail(err, AL_NOMEM, "search");
+}
+
+static bool holds(const literal *l, al_slice s)
+{
+    size_t start;
+    size_t end;
+    return literal_find(l, s, 0, &start, &end);
+}
+
+static bool has_value(const known_text *k, uint64_t number)
+{
+    return k->values[number / 64] >> (number % 64) & 1;
+}
+
+static al_code hit(looking *l, uint32_t rank)
+{
+    uint8_t **hits = &l->f->hits[l->i];
+    if (!*hits) {
+        uint32_t n = l->split->templates[l->i].n_rows;
+        *hits = al_arena_alloc(l->arena, n, 1);
+        if (!*hits)
+            return no_memory(l->err);
+        memset(*hits, KNOWN_NO, n);
+        l->f->is_any = true;
+    }
+    (*hits)[rank] = l->known->is_leaf ? KNOWN_YES : KNOWN_ASK;
+    return AL_OK;
+}
+
+/* ---- Streams */
+
+static bool may_have_value(const looking *l, const msg_stream *s)
+{
+    if (!l->known->values)
+        return false;
+    for (uint32_t k = 0; s->list && k < s->n_list; k++)
+        if (has_value(l->known, s->list[k]))
+            return true;
+    if (s->list)
+        return false;
+    uint64_t n = lexicon_values(l->split->lex);
+    uint64_t end = s->width < 32 ? s->base + (UINT64_C(1) << s->width) : n;
+    for (uint64_t v = s->base; v < end && v < n; v += 64 - v % 64) {
+        uint64_t word = l->known->values[v / 64] >> (v % 64);
+        if (word && (end - v >= 64 || word << (64 - (end - v))))
+            return true;
+    }
+    return false;
+}
+
+static al_code look_at_values(looking *l, const msg_stream *s)
+{
+    if (!may_have_value(l, s))
+        return AL_OK;
+    al_code c = msg_stream_numbers(l->split, s, l->numbers, l->err);
+    for (uint32_t k = 0; !c && k < s->n; k++)
+        if (has_value(l->known, l->numbers[k]))
+            c = hit(l, k);
+    return c;
+}
+
+/* Numbers of the stream are spelled, and looked through together. */
+static al_code look_at_numbers(looking *l, const msg_stream *s)
+{
+    if (!l->known->may_be_number)
+        return AL_OK;
+    al_buf_clear(&l->text);
+    al_code c = msg_stream_spell(l->split, s, &l->text, l->err);
+    al_slice all = al_buf_slice(&l->text);
+    size_t begin = 0; /* of number k */
+    uint32_t k = 0;
+    for (size_t from = 0, at = 0, end = 0;
+         !c && literal_find(l->known->literal, all, from, &at, &end) && k < s->n; from = begin) {
+        for (const uint8_t *next; (next = memchr(all.ptr + begin, '\n', at - begin)); k++)
+            begin = (size_t)(next - all.ptr) + 1;
+        c = hit(l, k);
+        const uint8_t *behind = memchr(all.ptr + at, '\n', all.len - at);
+        begin = (size_t)(behind - all.ptr) + 1;
+        k++;
+    }
+    return c;
+}
+
+static al_code look_at_texts(looking *l, const msg_stream *s)
+{
+    al_code c = AL_OK;
+    for (uint32_t k = 0; !c && k < s->n; k++) {
+        uint32_t from = k ? s->ends[k - 1] : 0;
+        if (holds(l->known->literal, al_slice_sub(s->text, from, s->ends[k])))
+            c = hit(l, k);
+    }
+    return c;
+}
+
+static al_code look_at_slots(looking *l)
+{
+    const msg_template *t = NULL;
+    al_code c = msg_view_template(l->split, l->i, &t, l->err);
+    for (uint32_t i = 0; !c && i < t->n_slots; i++) {
+        const msg_stream *s = &t->streams[i];
+        switch (s->kind) {
+        case MSG_STREAM_VALUES:
+            c = look_at_values(l, s);
+            break;
+        case MSG_STREAM_TEXT:
+            c = look_at_texts(l, s);
+            break;
+        default:
+            c = look_at_numbers(l, s);
+        }
+    }
+    return c;
+}
+
+/* ---- Templates */
+
+static al_code look(looking *l)
+{
+    al_code c = AL_OK;
+    for (l->i = 0; !c && l->i < l->split->n_templates; l->i++) {
+        uint8_t says = l->known->templates[l->split->templates[l->i].number];
+        l->f->says[l->i] = says;
+        l->f->is_any |= says != KNOWN_NO;
+        if (says == KNOWN_NO && l->asks_slots)
+            c = look_at_slots(l);
+    }
+    return c;
+}
+
+al_code filter_text_open(filter_text *f, const known_text *known, bool asks_slots, msg_view *split,
+                         al_arena *arena, al_err *err)
+{
+    looking l = {.f = f,
+                 .known = known,
+                 .asks_slots = asks_slots,
+                 .split = split,
+                 .arena = arena,
+                 .err = err};
+    f->says = al_arena_alloc(arena, split->n_templates, 1);
+    f->hits = al_arena_alloc(arena, split->n_templates, sizeof *f->hits);
+    l.numbers = al_arena_alloc(arena, split->n_rows, sizeof *l.numbers);
+    if (!f->says || !f->hits || !l.numbers)
+        return no_memory(err);
+    memset(f->hits, 0, split->n_templates * sizeof *f->hits);
+    al_buf_init(&l.text, SPELLED_BYTES_MAX);
+    al_code c = look(&l);
+    al_buf_done(&l.text);
+    if (!c && f->is_any)
+        c = msg_view_row_templates(split, &f->templates, err);
+    if (!c && f->is_any)
+        c = msg_view_row_ranks(split, &f->ranks, err);
+    f->is_open = !c;
+    return c;
+}

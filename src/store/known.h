@@ -1,0 +1,55 @@
+#pragma once
+/* known.h: what the lexicon of a segment says about the texts that a query looks for, before any of
+ * its blocks is read. Made once for a segment and a query; immutable but for known_blocks, any
+ * thread. */
+#include "query/literal.h"
+#include "store/lex/lexicon.h"
+#include "store/plan.h"
+
+/* Of a template: do messages made from it hold the literal? */
+enum { KNOWN_NO, /* not but inside a slot */ KNOWN_ASK, /* perhaps */ KNOWN_YES };
+
+/* Of a block. */
+enum {
+    KNOWN_BLOCK_YES = 1,  /* it has templates that say KNOWN_YES */
+    KNOWN_BLOCK_ELSE = 2, /* it may have other rows with the literal */
+};
+
+/* What is known about a leaf that asks messages (plan_node.text_no). */
+typedef struct known_text {
+    const literal *literal; /* NULL: nothing is known, all have to be asked */
+    bool is_leaf;           /* a text with the literal matches; else it has to be asked */
+    bool may_be_number;     /* it could stand in numbers that are in no lexicon */
+    bool has_heads;         /* the segment has fields that are asked too */
+    const uint8_t *templates;
+    const uint64_t *values; /* a bit for each that holds it; NULL: none does */
+    /* Once known_blocks was called: */
+    const uint8_t *blocks;
+    const uint32_t *rows; /* of each block: how many have a template that says KNOWN_YES */
+} known_text;
+
+typedef struct known known;
+
+/* Which top-level fields the segment may have. */
+typedef struct known_names {
+    bool (*has)(void *ctx, al_slice name);
+    void *ctx;
+} known_names;
+
+/* `plan` must outlive it; holds `lex`. AL_CORRUPT, AL_IO, AL_NOMEM. */
+AL_CHECK al_code known_new(const plan *p, lexicon *lex, const known_names *names, known **ret,
+                           al_err *err);
+known *known_free(known *k);
+const known_text *known_text_of(const known *k, uint32_t text_no);
+/* Could slots of the block hold the literal? *ret may be true when they do not. As known_new. */
+AL_CHECK al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool *ret,
+                                  al_err *err);
+/* Finds out which blocks may match, for the two below. One thread, while no other looks at them. As
+ * known_new. */
+AL_CHECK al_code known_blocks(known *k, al_err *err);
+/* False: no row of the block makes the query true. */
+bool known_may_match(const known *k, uint32_t block);
+/* True: *ret of its rows do, and none of them has to be looked at for that. */
+bool known_count(const known *k, uint32_t block, uint32_t *ret);
+
+AL_DEFINE_CLEANUP(known, known_free);

@@ -1,10 +1,11 @@
 #pragma once
-/* memtab.h: a fresh segment: one block of an acknowledged log frame with its ids decoded. The block
+/* memtab.h: a fresh segment: one block of an acknowledged log frame. Its ids are kept; the block
  * itself is read from the log, so that a long tail costs little memory. Immutable once it is
  * visible, and refcounted; any thread. */
 #include "base/err.h"
 #include "store/blob.h"
 #include "store/block.h"
+#include "store/block_ids.h"
 #include "store/positions.h"
 #include "store/wal_source.h"
 
@@ -17,7 +18,9 @@ typedef struct memtab {
         frame_row; /* of its first row: row i has the arrival position (frame, frame_row + i) */
     int64_t arrival_ns; /* wall clock when the frame was made */
     block_info info;
-    uint64_t *ids;   /* info.n_rows, ascending */
+    uint8_t *ids_bytes; /* the ids are kept packed, 2 or 3 bytes each */
+    size_t ids_len;
+    block_ids ids; /* in ids_bytes */
     wal_source *log; /* the block's file, where it stands at `off`; NULL: in `block` */
     uint64_t off;
     blob *block; /* NULL: in the log */
@@ -25,8 +28,8 @@ typedef struct memtab {
     bool is_damaged;
 } memtab;
 
-/* Decodes the ids of `block`, but does not keep its bytes: memtab_put_log or memtab_put_block come
- * before anything else. Of `head` the index and the arrival are taken. */
+/* Keeps the ids of `block`, but not its bytes: memtab_put_log or memtab_put_block come before
+ * anything else. Of `head` the index and the arrival are taken. */
 AL_CHECK al_code memtab_new(al_slice block, block_view *scratch, const memtab *head, memtab **ret,
                             al_err *err);
 /* Where its block is: in the log (takes a reference), or here (a copy). */
@@ -34,6 +37,12 @@ void memtab_put_log(memtab *m, wal_source *log, uint64_t off);
 AL_CHECK al_code memtab_put_block(memtab *m, al_slice block, al_err *err);
 memtab *memtab_ref(memtab *m);
 memtab *memtab_unref(memtab *m);
+/* Ids ascend strictly. Each call decodes the 256 rows around. */
+uint64_t memtab_id(const memtab *m, uint32_t row);
+/* First row whose id is >= `id`; n_rows if none. */
+uint32_t memtab_find(const memtab *m, uint64_t id);
+/* The ids of group g (rows from g * BLOCK_GROUP); returns how many. */
+uint32_t memtab_ids(const memtab *m, uint32_t g, uint64_t ret[BLOCK_GROUP]);
 /* Bytes it holds in memory. */
 size_t memtab_bytes(const memtab *m);
 /* Opens its block. AL_CORRUPT when it is not what was written, AL_IO, AL_NOMEM. */

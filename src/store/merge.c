@@ -202,7 +202,7 @@ al_code merge_run(const merge_input *inputs, size_t n, seg_writer *w, const atom
         assert(in->from_row < in->to_row);
         assert(in->u.mem || in->from_row == 0);
         m.cursors[i] = (cursor){.in = in,
-                                .id = in->u.mem ? in->u.mem->ids[in->from_row] : in->u.min_id,
+                                .id = in->u.mem ? memtab_id(in->u.mem, in->from_row) : in->u.min_id,
                                 .row = in->from_row};
         m.heap[m.n_heap++] = &m.cursors[i];
     }
@@ -231,21 +231,6 @@ static bool add_key(part_key key, part_key *ret, size_t *n, size_t max)
     return true;
 }
 
-/* First row whose id is >= id. */
-static uint32_t lower_bound(const memtab *m, uint64_t id)
-{
-    uint32_t lo = 0;
-    uint32_t hi = m->info.n_rows;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (m->ids[mid] < id)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 static uint64_t day_start(uint32_t day)
 {
     uint64_t ns;
@@ -259,15 +244,16 @@ size_t merge_partitions(memtab *const *mems, size_t n, part_key *ret, size_t max
         const memtab *m = mems[i];
         uint32_t row = 0;
         while (row < m->info.n_rows && !m->is_damaged) {
-            part_key key = part_of(m->ids[row], m->arrival_ns);
+            uint64_t id = memtab_id(m, row);
+            part_key key = part_of(id, m->arrival_ns);
             if (!add_key(key, ret, &n_keys, max))
                 return max + 1;
             /* Off rows before the days around the arrival are one run, those behind another. */
             uint32_t arrived = part_arrival_day(m->arrival_ns);
-            uint32_t next = part_day(m->ids[row]) + 1;
+            uint32_t next = part_day(id) + 1;
             if (key.is_off)
-                next = part_day(m->ids[row]) < arrived ? arrived - 1 : UINT32_MAX;
-            row = next == UINT32_MAX ? m->info.n_rows : lower_bound(m, day_start(next));
+                next = part_day(id) < arrived ? arrived - 1 : UINT32_MAX;
+            row = next == UINT32_MAX ? m->info.n_rows : memtab_find(m, day_start(next));
         }
     }
     return n_keys;
@@ -289,12 +275,12 @@ size_t merge_inputs_of(memtab *const *mems, size_t n, part_key key, merge_input 
         if (!key.is_off) {
             if (key.day + 1 < arrived || key.day > arrived + 1)
                 continue;
-            add_input(m, lower_bound(m, day_start(key.day)), lower_bound(m, day_start(key.day + 1)),
+            add_input(m, memtab_find(m, day_start(key.day)), memtab_find(m, day_start(key.day + 1)),
                       ret, &n_inputs);
         } else if (key.day == arrived) {
-            uint32_t before = arrived ? lower_bound(m, day_start(arrived - 1)) : 0;
+            uint32_t before = arrived ? memtab_find(m, day_start(arrived - 1)) : 0;
             add_input(m, 0, before, ret, &n_inputs);
-            add_input(m, lower_bound(m, day_start(arrived + 2)), m->info.n_rows, ret, &n_inputs);
+            add_input(m, memtab_find(m, day_start(arrived + 2)), m->info.n_rows, ret, &n_inputs);
         }
     }
     return n_inputs;

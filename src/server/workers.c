@@ -19,7 +19,7 @@ struct workers {
     pthread_cond_t has_tasks;
     /* guarded by lock */
     task_list ready;
-    task_list later; /* by due_ns */
+    task_list later;  /* by due_ns */
     size_t n_waiting; /* in `ready` */
     size_t n_running;
     uint64_t n_ended;

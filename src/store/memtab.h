@@ -20,7 +20,7 @@ typedef struct memtab {
     block_info info;
     uint8_t *ids_bytes; /* the ids are kept packed, 2 or 3 bytes each */
     size_t ids_len;
-    block_ids ids; /* in ids_bytes */
+    block_ids ids;   /* in ids_bytes */
     wal_source *log; /* the block's file, where it stands at `off`; NULL: in `block` */
     uint64_t off;
     blob *block; /* NULL: in the log */

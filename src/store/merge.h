@@ -26,9 +26,9 @@ size_t merge_partitions(memtab *const *mems, size_t n, part_key *ret, size_t max
 /* Inputs for partition `key`; `ret` has room for 2 * n. Returns how many. */
 size_t merge_inputs_of(memtab *const *mems, size_t n, part_key key, merge_input *ret);
 
-/* How many of the first memtabs of a tail (n >= 1, by frame) to merge at once: whole frames, no more
- * rows than fit one segment unless one frame has more. `is_full`: up to where a day ends, if at
- * least half of that is before it; the rest waits for more of its own day. Fewer, when frames of
+/* How many of the first memtabs of a tail (n >= 1, by frame) to merge at once: whole frames, no
+ * more rows than fit one segment unless one frame has more. `is_full`: up to where a day ends, if
+ * at least half of that is before it; the rest waits for more of its own day. Fewer, when frames of
  * the same time would hold too much memory at once. */
 size_t merge_take(memtab *const *mems, size_t n, bool is_full);
 

@@ -37,17 +37,20 @@ typedef struct job {
 
 typedef struct pressure {
     uint64_t oldest_frame; /* of all tails */
-    uint64_t largest_tail; /* bytes */
+    uint64_t largest_tail; /* encoded bytes */
+    bool is_high;          /* appends will wait soon: the largest goes */
 } pressure;
 
 static pressure look_at_pressure(const store *st)
 {
-    pressure p = {.oldest_frame = UINT64_MAX};
+    pressure p = {.oldest_frame = UINT64_MAX,
+                  .is_high = st->tail_bytes > st->tail_bytes_max / 2 ||
+                             st->tail_log_bytes > TAILS_BYTES_MAX / 2};
     for (size_t i = 0; i < st->n_indexes; i++) {
         const snapshot *s = st->indexes[i]->snap;
         if (s->n_mems)
             p.oldest_frame = AL_MIN(p.oldest_frame, s->mems[0]->frame);
-        p.largest_tail = AL_MAX(p.largest_tail, s->tail_bytes);
+        p.largest_tail = AL_MAX(p.largest_tail, s->tail_log_bytes);
     }
     return p;
 }
@@ -66,7 +69,7 @@ static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t
         return false;
     if (is_full(s) || s->mems[0]->frame <= ix->compact_frame)
         return true;
-    if (st->tail_bytes > st->tail_bytes_max / 4 * 3 && s->tail_bytes == p->largest_tail)
+    if (p->is_high && s->tail_log_bytes == p->largest_tail)
         return true;
     if (st->log_bytes > LOG_BYTES_PRESSURE && s->mems[0]->frame == p->oldest_frame)
         return true;

@@ -119,7 +119,7 @@ struct store {
     eng_arrival end;
     uint64_t tail_bytes; /* of all snapshots */
     uint64_t tail_log_bytes;
-    uint64_t log_first;  /* oldest frame in the log */
+    uint64_t log_first; /* oldest frame in the log */
     uint64_t log_bytes;
     uint64_t merge_failures;
     al_err merge_err;                /* the last */

@@ -1,6 +1,7 @@
 #pragma once
-/* wal_source.h: an open log file, shared by who appends to it and who reads frames back. Refcounted,
- * any thread. It can be read as long as someone holds it, also when its name is gone. */
+/* wal_source.h: an open log file, shared by who appends to it and who reads frames back.
+ * Refcounted, any thread. It can be read as long as someone holds it, also when its name is gone.
+ */
 #include <stdatomic.h>
 
 #include "base/cleanup.h"

@@ -146,7 +146,8 @@ static void a_full_tail_is_cut_where_a_day_ends(void **state)
     assert_int_equal(merge_take(mems, 15, true), 13);
     assert_int_equal(merge_take(mems, 15, false), 15);
     assert_int_equal(merge_take(mems + 10, 12, true), 12); /* too little before */
-    frames[12].info.max_id = 9 * (uint64_t)AL_NS_PER_DAY;  /* one that is ahead: it goes with those */
+    frames[12].info.max_id =
+        9 * (uint64_t)AL_NS_PER_DAY; /* one that is ahead: it goes with those */
     assert_int_equal(merge_take(mems, N, true), 12);
     for (uint32_t i = 11; i < 14; i++)
         frames[i].frame = 111; /* a frame is not cut */
@@ -170,8 +171,7 @@ static void frames_of_one_time_are_merged_by_fewer(void **state)
         uint64_t first = 1000ULL * i;
         frames[i] = (memtab){
             .frame = 1 + i,
-            .info = {
-                .n_rows = 100, .raw_bytes = 8 << 20, .min_id = first, .max_id = first + 999}};
+            .info = {.n_rows = 100, .raw_bytes = 8 << 20, .min_id = first, .max_id = first + 999}};
         mems[i] = &frames[i];
     }
     assert_int_equal(merge_take(mems, N, true), N);

@@ -593,9 +593,8 @@ static void waiting_tasks_are_bounded_and_can_leave(void **state)
 static void tasks_for_later_run_when_due_or_at_the_end(void **state)
 {
     (void)state;
-    struct job_log log = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                          .changed = PTHREAD_COND_INITIALIZER,
-                          .may_go_on = true};
+    struct job_log log = {
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .may_go_on = true};
     job jobs[5];
     workers *w = NULL;
     al_err err;

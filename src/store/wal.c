@@ -121,22 +121,25 @@ static void begin_end(wal *w)
 
 al_code wal_settle(wal *w, al_err *err)
 {
-    assert(w->fd < 0);
+    assert(!w->file);
     if (w->n_files == 0)
         return AL_OK;
     char name[NAME_BYTES];
     al_buf end;
+    int fd = -1;
     names_format(name, NAME_LOG, w->files[w->n_files - 1].number);
     encode_end(w, &end);
     al_code c = al_buf_code(&end);
     c = c ? al_fail(err, c, "end of the log")
-          : w->io->open(w->io, w->dir, name, AL_OPEN_WRITE, &w->fd, err);
+          : w->io->open(w->io, w->dir, name, AL_OPEN_WRITE, &fd, err);
     if (!c)
-        c = w->io->truncate(w->io, w->fd, w->files[w->n_files - 1].bytes, err);
+        c = w->io->truncate(w->io, fd, w->files[w->n_files - 1].bytes, err);
     if (!c)
-        c = w->io->sync(w->io, w->fd, err);
+        c = w->io->sync(w->io, fd, err);
     if (!c)
         c = al_publish_file(w->io, w->dir, NAME_OF_LOG_END, al_buf_slice(&end), err);
+    if (fd >= 0)
+        w->io->close(w->io, fd);
     al_buf_done(&end);
     return c;
 }

@@ -60,7 +60,7 @@ static al_code gather_block(gathering *g, const unit *u, const unit_blocks *bloc
                             al_err *err)
 {
     const al_slice *names = NULL;
-    al_code c = unit_open_block(u, blocks, i, g->view, err);
+    al_code c = unit_open_block(u, blocks, i, g->view, false, err);
     size_t n = c ? 0 : block_view_names(g->view, &names);
     for (size_t k = 0; !c && k < n; k++) {
         const block_col *col = NULL;

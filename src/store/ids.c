@@ -131,7 +131,7 @@ static al_code load_slot(ids *x, segment *seg, const seg_index *ix, uint32_t blo
             oldest = s;
     }
     const uint64_t *decoded;
-    al_code c = seg_open_block(seg, ix, block, x->view, err);
+    al_code c = seg_open_block(seg, ix, block, x->view, false, err);
     if (!c)
         c = block_view_ids(x->view, &decoded, err);
     if (c)

@@ -27,7 +27,6 @@ typedef struct text {
     known_text is;
     const ast_node *leaf;
     bool is_whole; /* it looks for whole values */
-    bool is_plain; /* as lexicon_all_templates says */
     bool has_word; /* slots may have a part of the literal */
     uint8_t *templates;
     uint64_t *values;
@@ -163,27 +162,24 @@ static al_code ask_words(known *k, text *t, al_err *err)
 
 static al_code ask_templates(known *k, text *t, al_err *err)
 {
-    lex_chunk all;
-    bool is_plain = false;
     bool may_hold = false;
     lex_keys keys = keys_of(t->is.literal);
-    al_code c = lexicon_all_templates(k->lex, &all, &is_plain, err);
-    if (!c)
-        c = lexicon_may_hold(k->lex, LEX_TEMPLATES, &keys, &may_hold, err);
-    if (c)
-        return c;
-    t->is_plain = is_plain;
-    memset(t->templates, KNOWN_NO, all.n);
+    al_code c = lexicon_may_hold(k->lex, LEX_TEMPLATES, &keys, &may_hold, err);
+    memset(t->templates, KNOWN_NO, lexicon_templates(k->lex));
+    bool is_plain = lexicon_is_plain(k->lex);
     bool is_inside = literal_is_word(t->is.literal); /* never over the edge of a slot */
-    if (is_plain && !is_inside) {
+    if (!c && is_plain && !is_inside) {
         c = ask_words(k, t, err);
-        if (c)
-            return c;
         is_inside = !t->has_word;
     }
+    lex_chunk all;
+    bool is_done = is_plain && is_inside && !may_hold;
+    if (!c && !is_done)
+        c = lexicon_all_templates(k->lex, &all, err);
+    if (c || is_done)
+        return c;
     if (is_plain && is_inside) {
-        if (may_hold)
-            search_chunk(t->is.literal, &all, note_held, t);
+        search_chunk(t->is.literal, &all, note_held, t);
         return AL_OK;
     }
     literal_holes holes;
@@ -204,7 +200,7 @@ static void note_value_held(text *t, uint32_t number)
 static al_code ask_values(known *k, text *t, al_err *err)
 {
     /* Slots have no white space, and nothing else that is no part of a word but '.' and '-'. */
-    if (t->is_plain && !literal_fits_hole(t->is.literal) && !(t->is.heads & SEG_FIELD_WHOLE))
+    if (lexicon_is_plain(k->lex) && !literal_fits_hole(t->is.literal) && !(t->is.heads & SEG_FIELD_WHOLE))
         return AL_OK;
     return each_value(k, t->is.literal, note_value_held, t, NULL, err);
 }

@@ -61,7 +61,7 @@ static void sift_down(merging *m, size_t i)
 static al_code cursor_block(cursor *c, uint32_t block, al_err *err)
 {
     const al_slice *messages = NULL; /* all of them will be asked for */
-    al_code code = unit_open_block(&c->in->u, &c->blocks, block, c->view, err);
+    al_code code = unit_open_block(&c->in->u, &c->blocks, block, c->view, false, err);
     if (!code)
         code = block_view_ids(c->view, &c->ids, err);
     if (!code)

@@ -266,7 +266,7 @@ static al_code each_missing(rebuild *r, segment *seg, const snapshot *kept, seg_
         c = ids_begin(r->st->ids, kept, seg_summary_of(seg)->min_id, err);
     for (uint32_t i = 0; !c && i < ix->n_blocks; i++) {
         const uint64_t *ids = NULL;
-        c = seg_open_block(seg, ix, i, v, err);
+        c = seg_open_block(seg, ix, i, v, false, err);
         if (!c)
             c = block_view_ids(v, &ids, err);
         for (uint32_t row = 0; !c && row < ix->blocks[i].n_rows; row++) {

@@ -207,7 +207,7 @@ static al_code open_block(worker *w, const open_unit *o, uint32_t i, al_err *err
 {
     verdicts_clear(w->d.known);
     w->d.block = i;
-    return unit_open_block(&o->u, &o->blocks, i, w->d.view, err);
+    return unit_open_block(&o->u, &o->blocks, i, w->d.view, false, err);
 }
 
 static al_code decide_block(worker *w, scan_block *b, al_err *err)

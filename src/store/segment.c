@@ -608,7 +608,8 @@ al_code seg_lexicon(segment *s, const seg_index *ix, lexicon **ret, al_err *err)
 
 /* ---- Blocks */
 
-static al_code read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret, al_err *err)
+static al_code read_block(segment *s, const seg_index *ix, uint32_t i, bool keeps, blob **ret,
+                          al_err *err)
 {
     cache_key key = key_of(s, i);
     cache *cached = seg_env_cache(s->env);
@@ -627,12 +628,14 @@ static al_code read_block(segment *s, const seg_index *ix, uint32_t i, blob **re
     }
     if (c)
         return al_wrap(err, "segment %s block %u", s->name, i);
-    cache_put(cached, &key, b, &kind_blob, b->len);
+    if (keeps)
+        cache_put(cached, &key, b, &kind_blob, b->len);
     *ret = AL_TAKE(b);
     return AL_OK;
 }
 
-al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *view, al_err *err)
+al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *view, bool keeps,
+                       al_err *err)
 {
     assert(i < ix->n_blocks);
     al_err mine;
@@ -640,7 +643,7 @@ al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *
         err = &mine;
     AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
     AL_CLEANUP(blob_unrefp) blob *b = NULL;
-    al_code c = read_block(s, ix, i, &b, err);
+    al_code c = read_block(s, ix, i, keeps, &b, err);
     if (!c)
         c = seg_lexicon(s, ix, &lex, err);
     if (c)
@@ -660,7 +663,7 @@ static al_code check_block(segment *s, const seg_index *ix, uint32_t i, block_vi
 {
     static const block_want want = {.is_all = true};
     const al_slice *messages = NULL;
-    al_code c = seg_open_block(s, ix, i, scratch, err);
+    al_code c = seg_open_block(s, ix, i, scratch, false, err);
     if (!c)
         c = block_view_messages(scratch, &messages, err);
     for (uint32_t row = 0; !c && row < ix->blocks[i].n_rows; row++) {

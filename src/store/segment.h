@@ -71,10 +71,11 @@ uint8_t seg_index_uses(const seg_index *ix, al_slice name);
 /* What its blocks share, through the cache; *ret is NULL when there is none. AL_CORRUPT, AL_IO,
  * AL_NOMEM. Give it back with lexicon_unref. */
 AL_CHECK al_code seg_lexicon(segment *s, const seg_index *ix, lexicon **ret, al_err *err);
-/* Looks at block `i` with `view`, through the cache. AL_CORRUPT (also when it is not what the
+/* Looks at block `i` with `view`; `keeps`: it will be asked for again and goes to the cache, as those
+ * of a scan do not, which would drive out all else. AL_CORRUPT (also when it is not what the
  * directory says), AL_IO, AL_NOMEM. */
 AL_CHECK al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *view,
-                                al_err *err);
+                                bool keeps, al_err *err);
 /* Reads every row of it once. `scratch` is opened on its blocks. AL_CORRUPT, AL_TOO_NEW, AL_IO,
  * AL_NOMEM. */
 AL_CHECK al_code seg_check(segment *s, block_view *scratch, al_err *err);

@@ -222,11 +222,11 @@ bool unit_may_have_name(const unit *u, const unit_blocks *b, al_slice name)
 }
 
 al_code unit_open_block(const unit *u, const unit_blocks *b, uint32_t i, block_view *view,
-                        al_err *err)
+                        bool keeps, al_err *err)
 {
     assert(i < b->n_blocks);
     if (u->seg)
-        return seg_open_block(u->seg, b->index, i, view, err);
+        return seg_open_block(u->seg, b->index, i, view, keeps, err);
     return memtab_open(u->mem, view, err);
 }
 

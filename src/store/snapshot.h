@@ -50,7 +50,7 @@ void unit_close(unit_blocks *b); /* also for AL_CLEANUP; zeroed is fine */
 bool unit_may_have_name(const unit *u, const unit_blocks *b, al_slice name);
 /* Looks at block `i` with `view`. As seg_open_block. */
 AL_CHECK al_code unit_open_block(const unit *u, const unit_blocks *b, uint32_t i, block_view *view,
-                                 al_err *err);
+                                 bool keeps, al_err *err);
 /* The arrival runs of its rows in the arena, in row order; first_row counts over all its blocks
  * (block_info.first_row). AL_NOT_FOUND: they are not known any more. */
 AL_CHECK al_code unit_positions(const unit *u, al_arena *arena, const pos_run **ret, size_t *ret_n,

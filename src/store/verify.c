@@ -120,7 +120,7 @@ static al_code check_blocks(check *k, segment *seg, const seg_index *ix, al_err 
     const seg_summary *s = seg_summary_of(seg);
     seg_sum sum = {.min_ns = INT64_MAX, .max_ns = INT64_MIN};
     for (uint32_t i = 0; i < ix->n_blocks; i++) {
-        al_code c = seg_open_block(seg, ix, i, k->view, err);
+        al_code c = seg_open_block(seg, ix, i, k->view, false, err);
         if (!c)
             c = check_block(k, s, ix, &ix->blocks[i], &sum, err);
         if (c)

@@ -105,7 +105,7 @@ static al_code take_segment(stretch *t, segment *s, block_view *view, al_err *er
         const uint64_t *ids = NULL;
         if (!is_wanted(t, ix->blocks[i].min_id, ix->blocks[i].max_id))
             continue;
-        c = seg_open_block(s, ix, i, view, err);
+        c = seg_open_block(s, ix, i, view, false, err);
         if (!c)
             c = block_view_ids(view, &ids, err);
         if (!c)

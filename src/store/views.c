@@ -152,7 +152,7 @@ al_code views_get(views *v, const view_source *from, uint32_t block, decided **r
         s = take_slot(v, from);
         if (!s)
             return al_fail(err, AL_NOMEM, "open a block");
-        al_code c = unit_open_block(from->u, from->blocks, block, s->d.view, err);
+        al_code c = unit_open_block(from->u, from->blocks, block, s->d.view, true, err);
         if (c)
             return c;
         s->block = block;

@@ -11,6 +11,7 @@
 #include "store/codec/grams.h"
 #include "store/codec/packed.h"
 #include "store/lex/lex_priv.h"
+#include "store/msg/split.h"
 
 typedef struct writing {
     const lex_builder *b;
@@ -236,12 +237,33 @@ static al_code put_values(writing *w)
 
 /* ---- All of it */
 
+static bool is_word(uint8_t c)
+{
+    uint8_t lower = c | 0x20;
+    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c >= 0x80;
+}
+
+bool lex_template_is_plain(al_slice t)
+{
+    if (msg_marks(t) > MSG_VARIABLES_MAX)
+        return false;
+    for (size_t k = 0; k < t.len; k++)
+        if (t.ptr[k] == MSG_MARK && ((k && is_word(t.ptr[k - 1])) ||
+                                     (k + 1 < t.len && is_word(t.ptr[k + 1]))))
+            return false;
+    return true;
+}
+
 static al_code put_all(writing *w, al_buf *out)
 {
     const lex_builder *b = w->b;
     al_buf_varint(&w->head, b->templates.n);
     al_buf_varint(&w->head, b->values.n);
     al_buf_varint(&w->head, b->n_blocks);
+    bool is_plain = true;
+    for (uint32_t i = 0; i < b->templates.n && is_plain; i++)
+        is_plain = lex_template_is_plain(lex_table_text(&b->templates, i));
+    al_buf_varint(&w->head, is_plain ? LEX_IS_PLAIN : 0);
     al_code c = put_texts(w, &b->templates, 0, b->templates.n);
     if (!c)
         c = put_blocks(w);

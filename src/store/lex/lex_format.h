@@ -27,6 +27,8 @@ enum {
     LEX_PART_BYTES_MAX = LEX_POSTING_BYTES_MAX,
     LEX_BYTES_MAX = 128 << 20, /* encoded, in all */
 
+    LEX_IS_PLAIN = 1, /* flag of the lexicon: all templates are lex_template_is_plain */
+
     LEX_USE_WHOLE = 1, /* how fields of a block use a value: as it is, */
     LEX_USE_SPLIT = 2, /* or in a text that is taken apart (templates: always) */
     LEX_USE_BITS = 2,  /* below the number of rows */

@@ -21,7 +21,6 @@
 #include "store/codec/grams.h"
 #include "store/codec/packed.h"
 #include "store/lex/lex_priv.h"
-#include "store/msg/split.h"
 
 /* A part: where it is, and its bytes once they were read. */
 typedef struct part {
@@ -44,8 +43,6 @@ typedef struct chunk {
     part postings;
 } chunk;
 
-enum { PLAIN_UNKNOWN, PLAIN_YES, PLAIN_NO };
-
 struct lexicon {
     atomic_uint refs;
     lex_source source; /* immutable, as the counts and where parts are */
@@ -53,8 +50,8 @@ struct lexicon {
     packer *pack; /* under lock */
     uint32_t n_values;
     uint32_t n_blocks;
+    uint32_t flags; /* LEX_IS_PLAIN */
     texts templates;
-    atomic_int plain; /* PLAIN_ */
     part blocks;
     _Atomic(lex_block *) block; /* NULL: not read */
     part template_postings;
@@ -169,12 +166,14 @@ static al_code get_counts(lexicon *l, al_rd *r, al_err *err)
     uint64_t n_templates = al_rd_varint(r);
     uint64_t n_values = al_rd_varint(r);
     uint64_t n_blocks = al_rd_varint(r);
-    if (r->bad || n_templates == 0 || n_templates > LEX_TEMPLATES_MAX ||
+    uint64_t flags = al_rd_varint(r);
+    if (r->bad || flags > LEX_IS_PLAIN || n_templates == 0 || n_templates > LEX_TEMPLATES_MAX ||
         n_values > LEX_VALUES_MAX || n_blocks > LEX_BLOCKS_MAX)
         return damaged(err, "counts are out of range");
     l->templates.n = (uint32_t)n_templates;
     l->n_values = (uint32_t)n_values;
     l->n_blocks = (uint32_t)n_blocks;
+    l->flags = (uint32_t)flags;
     if (n_values == 0)
         return AL_OK;
     uint32_t n_chunks = (l->n_values + LEX_CHUNK_VALUES - 1) / LEX_CHUNK_VALUES;
@@ -355,40 +354,17 @@ al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
     return c;
 }
 
-static bool is_word(uint8_t c)
+al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, al_err *err)
 {
-    uint8_t lower = c | 0x20;
-    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c >= 0x80;
-}
-
-static bool is_plain(const lex_chunk *c)
-{
-    for (uint32_t i = 0; i < c->n; i++) {
-        al_slice t = lex_chunk_text(c, i);
-        if (msg_marks(t) > MSG_VARIABLES_MAX)
-            return false;
-        for (size_t k = 0; k < t.len; k++)
-            if (t.ptr[k] == MSG_MARK && ((k && is_word(t.ptr[k - 1])) ||
-                                         (k + 1 < t.len && is_word(t.ptr[k + 1]))))
-                return false;
-    }
-    return true;
-}
-
-al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, bool *ret_is_plain, al_err *err)
-{
-    const texts *t = &l->templates;
     al_code c = load_texts(l, &l->templates, LEX_TEMPLATE_BYTES_MAX, err);
-    if (c)
-        return c;
-    *ret = chunk_of(t, 0);
-    int plain = atomic_load_explicit(&l->plain, memory_order_relaxed);
-    if (plain == PLAIN_UNKNOWN) { /* two threads find the same */
-        plain = is_plain(ret) ? PLAIN_YES : PLAIN_NO;
-        atomic_store_explicit(&l->plain, plain, memory_order_relaxed);
-    }
-    *ret_is_plain = plain == PLAIN_YES;
-    return AL_OK;
+    if (!c)
+        *ret = chunk_of(&l->templates, 0);
+    return c;
+}
+
+bool lexicon_is_plain(const lexicon *l)
+{
+    return l->flags & LEX_IS_PLAIN;
 }
 
 static al_code load_chunk(lexicon *l, uint32_t i, al_err *err)
@@ -701,6 +677,9 @@ al_code lexicon_check(lexicon *l, al_err *err)
         c = load_blocks(l, err);
     if (!c)
         c = load_filters(l, &filters, err);
+    for (uint32_t i = 0; !c && i < l->templates.n; i++)
+        if (lexicon_is_plain(l) && !lex_template_is_plain(text_of(&l->templates, i)))
+            c = damaged(err, "a template is not plain");
     for (uint32_t i = 0; !c && i < l->n_chunks; i++)
         c = load_chunk(l, i, err);
     return c ? c : check_postings(l, err);

@@ -67,9 +67,11 @@ lexicon_parts lexicon_parts_of(const lexicon *l);
 
 /* Template i, with a MSG_MARK (split.h) for each slot; valid until the last unref. */
 AL_CHECK al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
-/* All templates, as a chunk. *ret_is_plain: none has a slot right beside a letter, a digit or a
- * byte from 0x80, none more than MSG_VARIABLES_MAX of them. */
-AL_CHECK al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, bool *ret_is_plain, al_err *err);
+/* All templates, as a chunk. */
+AL_CHECK al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, al_err *err);
+/* None has a slot right beside a letter, a digit or a byte from 0x80, none more than
+ * MSG_VARIABLES_MAX of them. */
+bool lexicon_is_plain(const lexicon *l);
 /* Value i; valid until the last unref. */
 AL_CHECK al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
 /* Grams of a text (store/codec/grams.h), some of them. */

@@ -3,7 +3,9 @@
  * of the schema added tables: a file of an older one gets those that it lacks when it is opened;
  * the .c files that use them run their own statements (cat_sql.h).
  * Journal mode WAL with synchronous=FULL: a commit is on disk when it returns. locking_mode
- * EXCLUSIVE keeps a second process out and needs no shared memory file. */
+ * EXCLUSIVE keeps a second process out and needs no shared memory file. Pages that deletions leave
+ * free go back when nothing is written for a while (cat_db_tidy): without it a file keeps the size
+ * of the most it ever held. */
 #include "catalog/cat_db.h"
 
 #include <errno.h>
@@ -149,7 +151,9 @@ al_code cat_db_open(const char *dir, const cat_index *first, cat_db **ret, al_er
         c = cat_sql_fail(db, path, err);
     if (!c)
         c = run(db,
-                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                "PRAGMA locking_mode=EXCLUSIVE;"
+                "PRAGMA auto_vacuum=INCREMENTAL;" /* of a new file; others keep what they have */
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                 "PRAGMA cache_size=-512; PRAGMA journal_size_limit=65536; BEGIN IMMEDIATE; COMMIT",
                 err);
     if (!c)
@@ -384,7 +388,11 @@ void cat_db_rollback(cat_db *db)
     (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL); /* may have happened by itself */
 }
 
-al_code cat_db_truncate_log(cat_db *db, al_err *err)
+al_code cat_db_tidy(cat_db *db, al_err *err)
 {
-    return run(db, "PRAGMA wal_checkpoint(TRUNCATE)", err);
+    al_err of_log;
+    al_code c =
+        run(db, "PRAGMA incremental_vacuum", err); /* into the log, for which room may lack */
+    al_code log = run(db, "PRAGMA wal_checkpoint(TRUNCATE)", c ? &of_log : err);
+    return c ? c : log;
 }

@@ -41,5 +41,6 @@ void cat_db_rollback(cat_db *db);
 /* After cat_db_begin: commits if `c` is AL_OK and that works, else rolls back; how it ended. */
 AL_CHECK al_code cat_db_end(cat_db *db, al_code c, al_err *err);
 
-/* Moves the log (catalog.db-wal) into the file and empties it. */
-AL_CHECK al_code cat_db_truncate_log(cat_db *db, al_err *err);
+/* Gives back what the file does not need: pages that deletions left free, and the log
+ * (catalog.db-wal), which is moved into the file and emptied. */
+AL_CHECK al_code cat_db_tidy(cat_db *db, al_err *err);

@@ -2,7 +2,8 @@
  * Shape: entries (one an index) sorted by name, each with its settings in an arena of its own and a
  * hash of its fields. Reads take `lock` for reading and copy out. New fields are put into memory
  * under `lock` and marked dirty; the writer thread collects what is dirty after FLUSH_DELAY_MS and
- * writes it in one transaction. IDLE_MS after the last write the SQLite log is emptied.
+ * writes it in one transaction. IDLE_MS after the last write free pages of the file and its log are
+ * given back.
  * Locks, in this order: db_lock (the file; held over disk writes), lock (memory; never held over
  * disk; that of users is another), wake_lock (the writer's sleep).
  * Invariant: a field is in the file, or dirty, or its index is being dropped (db_lock held). */
@@ -199,11 +200,11 @@ al_code catalog_flush(catalog *cat, al_err *err)
     }
 }
 
-static void truncate_if_idle(catalog *cat)
+static void tidy_if_idle(catalog *cat)
 {
     al_err err;
     AL_LOCKED(&cat->db_lock);
-    if (cat->is_log_dirty && cat_db_truncate_log(cat->db, &err) == AL_OK)
+    if (cat->is_log_dirty && cat_db_tidy(cat->db, &err) == AL_OK)
         cat->is_log_dirty = false; /* else it is tried again after the next write */
 }
 
@@ -235,7 +236,7 @@ static void *write_behind(void *arg)
         if (is_stopping)
             return NULL;
         if (!has_dirty)
-            truncate_if_idle(cat);
+            tidy_if_idle(cat);
     }
 }
 
@@ -333,7 +334,7 @@ static void stop_writer(catalog *cat)
     (void)pthread_join(cat->writer, NULL);
     al_err err;
     if (catalog_flush(cat, &err) == AL_OK) /* else: they are seen again when the log is replayed */
-        truncate_if_idle(cat);
+        tidy_if_idle(cat);
 }
 
 catalog *catalog_close(catalog *cat)

@@ -2,7 +2,6 @@
  * directory that nobody else can enter: one code path for both. */
 #include "cli/client.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,11 +13,13 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/node.h"
+#include "libs/curl_lib.h"
 #include "record/json.h"
 
 enum { PROBLEM_BYTES_MAX = 64 << 10, SILENCE_S = 60 /* four heartbeats */ };
 
 struct client {
+    const curl_lib *lib;
     CURL *curl;
     char base[512];
     char token[512];
@@ -105,12 +106,13 @@ al_code client_open(const client_options *o, client **ret, al_err *err)
     if (!c)
         return al_fail(err, AL_NOMEM, "client");
     al_buf_init(&c->problem, PROBLEM_BYTES_MAX);
-    if (curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK)
-        return al_fail(err, AL_IO, "libcurl does not start");
-    c->curl = curl_easy_init();
+    al_code code = curl_lib_get(&c->lib, err);
+    if (code)
+        return code;
+    c->curl = c->lib->easy_init();
     if (!c->curl)
         return al_fail(err, AL_NOMEM, "client");
-    al_code code = copy_word(c->token, sizeof c->token, "token", token ? token : "", err);
+    code = copy_word(c->token, sizeof c->token, "token", token ? token : "", err);
     if (!code)
         code = copy_word(c->base, sizeof c->base, "server",
                          server ? server : "http://127.0.0.1:8000", err);
@@ -133,7 +135,7 @@ client *client_close(client *c)
     if (!c)
         return NULL;
     if (c->curl)
-        curl_easy_cleanup(c->curl);
+        c->lib->easy_cleanup(c->curl);
     (void)node_close(c->node);
     if (c->dir[0])
         (void)rmdir(c->dir);
@@ -146,10 +148,8 @@ client *client_close(client *c)
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
     client *c = arg;
-    long status = 0;
     al_slice s = {(const uint8_t *)bytes, size * n};
-    (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 300) {
+    if (curl_status(c->lib, c->curl) >= 300) {
         al_buf_slice_put(&c->problem, s);
         return s.len; /* what does not fit is not needed */
     }
@@ -212,60 +212,60 @@ static al_code code_of(long status)
 static struct curl_slist *make_headers(const client *c, const client_call *call)
 {
     char line[600];
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *list = c->lib->slist_append(NULL, "Expect:");
     if (call->type) {
         (void)snprintf(line, sizeof line, "Content-Type: %s", call->type);
-        list = curl_slist_append(list, line);
+        list = c->lib->slist_append(list, line);
     }
     if (call->last_event_id) {
         (void)snprintf(line, sizeof line, "Last-Event-ID: %s", call->last_event_id);
-        list = curl_slist_append(list, line);
+        list = c->lib->slist_append(list, line);
     }
     if (c->token[0]) {
         (void)snprintf(line, sizeof line, "Authorization: Bearer %s", c->token);
-        list = curl_slist_append(list, line);
+        list = c->lib->slist_append(list, line);
     }
     return list;
 }
 
 static CURLcode perform(client *c, const client_call *call, struct curl_slist *headers)
 {
+    const curl_lib *l = c->lib;
     CURL *h = c->curl;
     al_buf url;
     al_buf_init(&url, 1 << 20);
     al_buf_str(&url, c->base);
     al_buf_str(&url, call->path);
     al_buf_u8(&url, '\0');
-    curl_easy_reset(h);
-    (void)curl_easy_setopt(h, CURLOPT_URL, al_buf_code(&url) ? "" : (const char *)url.ptr);
-    (void)curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_bytes);
-    (void)curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
-    (void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
-    (void)curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
-    (void)curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, 10L);
+    l->easy_reset(h);
+    curl_set_pointer(l, h, CURLOPT_URL, al_buf_code(&url) ? "" : (const char *)url.ptr);
+    curl_set_pointer(l, h, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_set_number(l, h, CURLOPT_NOSIGNAL, 1);
+    curl_set_pointer(l, h, CURLOPT_HTTPHEADER, headers);
+    curl_set_taker(l, h, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_set_pointer(l, h, CURLOPT_WRITEDATA, c);
+    curl_set_taker(l, h, CURLOPT_HEADERFUNCTION, on_header);
+    curl_set_pointer(l, h, CURLOPT_HEADERDATA, c);
+    curl_set_number(l, h, CURLOPT_CONNECTTIMEOUT, 10);
     if (call->is_endless) {
-        (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
+        curl_set_number(l, h, CURLOPT_LOW_SPEED_LIMIT, 1);
+        curl_set_number(l, h, CURLOPT_LOW_SPEED_TIME, SILENCE_S);
     }
     if (c->socket[0])
-        (void)curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+        curl_set_pointer(l, h, CURLOPT_UNIX_SOCKET_PATH, c->socket);
     if (call->body.ptr) {
-        (void)curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-        (void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body.ptr);
+        curl_set_size(l, h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+        curl_set_pointer(l, h, CURLOPT_POSTFIELDS, call->body.ptr);
     }
     if (call->method)
-        (void)curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
-    CURLcode r = curl_easy_perform(h);
+        curl_set_pointer(l, h, CURLOPT_CUSTOMREQUEST, call->method);
+    CURLcode r = l->easy_perform(h);
     al_buf_done(&url);
     return r;
 }
 
 al_code client_run(client *c, const client_call *call, al_buf *ret_body, al_err *err)
 {
-    long status = 0;
     c->call = call;
     c->body = ret_body;
     c->was_stopped = false;
@@ -276,12 +276,12 @@ al_code client_run(client *c, const client_call *call, al_buf *ret_body, al_err 
         al_buf_clear(ret_body);
     struct curl_slist *headers = make_headers(c, call);
     CURLcode r = perform(c, call, headers);
-    curl_slist_free_all(headers);
-    (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    c->lib->slist_free_all(headers);
+    long status = curl_status(c->lib, c->curl);
     if (c->was_stopped)
         return al_fail(err, AL_CANCELLED, "stopped");
     if (r != CURLE_OK)
-        return al_fail(err, AL_IO, "%s: %s%s", c->base, curl_easy_strerror(r),
+        return al_fail(err, AL_IO, "%s: %s%s", c->base, c->lib->easy_strerror(r),
                        r == CURLE_COULDNT_CONNECT
                            ? " (is alco serve running there? --server URL asks another)"
                            : "");

@@ -200,8 +200,8 @@ static al_code wait_for_confirms(sender *s, uint64_t n, al_err *err)
 static al_code publish(sender *s, al_slice key, al_slice body, al_err *err)
 {
     int status =
-        amqp_basic_publish(s->k->c, s->k->channel, amqp_cstring_bytes(s->exchange),
-                           amqp_bytes_of(key), /* mandatory= */ 1, 0, NULL, amqp_bytes_of(body));
+        s->k->mq->basic_publish(s->k->c, s->k->channel, amqp_text(s->exchange), amqp_bytes_of(key),
+                                /* mandatory= */ 1, 0, NULL, amqp_bytes_of(body));
     if (status != AMQP_STATUS_OK)
         return amqp_link_status(s->k, status, "publish", err);
     s->n_sent++;
@@ -261,22 +261,22 @@ static al_code send_file(sender *s, const char *path, al_err *err)
 
 static al_code declare(sender *s, al_err *err)
 {
-    amqp_bytes_t name = amqp_cstring_bytes(s->exchange);
-    amqp_bytes_t topic = amqp_cstring_bytes("topic");
+    amqp_bytes_t name = amqp_text(s->exchange);
+    amqp_bytes_t topic = amqp_text("topic");
     if (s->exchange[0]) {
-        (void)amqp_exchange_declare(s->k->c, s->k->channel, name, topic, 0, s->is_durable, 0, 0,
-                                    amqp_empty_table);
+        (void)s->k->mq->exchange_declare(s->k->c, s->k->channel, name, topic, 0, s->is_durable, 0,
+                                         0, AMQP_NO_TABLE);
         al_code c = amqp_link_check(s->k, "declare the exchange", err);
         if (c == AL_EXISTS) {
             cli_say("send: %s; it is used as it is", err->msg);
-            (void)amqp_exchange_declare(s->k->c, s->k->channel, name, topic, 1, 0, 0, 0,
-                                        amqp_empty_table);
+            (void)s->k->mq->exchange_declare(s->k->c, s->k->channel, name, topic, 1, 0, 0, 0,
+                                             AMQP_NO_TABLE);
             c = amqp_link_check(s->k, "look for the exchange", err);
         }
         if (c)
             return c;
     }
-    (void)amqp_confirm_select(s->k->c, s->k->channel);
+    (void)s->k->mq->confirm_select(s->k->c, s->k->channel);
     return amqp_link_check(s->k, "ask for confirms", err);
 }
 

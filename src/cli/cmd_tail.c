@@ -343,7 +343,9 @@ static int parse_flags(int argc, char **argv, tail *t, bool *ret_is_help)
 
 int cmd_tail(int argc, char **argv)
 {
-    static tail t = {.n_rows = ROWS, .query = ""}; /* large; there is one */
+    static tail t; /* large; there is one */
+    t.n_rows = ROWS;
+    t.query = "";
     bool is_help = false;
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(65536);
     if (!arena) {

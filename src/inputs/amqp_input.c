@@ -16,7 +16,6 @@
 #include "inputs/amqp_input.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "inputs/amqp_priv.h"
+#include "libs/curl_lib.h"
 
 enum {
     CHANGE_WAIT_MS = 5000,
@@ -312,6 +312,17 @@ static al_code add_broker(amqp_input *in, const amqp_broker *b, al_err *err)
     return AL_OK;
 }
 
+/* Missing ones are said when alco starts, not when a broker is there at last. */
+static al_code need_libraries(const amqp_input *in, al_err *err)
+{
+    const rabbitmq_lib *mq = NULL;
+    const curl_lib *curl = NULL;
+    al_code c = in->n_brokers ? rabbitmq_lib_get(&mq, err) : AL_OK;
+    for (size_t i = 0; !c && i < in->n_brokers; i++)
+        c = in->managements[i][0] ? curl_lib_get(&curl, err) : AL_OK;
+    return c;
+}
+
 al_code amqp_input_new(catalog *cat, ingest *ing, ledger *led, const amqp_options *opt,
                        amqp_input **ret, al_err *err)
 {
@@ -339,8 +350,9 @@ al_code amqp_input_new(catalog *cat, ingest *ing, ledger *led, const amqp_option
         if (c)
             return c;
     }
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return al_fail(err, AL_NOMEM, "no memory for HTTP requests");
+    al_code c = need_libraries(in, err);
+    if (c)
+        return c;
     *ret = AL_TAKE(in);
     return AL_OK;
 }

@@ -4,8 +4,6 @@
  * connection.blocked; answering its closes; a fresh channel after a refusal. */
 #include "inputs/amqp_link.h"
 
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +18,15 @@ static const struct timeval connect_limit = {.tv_usec = 950000};
 static const struct timeval connect_tls_limit = {.tv_sec = 3};
 static const struct timeval call_limit = {.tv_sec = 5};
 
-static al_code set_up_tls(amqp_socket_t *sock, const amqp_address *to, al_err *err)
+static al_code set_up_tls(const amqp_link *k, amqp_socket_t *sock, const amqp_address *to,
+                          al_err *err)
 {
-    amqp_ssl_socket_set_verify_peer(sock, to->must_verify);
-    amqp_ssl_socket_set_verify_hostname(sock, to->must_verify);
-    if (to->must_verify && amqp_ssl_socket_set_cacert(sock, to->ca_file))
+    k->mq->ssl_socket_set_verify_peer(sock, to->must_verify);
+    k->mq->ssl_socket_set_verify_hostname(sock, to->must_verify);
+    if (to->must_verify && k->mq->ssl_socket_set_cacert(sock, to->ca_file))
         return al_fail(err, AL_INVALID, "%s: certificates of '%s' cannot be read", to->label,
                        to->ca_file);
-    if (to->cert_file[0] && amqp_ssl_socket_set_key(sock, to->cert_file, to->key_file))
+    if (to->cert_file[0] && k->mq->ssl_socket_set_key(sock, to->cert_file, to->key_file))
         return al_fail(err, AL_INVALID, "%s: '%s' and '%s' are not a certificate and its key",
                        to->label, to->cert_file, to->key_file);
     return AL_OK;
@@ -35,7 +34,7 @@ static al_code set_up_tls(amqp_socket_t *sock, const amqp_address *to, al_err *e
 
 static amqp_table_entry_t flag(const char *name)
 {
-    amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
+    amqp_table_entry_t e = {.key = amqp_text(name)};
     e.value.kind = AMQP_FIELD_KIND_BOOLEAN;
     e.value.value.boolean = 1;
     return e;
@@ -43,9 +42,9 @@ static amqp_table_entry_t flag(const char *name)
 
 static amqp_table_entry_t text(const char *name, const char *value)
 {
-    amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
+    amqp_table_entry_t e = {.key = amqp_text(name)};
     e.value.kind = AMQP_FIELD_KIND_UTF8;
-    e.value.value.bytes = amqp_cstring_bytes(value);
+    e.value.value.bytes = amqp_text(value);
     return e;
 }
 
@@ -56,22 +55,22 @@ static amqp_rpc_reply_t log_in(amqp_link *k, const amqp_address *to, const char 
         flag("publisher_confirms"),     flag("authentication_failure_close"),
     };
     amqp_table_entry_t about[] = {
-        {.key = amqp_cstring_bytes("capabilities")},
+        {.key = amqp_text("capabilities")},
         text("product", "alco"),
         text("connection_name", name),
     };
     about[0].value.kind = AMQP_FIELD_KIND_TABLE;
     about[0].value.value.table = (amqp_table_t){AL_COUNT(can), can};
     amqp_table_t properties = {AL_COUNT(about), about};
-    return amqp_login_with_properties(k->c, to->vhost, AMQP_DEFAULT_MAX_CHANNELS,
-                                      AMQP_FRAME_BYTES_MAX, AMQP_HEARTBEAT_S, &properties,
-                                      AMQP_SASL_METHOD_PLAIN, to->user, to->password);
+    return k->mq->login_with_properties(k->c, to->vhost, AMQP_DEFAULT_MAX_CHANNELS,
+                                        AMQP_FRAME_BYTES_MAX, AMQP_HEARTBEAT_S, &properties,
+                                        AMQP_SASL_METHOD_PLAIN, to->user, to->password);
 }
 
 /* A cluster has one name, whichever node and address is used; a queue is of the cluster. */
 static void name_broker(amqp_link *k, const amqp_address *to)
 {
-    const amqp_table_t *about = amqp_get_server_properties(k->c);
+    const amqp_table_t *about = k->mq->get_server_properties(k->c);
     (void)snprintf(k->where, sizeof k->where, "%s", to->label);
     for (int i = 0; about && i < about->num_entries; i++) {
         const amqp_table_entry_t *e = &about->entries[i];
@@ -89,25 +88,28 @@ al_code amqp_link_open(const amqp_address *to, const char *name, amqp_link **ret
     if (!k)
         return al_fail(err, AL_NOMEM, "%s: no memory for a connection", to->label);
     k->is_broken = true;
-    k->c = amqp_new_connection();
-    amqp_socket_t *sock = NULL;
-    if (k->c)
-        sock = to->is_tls ? amqp_ssl_socket_new(k->c) : amqp_tcp_socket_new(k->c);
-    if (!sock)
-        return al_fail(err, AL_NOMEM, "%s: no memory for a connection", to->label);
-    al_code c = to->is_tls ? set_up_tls(sock, to, err) : AL_OK;
+    al_code c = rabbitmq_lib_get(&k->mq, err);
     if (c)
         return c;
-    int status = amqp_set_handshake_timeout(k->c, &call_limit);
+    k->c = k->mq->new_connection();
+    amqp_socket_t *sock = NULL;
+    if (k->c)
+        sock = to->is_tls ? k->mq->ssl_socket_new(k->c) : k->mq->tcp_socket_new(k->c);
+    if (!sock)
+        return al_fail(err, AL_NOMEM, "%s: no memory for a connection", to->label);
+    c = to->is_tls ? set_up_tls(k, sock, to, err) : AL_OK;
+    if (c)
+        return c;
+    int status = k->mq->set_handshake_timeout(k->c, &call_limit);
     if (status == AMQP_STATUS_OK)
-        status = amqp_set_rpc_timeout(k->c, &call_limit);
+        status = k->mq->set_rpc_timeout(k->c, &call_limit);
     if (status == AMQP_STATUS_OK)
-        status = amqp_socket_open_noblock(sock, to->host, to->port,
-                                          to->is_tls ? &connect_tls_limit : &connect_limit);
+        status = k->mq->socket_open_noblock(sock, to->host, to->port,
+                                            to->is_tls ? &connect_tls_limit : &connect_limit);
     if (status != AMQP_STATUS_OK)
         return al_fail(err, AL_IO, "%s: connect: %s", to->label,
                        status == AMQP_STATUS_SOCKET_ERROR ? "refused or not reachable"
-                                                          : amqp_error_string2(status));
+                                                          : k->mq->error_string2(status));
     k->is_broken = false;
     amqp_rpc_reply_t r = log_in(k, to, name);
     if (r.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
@@ -121,12 +123,12 @@ al_code amqp_link_open(const amqp_address *to, const char *name, amqp_link **ret
         k->is_broken = true;
         return al_fail(err, AL_IO, "%s: log in: %s", to->label,
                        r.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION
-                           ? amqp_error_string2(r.library_error)
+                           ? k->mq->error_string2(r.library_error)
                            : "the broker ended the connection");
     }
     name_broker(k, to);
     k->channel = 1;
-    (void)amqp_channel_open(k->c, k->channel);
+    (void)k->mq->channel_open(k->c, k->channel);
     c = amqp_link_check(k, "open a channel", err);
     if (c)
         return c;
@@ -139,9 +141,9 @@ amqp_link *amqp_link_close(amqp_link *k, bool is_polite)
     if (!k)
         return NULL;
     if (is_polite && !k->is_broken)
-        (void)amqp_connection_close(k->c, AMQP_REPLY_SUCCESS); /* we leave in any case */
+        (void)k->mq->connection_close(k->c, AMQP_REPLY_SUCCESS); /* we leave in any case */
     if (k->c)
-        (void)amqp_destroy_connection(k->c); /* closes the socket; nothing else can fail */
+        (void)k->mq->destroy_connection(k->c); /* closes the socket; nothing else can fail */
     free(k);
     return NULL;
 }
@@ -149,20 +151,20 @@ amqp_link *amqp_link_close(amqp_link *k, bool is_polite)
 al_code amqp_link_status(amqp_link *k, int status, const char *what, al_err *err)
 {
     k->is_broken = true;
-    return al_fail(err, AL_IO, "%s: %s", what, amqp_error_string2(status));
+    return al_fail(err, AL_IO, "%s: %s", what, k->mq->error_string2(status));
 }
 
 /* The channel is gone at the broker: answer, and go on with the next number. */
 static al_code reopen_channel(amqp_link *k, al_err *err)
 {
     amqp_channel_close_ok_t ok = {0};
-    int status = amqp_send_method(k->c, k->channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+    int status = k->mq->send_method(k->c, k->channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
     if (status != AMQP_STATUS_OK)
         return amqp_link_status(k, status, "answer channel.close", err);
-    amqp_maybe_release_buffers_on_channel(k->c, k->channel);
+    k->mq->maybe_release_buffers_on_channel(k->c, k->channel);
     k->channel++;
-    (void)amqp_channel_open(k->c, k->channel);
-    if (amqp_get_rpc_reply(k->c).reply_type != AMQP_RESPONSE_NORMAL) {
+    (void)k->mq->channel_open(k->c, k->channel);
+    if (k->mq->get_rpc_reply(k->c).reply_type != AMQP_RESPONSE_NORMAL) {
         k->is_broken = true;
         return al_fail(err, AL_IO, "open a channel again: refused");
     }
@@ -184,8 +186,8 @@ static al_code code_of_reply(int reply_code)
 al_code amqp_link_frame(amqp_link *k, int limit_s, amqp_frame_t *ret, bool *ret_has, al_err *err)
 {
     struct timeval limit = {.tv_sec = limit_s};
-    amqp_maybe_release_buffers(k->c);
-    int status = amqp_simple_wait_frame_noblock(k->c, ret, &limit);
+    k->mq->maybe_release_buffers(k->c);
+    int status = k->mq->simple_wait_frame_noblock(k->c, ret, &limit);
     *ret_has = status == AMQP_STATUS_OK;
     if (status == AMQP_STATUS_OK || status == AMQP_STATUS_TIMEOUT)
         return AL_OK;
@@ -204,14 +206,15 @@ al_code amqp_link_closed(amqp_link *k, const amqp_method_t *method, al_err *err)
     k->reply_code = m->reply_code;
     al_code c = al_fail(err, AL_IO, "%.*s", AL_ARG(amqp_slice_of(m->reply_text)));
     amqp_connection_close_ok_t ok = {0};
-    (void)amqp_send_method(k->c, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok); /* it ends either way */
+    (void)k->mq->send_method(k->c, 0, AMQP_CONNECTION_CLOSE_OK_METHOD,
+                             &ok); /* it ends either way */
     k->is_broken = true;
     return c;
 }
 
 al_code amqp_link_check(amqp_link *k, const char *what, al_err *err)
 {
-    amqp_rpc_reply_t r = amqp_get_rpc_reply(k->c);
+    amqp_rpc_reply_t r = k->mq->get_rpc_reply(k->c);
     if (r.reply_type == AMQP_RESPONSE_NORMAL)
         return AL_OK;
     al_err local;

@@ -1,10 +1,8 @@
 #pragma once
 /* amqp_link.h: one connection to a broker with one open channel, over librabbitmq. One thread. */
-#include <amqp.h>
-#include <amqp_framing.h>
-
 #include "base/cleanup.h"
 #include "inputs/amqp_url.h"
+#include "libs/rabbitmq_lib.h"
 
 enum {
     AMQP_HEARTBEAT_S = 30,
@@ -13,7 +11,11 @@ enum {
     AMQP_REPLY_PRECONDITION_FAILED = 406,
 };
 
+#define AMQP_NO_TABLE ((amqp_table_t){0})
+#define AMQP_NO_BYTES ((amqp_bytes_t){0})
+
 typedef struct amqp_link {
+    const rabbitmq_lib *mq;
     amqp_connection_state_t c;
     amqp_channel_t channel;
     bool is_broken;  /* nothing more can be said on this connection */
@@ -23,7 +25,8 @@ typedef struct amqp_link {
 } amqp_link;
 
 /* Connects, logs in and opens a channel. `name` shows in the broker's list of connections.
- * AL_IO: it could not be reached; AL_INVALID: it was reached and refused (user, virtual host). */
+ * AL_IO: it could not be reached; AL_INVALID: it was reached and refused (user, virtual host);
+ * AL_NOT_FOUND: librabbitmq is missing. */
 AL_CHECK al_code amqp_link_open(const amqp_address *to, const char *name, amqp_link **ret,
                                 al_err *err);
 /* Says good-bye if it can (`is_polite`, a round trip) and frees. NULL is fine. */
@@ -49,6 +52,11 @@ AL_CHECK al_code amqp_link_closed(amqp_link *k, const amqp_method_t *method, al_
 static inline amqp_bytes_t amqp_bytes_of(al_slice s)
 {
     return (amqp_bytes_t){s.len, (void *)(uintptr_t)s.ptr}; /* the library does not write there */
+}
+/* The text stays the caller's. */
+static inline amqp_bytes_t amqp_text(const char *s)
+{
+    return amqp_bytes_of(al_cstr(s));
 }
 static inline al_slice amqp_slice_of(amqp_bytes_t b)
 {

@@ -2,12 +2,12 @@
  * GET /api/queues/{vhost}/{queue}/bindings answers [{"source","routing_key","properties_key",
  * "arguments",...}]; what is to go is unbound over AMQP. A binding with arguments is somebody
  * else's: alco makes none. */
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "inputs/amqp_topology.h"
+#include "libs/curl_lib.h"
 #include "record/json.h"
 
 enum { ANSWER_BYTES_MAX = 4 << 20, MANAGE_LIMIT_MS = 2000 };
@@ -19,57 +19,64 @@ static size_t take_answer(char *bytes, size_t size, size_t n, void *ctx)
     return al_buf_code(to) ? 0 : size * n;
 }
 
-static void curl_freep(CURL **c)
+static al_code put_escaped(const curl_lib *l, CURL *h, al_buf *url, al_slice part, al_err *err)
 {
-    curl_easy_cleanup(*c);
-}
-
-static al_code put_escaped(CURL *curl, al_buf *url, al_slice part, al_err *err)
-{
-    char *text = curl_easy_escape(curl, (const char *)part.ptr, (int)part.len);
+    char *text = l->easy_escape(h, (const char *)part.ptr, (int)part.len);
     if (!text)
         return al_fail(err, AL_NOMEM, "no memory for a URL");
     al_buf_str(url, text);
-    curl_free(text);
+    l->free(text);
     return AL_OK;
 }
 
 /* GET with the broker's own user, unless base_url names another. */
-static al_code fetch(const char *base_url, const amqp_address *as, al_slice queue, al_buf *to,
-                     al_err *err)
+static al_code fetch_with(const curl_lib *l, CURL *h, const char *base_url, const amqp_address *as,
+                          al_slice queue, al_buf *to, al_err *err)
 {
-    AL_CLEANUP(curl_freep) CURL *curl = curl_easy_init();
-    if (!curl)
-        return al_fail(err, AL_NOMEM, "no memory for a request");
     AL_CLEANUP(al_buf_done) al_buf url;
     al_buf_init(&url, 8192);
     size_t n = strlen(base_url);
     al_buf_put(&url, base_url, n && base_url[n - 1] == '/' ? n - 1 : n);
     al_buf_str(&url, "/api/queues/");
-    al_code c = put_escaped(curl, &url, al_cstr(as->vhost), err);
+    al_code c = put_escaped(l, h, &url, al_cstr(as->vhost), err);
     al_buf_str(&url, "/");
     if (!c)
-        c = put_escaped(curl, &url, queue, err);
+        c = put_escaped(l, h, &url, queue, err);
     al_buf_put(&url, "/bindings", sizeof "/bindings");
     if (c)
         return c;
     if (al_buf_code(&url))
         return al_fail(err, AL_LIMIT, "the address is too long");
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* options that exist do not fail */
-    (void)curl_easy_setopt(curl, CURLOPT_URL, (const char *)url.ptr);
-    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)MANAGE_LIMIT_MS);
-    (void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, to);
+    curl_set_number(l, h, CURLOPT_NOSIGNAL, 1);
+    curl_set_pointer(l, h, CURLOPT_URL, url.ptr);
+    curl_set_pointer(l, h, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_set_number(l, h, CURLOPT_TIMEOUT_MS, MANAGE_LIMIT_MS);
+    curl_set_number(l, h, CURLOPT_FAILONERROR, 1);
+    curl_set_taker(l, h, CURLOPT_WRITEFUNCTION, take_answer);
+    curl_set_pointer(l, h, CURLOPT_WRITEDATA, to);
     if (!memchr(base_url, '@', n)) {
-        (void)curl_easy_setopt(curl, CURLOPT_USERNAME, as->user);
-        (void)curl_easy_setopt(curl, CURLOPT_PASSWORD, as->password);
+        curl_set_pointer(l, h, CURLOPT_USERNAME, as->user);
+        curl_set_pointer(l, h, CURLOPT_PASSWORD, as->password);
     }
-    CURLcode r = curl_easy_perform(curl);
+    CURLcode r = l->easy_perform(h);
     if (r != CURLE_OK)
-        return al_fail(err, AL_IO, "%s", curl_easy_strerror(r));
+        return al_fail(err, AL_IO, "%s", l->easy_strerror(r));
     return AL_OK;
+}
+
+static al_code fetch(const char *base_url, const amqp_address *as, al_slice queue, al_buf *to,
+                     al_err *err)
+{
+    const curl_lib *l = NULL;
+    al_code c = curl_lib_get(&l, err);
+    if (c)
+        return c;
+    CURL *h = l->easy_init();
+    if (!h)
+        return al_fail(err, AL_NOMEM, "no memory for a request");
+    c = fetch_with(l, h, base_url, as, queue, to, err);
+    l->easy_cleanup(h);
+    return c;
 }
 
 typedef struct binding {
@@ -110,8 +117,8 @@ static bool read_binding(json_reader *r, al_arena *arena, binding *ret)
 static al_code unbind(amqp_link *k, const amqp_plan *p, const binding *b, al_buf *notes,
                       al_err *err)
 {
-    (void)amqp_queue_unbind(k->c, k->channel, amqp_bytes_of(p->queue), amqp_bytes_of(p->exchange),
-                            amqp_bytes_of(b->key), amqp_empty_table);
+    (void)k->mq->queue_unbind(k->c, k->channel, amqp_bytes_of(p->queue), amqp_bytes_of(p->exchange),
+                              amqp_bytes_of(b->key), AMQP_NO_TABLE);
     al_code c = amqp_link_check(k, "unbind a stale key", err);
     if (!c)
         al_buf_printf(notes, "%sstale binding '%.*s' was removed", notes->len ? "; " : "",

@@ -234,9 +234,9 @@ static al_code keep_alive(amqp_session *s, int64_t now, al_err *err)
 {
     if (now < s->heartbeat_ns)
         return AL_OK;
-    s->heartbeat_ns = now + amqp_get_heartbeat(s->k->c) * AL_NS_PER_S / 3;
+    s->heartbeat_ns = now + s->k->mq->get_heartbeat(s->k->c) * AL_NS_PER_S / 3;
     amqp_frame_t beat = {.frame_type = AMQP_FRAME_HEARTBEAT};
-    int status = amqp_send_frame(s->k->c, &beat);
+    int status = s->k->mq->send_frame(s->k->c, &beat);
     return status == AMQP_STATUS_OK ? AL_OK
                                     : amqp_link_status(s->k, status, "connection lost", err);
 }
@@ -262,7 +262,7 @@ static al_code wait_for_more(amqp_session *s, int ms, al_err *err)
     bool is_reading = may_read(s);
     struct pollfd fds[2] = {
         {.fd = s->me->waker.fd, .events = POLLIN},
-        {.fd = amqp_get_sockfd(s->k->c), .events = is_reading ? POLLIN : POLLRDHUP},
+        {.fd = s->k->mq->get_sockfd(s->k->c), .events = is_reading ? POLLIN : POLLRDHUP},
     };
     (void)poll(fds, 2, ms); /* EINTR: as a wake-up */
     amqp_waker_clear(&s->me->waker);
@@ -468,12 +468,12 @@ static al_code begin(amqp_session *s, al_err *err)
         c = amqp_message_init(&s->m, s->l, s->heir, err);
     if (c)
         return c;
-    (void)amqp_basic_qos(s->k->c, s->k->channel, 0, AMQP_PREFETCH, 0);
+    (void)s->k->mq->basic_qos(s->k->c, s->k->channel, 0, AMQP_PREFETCH, 0);
     c = amqp_link_check(s->k, "set the prefetch", err);
     if (c)
         return c;
-    (void)amqp_basic_consume(s->k->c, s->k->channel, amqp_bytes_of(s->what->queue),
-                             amqp_empty_bytes, 0, /* no_ack= */ 0, 0, amqp_empty_table);
+    (void)s->k->mq->basic_consume(s->k->c, s->k->channel, amqp_bytes_of(s->what->queue),
+                                  AMQP_NO_BYTES, 0, /* no_ack= */ 0, 0, AMQP_NO_TABLE);
     return amqp_link_check(s->k, "consume", err);
 }
 

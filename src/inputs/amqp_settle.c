@@ -43,7 +43,7 @@ al_code amqp_settle_trip(amqp_session *s, int64_t now, al_err *err)
     assert(!s->is_on_trip);
     s->ticket = ledger_asked(s->l);
     amqp_queue_declare_t m = {.queue = amqp_bytes_of(s->what->queue), .passive = 1};
-    int status = amqp_send_method(s->k->c, s->k->channel, AMQP_QUEUE_DECLARE_METHOD, &m);
+    int status = s->k->mq->send_method(s->k->c, s->k->channel, AMQP_QUEUE_DECLARE_METHOD, &m);
     if (status != AMQP_STATUS_OK)
         return amqp_link_status(s->k, status, "ask for the queue", err);
     amqp_refs swap = s->on_trip;
@@ -107,7 +107,7 @@ static al_code ack_up_to(amqp_session *s, uint64_t tag, al_err *err)
 {
     if (tag <= s->acked_tag)
         return AL_OK;
-    int status = amqp_basic_ack(s->k->c, s->k->channel, tag, /* multiple= */ 1);
+    int status = s->k->mq->basic_ack(s->k->c, s->k->channel, tag, /* multiple= */ 1);
     if (status != AMQP_STATUS_OK)
         return amqp_link_status(s->k, status, "acknowledge", err);
     atomic_fetch_sub(&amqp_session_counters(s)->unacked, (int64_t)(tag - s->acked_tag));

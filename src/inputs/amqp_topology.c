@@ -26,21 +26,21 @@ static al_code declare_exchange(amqp_link *k, const amqp_plan *p, al_buf *notes,
     if (is_brokers_own(p->exchange))
         return AL_OK;
     amqp_bytes_t name = amqp_bytes_of(p->exchange);
-    amqp_bytes_t topic = amqp_cstring_bytes("topic");
-    (void)amqp_exchange_declare(k->c, k->channel, name, topic, 0, p->is_durable, 0, 0,
-                                amqp_empty_table);
+    amqp_bytes_t topic = amqp_text("topic");
+    (void)k->mq->exchange_declare(k->c, k->channel, name, topic, 0, p->is_durable, 0, 0,
+                                  AMQP_NO_TABLE);
     al_code c = amqp_link_check(k, "declare the exchange", err);
     if (c != AL_EXISTS || k->is_broken)
         return c;
     al_err refused = *err;
-    (void)amqp_exchange_declare(k->c, k->channel, name, topic, 1, 0, 0, 0, amqp_empty_table);
+    (void)k->mq->exchange_declare(k->c, k->channel, name, topic, 1, 0, 0, 0, AMQP_NO_TABLE);
     return use_as_it_is(&refused, amqp_link_check(k, "look for the exchange", err), notes, err);
 }
 
 al_code amqp_topology_count(amqp_link *k, al_slice queue, uint32_t *ret, al_err *err)
 {
     const amqp_queue_declare_ok_t *ok =
-        amqp_queue_declare(k->c, k->channel, amqp_bytes_of(queue), 1, 0, 0, 0, amqp_empty_table);
+        k->mq->queue_declare(k->c, k->channel, amqp_bytes_of(queue), 1, 0, 0, 0, AMQP_NO_TABLE);
     uint32_t n = ok ? ok->message_count : 0;
     al_code c = amqp_link_check(k, "look for the queue", err);
     if (!c)
@@ -50,8 +50,8 @@ al_code amqp_topology_count(amqp_link *k, al_slice queue, uint32_t *ret, al_err 
 
 static al_code declare_queue(amqp_link *k, const amqp_plan *p, al_buf *notes, al_err *err)
 {
-    (void)amqp_queue_declare(k->c, k->channel, amqp_bytes_of(p->queue), 0,
-                             p->is_durable || p->is_detour, 0, 0, amqp_empty_table);
+    (void)k->mq->queue_declare(k->c, k->channel, amqp_bytes_of(p->queue), 0,
+                               p->is_durable || p->is_detour, 0, 0, AMQP_NO_TABLE);
     al_code c = amqp_link_check(k, "declare the queue", err);
     if (c != AL_EXISTS || k->is_broken)
         return c;
@@ -68,8 +68,9 @@ al_code amqp_topology_declare(amqp_link *k, const amqp_plan *p, al_buf *notes, a
     if (p->exchange.len == 0)
         return c; /* the default exchange: every queue is bound to it by its name */
     for (size_t i = 0; !c && i < p->n_keys; i++) {
-        (void)amqp_queue_bind(k->c, k->channel, amqp_bytes_of(p->queue), amqp_bytes_of(p->exchange),
-                              amqp_bytes_of(p->keys[i]), amqp_empty_table);
+        (void)k->mq->queue_bind(k->c, k->channel, amqp_bytes_of(p->queue),
+                                amqp_bytes_of(p->exchange), amqp_bytes_of(p->keys[i]),
+                                AMQP_NO_TABLE);
         c = amqp_link_check(k, "bind the queue", err);
     }
     return c;
@@ -83,8 +84,8 @@ static al_code gone_is_fine(amqp_link *k, al_code c)
 static al_code delete_queue(amqp_link *k, const amqp_job *job, bool only_empty, al_buf *notes,
                             al_err *err)
 {
-    const amqp_queue_delete_ok_t *ok = amqp_queue_delete(
-        k->c, k->channel, amqp_cstring_bytes(job->queue), /* if_unused= */ 1, only_empty);
+    const amqp_queue_delete_ok_t *ok = k->mq->queue_delete(k->c, k->channel, amqp_text(job->queue),
+                                                           /* if_unused= */ 1, only_empty);
     uint32_t n_lost = ok ? ok->message_count : 0;
     al_code c = gone_is_fine(k, amqp_link_check(k, "delete the queue", err));
     if (!c && n_lost)
@@ -98,13 +99,13 @@ static al_code free_exchange(amqp_link *k, const amqp_job *job, al_err *err)
 {
     if (is_brokers_own(al_cstr(job->exchange)))
         return AL_OK;
-    amqp_bytes_t name = amqp_cstring_bytes(job->exchange);
-    (void)amqp_exchange_declare(k->c, k->channel, name, amqp_cstring_bytes("topic"), 0,
-                                job->is_durable, 0, 0, amqp_empty_table);
+    amqp_bytes_t name = amqp_text(job->exchange);
+    (void)k->mq->exchange_declare(k->c, k->channel, name, amqp_text("topic"), 0, job->is_durable, 0,
+                                  0, AMQP_NO_TABLE);
     al_code c = amqp_link_check(k, "declare the exchange", err);
     if (c != AL_EXISTS || k->is_broken)
         return c;
-    (void)amqp_exchange_delete(k->c, k->channel, name, /* if_unused= */ 1);
+    (void)k->mq->exchange_delete(k->c, k->channel, name, /* if_unused= */ 1);
     c = amqp_link_check(k, "delete the exchange", err);
     return c == AL_EXISTS && !k->is_broken ? AL_OK : c; /* in use: it is used as it is */
 }
@@ -115,14 +116,13 @@ al_code amqp_topology_do(amqp_link *k, const amqp_job *job, al_buf *notes, al_er
     case AMQP_JOB_UNBIND:
         if (!job->exchange[0])
             return AL_OK; /* the default exchange lets nobody unbind */
-        (void)amqp_queue_unbind(k->c, k->channel, amqp_cstring_bytes(job->queue),
-                                amqp_cstring_bytes(job->exchange), amqp_cstring_bytes(job->key),
-                                amqp_empty_table);
+        (void)k->mq->queue_unbind(k->c, k->channel, amqp_text(job->queue), amqp_text(job->exchange),
+                                  amqp_text(job->key), AMQP_NO_TABLE);
         return gone_is_fine(k, amqp_link_check(k, "unbind the queue", err));
     case AMQP_JOB_RECREATE: {
         /* What is as it shall be was declared anew before, or was not there. */
-        (void)amqp_queue_declare(k->c, k->channel, amqp_cstring_bytes(job->queue), 0,
-                                 job->is_durable, 0, 0, amqp_empty_table);
+        (void)k->mq->queue_declare(k->c, k->channel, amqp_text(job->queue), 0, job->is_durable, 0,
+                                   0, AMQP_NO_TABLE);
         al_code c = amqp_link_check(k, "declare the queue", err);
         if (c == AL_EXISTS && !k->is_broken)
             c = delete_queue(k, job, true, notes, err);

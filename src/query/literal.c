@@ -42,6 +42,8 @@ struct literal {
     unsigned n_anchor; /* 0: is_anchor */
     bool is_anchor[256];
     const scan_word *scan;
+    const literal *const *words;
+    size_t n_words;
 };
 
 bool query_is_space(uint8_t byte)
@@ -184,6 +186,50 @@ static bool find_rare(const literal *whole, literal *ret)
     return best < whole->anchor_weight;
 }
 
+static bool is_of_word(uint32_t c)
+{
+    bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return is_letter || (c >= '0' && c <= '9') || (c >= 0x80 && c != CHAR_SPACE_RUN);
+}
+
+static const scan_word *scan_of(al_arena *arena, const literal *l)
+{
+    scan_word *scan = al_arena_alloc(arena, 1, sizeof *scan);
+    if (scan)
+        scan_word_make(scan, l->chars, l->n_chars, l->ignores_case, weight_of);
+    return scan;
+}
+
+/* Its words, when it is more than one word itself. */
+static bool find_words(al_arena *arena, literal *whole)
+{
+    const literal **words = al_arena_alloc(arena, whole->n_chars / 2 + 1, sizeof(literal *));
+    if (!words)
+        return false;
+    for (size_t i = 0, from = 0; i <= whole->n_chars; i++) {
+        if (i < whole->n_chars && is_of_word(whole->chars[i]))
+            continue;
+        if (i - from == whole->n_chars)
+            return true;
+        if (i > from) {
+            literal word = begin(whole->chars + from, i - from, whole->ignores_case, false);
+            word.scan = scan_of(arena, &word);
+            words[whole->n_words] = word.scan ? finish(arena, word) : NULL;
+            if (!words[whole->n_words++])
+                return false;
+        }
+        from = i + 1;
+    }
+    whole->words = words;
+    return true;
+}
+
+const literal *const *literal_words(const literal *l, size_t *ret_n)
+{
+    *ret_n = l->n_words;
+    return l->words;
+}
+
 const literal *literal_new(al_arena *arena, al_slice text, bool ignores_case, bool frees_space)
 {
     uint32_t *chars = al_arena_alloc(arena, text.len, sizeof *chars);
@@ -207,12 +253,8 @@ const literal *literal_new(al_arena *arena, al_slice text, bool ignores_case, bo
         if (!whole.rare)
             return NULL;
     }
-    scan_word *scan = al_arena_alloc(arena, 1, sizeof *scan);
-    if (!scan)
-        return NULL;
-    scan_word_make(scan, chars, n_chars, ignores_case, weight_of);
-    whole.scan = scan;
-    return finish(arena, whole);
+    whole.scan = scan_of(arena, &whole);
+    return whole.scan && find_words(arena, &whole) ? finish(arena, whole) : NULL;
 }
 
 const scan_word *literal_scan_word(const literal *l)
@@ -388,12 +430,38 @@ bool literal_may_be_number(const literal *l)
 
 bool literal_is_word(const literal *l)
 {
-    for (size_t i = 0; i < l->n_chars; i++) {
-        uint32_t c = l->chars[i];
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_letter && !(c >= '0' && c <= '9') && (c < 0x80 || c == CHAR_SPACE_RUN))
+    for (size_t i = 0; i < l->n_chars; i++)
+        if (!is_of_word(l->chars[i]))
             return false;
-    }
+    return true;
+}
+
+size_t literal_put(const literal *l, uint8_t *to, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n_chars && max - n >= AL_CHAR_BYTES_MAX; i++)
+        n += al_char_put(l->chars[i] == CHAR_SPACE_RUN ? ' ' : l->chars[i], to + n);
+    return n;
+}
+
+size_t literal_chars(const literal *l)
+{
+    return l->n_chars;
+}
+
+bool literal_has(const literal *l, uint32_t c)
+{
+    for (size_t i = 0; i < l->n_chars; i++)
+        if (l->chars[i] == c)
+            return true;
+    return false;
+}
+
+bool literal_fits_hole(const literal *l)
+{
+    for (size_t i = 0; i < l->n_chars; i++)
+        if (!fits_hole(l->chars[i]))
+            return false;
     return true;
 }
 

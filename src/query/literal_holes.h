@@ -23,6 +23,13 @@ typedef enum holes_say {
 
 /* Could it stand in a number: is it made of digits, and one point at most? */
 bool literal_may_be_number(const literal *l);
+/* Writes it, white space that is free as one space; at most `max` bytes, whole characters. */
+size_t literal_put(const literal *l, uint8_t *to, size_t max);
+size_t literal_chars(const literal *l); /* how many characters it has */
+/* Is this one of its characters? */
+bool literal_has(const literal *l, uint32_t c);
+/* Could one hole have all of it? */
+bool literal_fits_hole(const literal *l);
 /* Is it made of letters, digits and bytes from 0x80 only? */
 bool literal_is_word(const literal *l);
 void literal_holes_make(literal_holes *ret, const literal *l);

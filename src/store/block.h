@@ -94,6 +94,8 @@ AL_CHECK al_code block_view_message(block_view *v, uint32_t row, al_slice *ret, 
 AL_CHECK al_code block_view_templates(block_view *v, msg_view **ret, al_err *err);
 /* Top-level names of all fields in this block. */
 size_t block_view_names(const block_view *v, const al_slice **ret);
+/* How the column of name i is stored: FMT_COL_FIELD or one of FMT_COL_HOMED. */
+uint8_t block_view_kind(const block_view *v, size_t i);
 /* The column of top-level field `name`; *ret is NULL when no row has it. */
 AL_CHECK al_code block_view_field(block_view *v, al_slice name, const block_col **ret, al_err *err);
 /* First row whose id is >= `id` (n_rows if none). Decodes at most one group of rows. */

@@ -457,14 +457,14 @@ al_code block_put_column(block_builder *b, uint8_t kind, al_slice name)
         return al_buf_code(&b->raw);
     /* What is bit-packed would hardly get smaller, and is read where it stands. */
     bool is_raw = kind == FMT_COL_IDS || kind == FMT_COL_TIMES || kind == FMT_COL_TEMPLATES ||
-                  kind == FMT_COL_TUPLES || kind == FMT_COL_ROW_SHAPES || kind == FMT_COL_HOMED;
+                  kind >= FMT_COL_TUPLES;
     al_slice raw = al_buf_slice(&b->raw);
     al_code c =
         is_raw ? packed_store_raw(raw, &b->stored, &d) : packed_store(b->pack, raw, &b->stored, &d);
     if (c)
         return c;
     al_buf_u8(&b->dir, kind);
-    if (kind == FMT_COL_FIELD || kind == FMT_COL_HOMED) {
+    if (kind == FMT_COL_FIELD || kind >= FMT_COL_HOMED) {
         al_buf_varint(&b->dir, name.len);
         al_buf_slice_put(&b->dir, name);
     }

@@ -146,8 +146,9 @@ static void fill_rows(block_builder *b)
 static al_code put(block_builder *b, const field_values *v, const field_refs *refs, uint8_t kind,
                    al_slice name)
 {
-    al_code c = field_put(b->fields->put, v, refs, b->lex, &b->raw);
-    return c ? c : block_put_column(b, kind, name);
+    uint8_t homed = 0;
+    al_code c = field_put(b->fields->put, v, refs, b->lex, &b->raw, &homed);
+    return c ? c : block_put_column(b, kind == FMT_COL_HOMED ? homed : kind, name);
 }
 
 /* Entries of a field that has a home, from its values of all rows. */

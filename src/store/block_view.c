@@ -71,6 +71,7 @@ struct block_view {
     uint32_t *row_shape;
     stored_col *fields;
     al_slice *names;
+    uint8_t *kinds;
     size_t n_fields;
     field *row_fields; /* of the last record given out */
     size_t row_fields_cap;
@@ -181,11 +182,12 @@ static al_code read_column(block_view *v, al_rd *r, al_rd *data, uint64_t *decod
                            [FMT_COL_TUPLES] = &v->tuples,
                            [FMT_COL_ROW_SHAPES] = &v->row_shapes};
     stored_col *c = NULL;
-    if (kind == FMT_COL_FIELD || kind == FMT_COL_HOMED) {
+    if (kind == FMT_COL_FIELD || (kind >= FMT_COL_HOMED && kind <= FMT_COL_HOMED_OUTSIDE)) {
         uint64_t len = al_rd_varint(r);
         v->names[v->n_fields] = al_rd_bytes(r, len);
         c = &v->fields[v->n_fields++];
-        *c = (stored_col){.is_homed = kind == FMT_COL_HOMED};
+        *c = (stored_col){.is_homed = kind != FMT_COL_FIELD};
+        v->kinds[v->n_fields - 1] = kind;
     } else if (kind < AL_COUNT(slots) && v->n_fields == 0) {
         c = slots[kind];
     }
@@ -226,7 +228,8 @@ static al_code read_header(block_view *v, al_err *err)
                        (unsigned long long)h.n_columns, v->info.n_rows);
     v->fields = al_arena_alloc(v->arena, (size_t)h.n_columns, sizeof *v->fields);
     v->names = al_arena_alloc(v->arena, (size_t)h.n_columns, sizeof *v->names);
-    if (!v->fields || !v->names)
+    v->kinds = al_arena_alloc(v->arena, (size_t)h.n_columns, sizeof *v->kinds);
+    if (!v->fields || !v->names || !v->kinds)
         return al_fail(err, AL_NOMEM, "block: columns");
     al_rd data = al_rd_of(al_slice_sub(v->bytes, h.header_bytes, h.total_bytes));
     uint64_t decoded = 0;
@@ -276,6 +279,12 @@ size_t block_view_names(const block_view *v, const al_slice **ret)
 {
     *ret = v->names;
     return v->n_fields;
+}
+
+uint8_t block_view_kind(const block_view *v, size_t i)
+{
+    assert(i < v->n_fields);
+    return v->kinds[i];
 }
 
 /* ---- Columns */

@@ -223,6 +223,9 @@ static void make_visible(group *g)
         (eng_arrival){.frame = g->seq, .row = g->n_rows ? (uint32_t)(g->n_rows - 1) : UINT32_MAX};
     st->log_bytes = wal_bytes(st->wal);
     st->log_first = wal_first_seq(st->wal);
+    /* Rows have the log looked at when they are merged; marks alone bring no merge. */
+    if (st->tail_bytes == 0 && wal_fresh_bytes(st->wal) > LOG_MARKS_BYTES)
+        st->wants_forget = true;
     (void)pthread_cond_broadcast(&st->changed);
 }
 

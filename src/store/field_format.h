@@ -4,7 +4,7 @@
 enum {
     FIELD_FORM_VALUES = 0,  /* distinct values and references to them */
     FIELD_FORM_NUMBERS = 1, /* decimals; home rows only */
-    FIELD_OUTSIDE = 0x80,   /* with a form: some text of it is not in the lexicon */
+    FIELD_FORM_SPLIT = 2,   /* distinct strings as templates and slots, and references */
 
     FIELD_ROWS_ALL = 0, /* which rows have an entry: all, */
     FIELD_ROWS_LIST = 1, /* those listed, */

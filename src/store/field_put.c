@@ -13,8 +13,10 @@
 #include "store/codec/bits.h"
 #include "store/codec/pfor.h"
 #include "store/field_format.h"
+#include "store/format.h"
 #include "store/limits.h"
 #include "store/msg/decimal.h"
+#include "store/msg/msg_builder.h"
 
 enum {
     BITS_SHARE = 16, /* a list of rows, when fewer than one in so many has the field */
@@ -24,6 +26,8 @@ enum {
 
 struct field_putter {
     packer *pack;
+    msg_builder *split;
+    al_buf column; /* of split */
     al_buf lens;
     al_buf texts;
     al_buf stored;
@@ -43,8 +47,10 @@ field_putter *field_putter_new(void)
     al_buf_init(&p->texts, COLUMN_BYTES_MAX);
     al_buf_init(&p->stored, COLUMN_BYTES_MAX);
     al_buf_init(&p->body, COLUMN_BYTES_MAX);
+    al_buf_init(&p->column, COLUMN_BYTES_MAX);
     p->pack = packer_new();
-    return p->pack ? p : field_putter_free(p);
+    p->split = msg_builder_new();
+    return p->pack && p->split ? p : field_putter_free(p);
 }
 
 field_putter *field_putter_free(field_putter *p)
@@ -55,7 +61,9 @@ field_putter *field_putter_free(field_putter *p)
     al_buf_done(&p->texts);
     al_buf_done(&p->stored);
     al_buf_done(&p->body);
+    al_buf_done(&p->column);
     (void)packer_free(p->pack);
+    (void)msg_builder_free(p->split);
     free(p);
     return NULL;
 }
@@ -178,7 +186,9 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
             before = number;
             continue;
         }
-        *ret_is_outside |= x->type != VAL_NULL;
+        *ret_is_outside |= x->type != VAL_STRING;
+        if (x->type == VAL_STRING)
+            lex_builder_has_field_text(lex);
         if (!has_text(x->type))
             continue;
         if (x->type == VAL_STRING)
@@ -200,6 +210,48 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
     al_buf_slice_put(out, al_buf_slice(&p->stored));
     return al_buf_code(out);
 }
+
+/* ---- Long texts */
+
+/* Are they all strings, and is one of them longer than what the lexicon takes? */
+static bool are_long(const field_values *v, bool has_absent)
+{
+    bool is_any_long = false;
+    for (uint32_t i = 0; i < v->n; i++) {
+        if (v->at[i].type != VAL_STRING)
+            return false;
+        is_any_long |= v->at[i].len > LEX_VALUE_BYTES_MAX;
+    }
+    return is_any_long && !has_absent;
+}
+
+static al_code put_split(field_putter *p, const field_values *v, lex_builder *lex, al_buf *out)
+{
+    al_code c = AL_OK;
+    msg_builder_clear(p->split);
+    al_buf_clear(&p->column);
+    al_buf_clear(&p->texts);
+    for (uint32_t i = 0; i < v->n && !c; i++)
+        c = msg_builder_add(p->split, (al_slice){v->texts + v->at[i].off, v->at[i].len});
+    if (!c)
+        c = msg_builder_encode_field(p->split, lex, &p->column, &p->texts);
+    if (c)
+        return c;
+    if (p->texts.len)
+        lex_builder_has_field_text(lex);
+    packed d;
+    al_buf_clear(&p->stored);
+    c = packed_store(p->pack, al_buf_slice(&p->texts), &p->stored, &d);
+    if (c)
+        return c;
+    al_buf_varint(out, p->column.len);
+    al_buf_slice_put(out, al_buf_slice(&p->column));
+    packed_put(&d, out);
+    al_buf_slice_put(out, al_buf_slice(&p->stored));
+    return al_buf_code(out);
+}
+
+/* ---- References */
 
 static void put_refs(field_putter *p, const field_refs *r, uint32_t n_values, al_buf *out)
 {
@@ -227,29 +279,37 @@ static bool has_absent(const field_values *v, const field_refs *r)
 }
 
 al_code field_put(field_putter *p, const field_values *values, const field_refs *refs,
-                  lex_builder *lex, al_buf *out)
+                  lex_builder *lex, al_buf *out, uint8_t *ret_kind)
 {
     assert(values->n > 0);
     bool is_outside = false;
+    bool absent = has_absent(values, refs);
+    uint8_t form = are_numbers(p, values, refs) ? FIELD_FORM_NUMBERS
+                   : are_long(values, absent)   ? FIELD_FORM_SPLIT
+                                                : FIELD_FORM_VALUES;
+    al_code c = AL_OK;
     al_buf_clear(&p->body);
     put_rows(refs, &p->body);
-    al_code c = AL_OK;
-    uint8_t form = FIELD_FORM_VALUES;
-    if (are_numbers(p, values, refs)) {
-        form = FIELD_FORM_NUMBERS;
+    if (form == FIELD_FORM_NUMBERS) {
         is_outside = true;
         put_numbers(p, refs, &p->body);
     } else {
-        bool absent = has_absent(values, refs);
         al_buf_varint(&p->body, values->n + absent);
-        put_types(values, absent, &p->body);
-        c = put_texts(p, values, lex, &p->body, &is_outside);
+        if (form == FIELD_FORM_SPLIT)
+            c = put_split(p, values, lex, &p->body);
+        else
+            put_types(values, absent, &p->body);
+        if (form == FIELD_FORM_VALUES)
+            c = put_texts(p, values, lex, &p->body, &is_outside);
         put_refs(p, refs, values->n + absent, &p->body);
     }
     if (c)
         return c;
+    *ret_kind = is_outside                  ? FMT_COL_HOMED_OUTSIDE
+                : form == FIELD_FORM_SPLIT ? FMT_COL_HOMED_SPLIT
+                                           : FMT_COL_HOMED;
     al_buf_u8(out, refs->home);
-    al_buf_u8(out, (uint8_t)(form | (is_outside ? FIELD_OUTSIDE : 0)));
+    al_buf_u8(out, form);
     al_buf_slice_put(out, al_buf_slice(&p->body));
     return al_buf_code(&p->body) ? al_buf_code(&p->body) : al_buf_code(out);
 }

@@ -36,9 +36,9 @@ typedef struct field_putter field_putter;
 /* NULL without memory. */
 field_putter *field_putter_new(void);
 field_putter *field_putter_free(field_putter *p);
-/* Appends the column to `out`. Strings get numbers of `lex`. *ret_is_outside: some text of it is not
- * there. AL_NOMEM, AL_LIMIT. */
+/* Appends the column to `out`. Strings get numbers of `lex`; *ret_kind: FMT_COL_HOMED, or one of the
+ * kinds behind it that says which do not. AL_NOMEM, AL_LIMIT. */
 AL_CHECK al_code field_put(field_putter *p, const field_values *values, const field_refs *refs,
-                           lex_builder *lex, al_buf *out);
+                           lex_builder *lex, al_buf *out, uint8_t *ret_kind);
 
 AL_DEFINE_CLEANUP(field_putter, field_putter_free);

@@ -164,6 +164,25 @@ static al_code open_texts(field_view *f, al_rd *r, const field_block *b, al_err 
     return t.bad || t.left ? damaged(err, "texts do not fit") : AL_OK;
 }
 
+static al_code open_split(field_view *f, al_rd *r, const field_block *b, al_err *err)
+{
+    f->type = VAL_STRING;
+    al_slice column = al_rd_bytes(r, al_rd_varint(r));
+    packed d = packed_get(r, COLUMN_BYTES_MAX);
+    al_slice stored = al_rd_bytes(r, d.stored_bytes);
+    if (r->bad || f->n_values > BLOCK_ROWS_MAX)
+        return damaged(err, "texts are cut off");
+    uint8_t *raw = al_arena_alloc(b->arena, (size_t)d.raw_bytes + 1, 1);
+    f->split = al_arena_alloc(b->arena, 1, sizeof *f->split);
+    if (!raw || !f->split)
+        return no_memory(err);
+    al_code c = packed_load(b->pack, &d, stored, raw, err);
+    if (c)
+        return c;
+    return msg_view_open(f->split, column, (al_slice){raw, (size_t)d.raw_bytes}, f->n_values,
+                         b->lex, b->pack, b->arena, err);
+}
+
 static al_code open_others(field_view *f, al_rd *r, const field_block *b, al_err *err)
 {
     uint64_t n = al_rd_varint(r);
@@ -199,8 +218,8 @@ static al_code open_values(field_view *f, al_rd *r, const field_block *b, al_err
     if (r->bad || n == 0 || n > (uint64_t)b->n_rows + 1)
         return damaged(err, "too many values");
     f->n_values = (uint32_t)n;
-    al_code c = open_types(f, r, err);
-    if (!c)
+    al_code c = f->form == FIELD_FORM_SPLIT ? open_split(f, r, b, err) : open_types(f, r, err);
+    if (!c && f->form == FIELD_FORM_VALUES)
         c = open_numbers(f, r, b, &n_here, err);
     if (!c && n_here)
         c = open_texts(f, r, b, err);
@@ -227,9 +246,7 @@ static al_code open_decimals(field_view *f, al_rd *r, al_err *err)
 al_code field_view_open(field_view *f, al_rd *r, const field_block *b, al_err *err)
 {
     *f = (field_view){.home = al_rd_u8(r), .form = al_rd_u8(r)};
-    f->is_outside = f->form & FIELD_OUTSIDE;
-    f->form &= FIELD_OUTSIDE - 1;
-    if (r->bad || f->home >= HOME_KINDS || f->form > FIELD_FORM_NUMBERS)
+    if (r->bad || f->home >= HOME_KINDS || f->form > FIELD_FORM_SPLIT)
         return damaged(err, "no known home");
     f->n_entries = f->home == HOME_TUPLES ? b->n_tuples : b->n_templates;
     al_code c = f->home == HOME_ROWS ? open_rows(f, r, b, err) : AL_OK;
@@ -302,6 +319,10 @@ al_code field_view_value(const field_view *f, const field_block *b, uint32_t i, 
     assert(i < field_view_values(f));
     if (f->form == FIELD_FORM_NUMBERS)
         return decimal_value(f, b, i, ret, err);
+    if (f->split) {
+        *ret = (value){.type = VAL_STRING};
+        return msg_view_row(f->split, i, &ret->text, err);
+    }
     uint8_t type = type_of(f, i);
     *ret = (value){.type = type == FIELD_ABSENT ? VAL_NULL : (val_type)type};
     if (f->numbers[i] != LEX_NONE)
@@ -335,7 +356,7 @@ al_code field_view_rows(const field_view *f, const field_block *b, const uint16_
                         const uint16_t *templates, uint32_t *ret, al_err *err)
 {
     uint32_t *refs = NULL;
-    if (f->form == FIELD_FORM_VALUES) {
+    if (f->form != FIELD_FORM_NUMBERS) {
         al_code c = unpack_refs(f, b, &refs, err);
         if (c)
             return c;

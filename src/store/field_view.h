@@ -8,6 +8,7 @@
 #include "store/codec/pfor.h"
 #include "store/homes.h"
 #include "store/lex/lexicon.h"
+#include "store/msg/msg_view.h"
 
 /* The block that columns are of. */
 typedef struct field_block {
@@ -29,7 +30,6 @@ typedef struct field_place {
 typedef struct field_view {
     uint8_t home;
     uint8_t form;
-    bool is_outside; /* some text of it is not in the lexicon */
     uint32_t n_entries;
     /* Rows that have one; NULL: all. With how many stand before each word. */
     const uint64_t *rows;
@@ -40,7 +40,8 @@ typedef struct field_view {
     const uint8_t *types;
     const uint32_t *numbers; /* in the lexicon; LEX_NONE: texts[] */
     const al_slice *texts;
-    const uint8_t *refs;
+    msg_view *split; /* FIELD_FORM_SPLIT: the texts */
+    const uint8_t *refs; /* also FIELD_FORM_SPLIT, as what follows */
     unsigned width;
     uint32_t n_others;
     const uint16_t *other_rows; /* ascending */

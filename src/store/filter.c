@@ -236,6 +236,34 @@ static al_code ask_values(run *r, const ast_node *leaf, const plan_head *head, s
     return AL_OK;
 }
 
+/* Of 64 rows. */
+static al_code take_word(run *r, const ast_node *leaf, const plan_head *head, slot *s, uint32_t w,
+                         row_bits *in, row_bits *out)
+{
+    const uint32_t *values = s->col->row_value + (size_t)w * 64;
+    uint64_t yes = 0;
+    uint64_t gave_up = 0;
+    for (uint64_t rest = in->words[w]; rest; rest &= rest - 1) {
+        unsigned at = (unsigned)__builtin_ctzll(rest);
+        uint32_t v = values[at];
+        if (v == BLOCK_NO_VALUE)
+            continue;
+        if (s->verdict[v] == UNKNOWN)
+            s->verdict[v] = ask_column_value(r, leaf, head, &s->col->values[v]);
+        if (s->verdict[v] == STOPPED) {
+            s->verdict[v] = UNKNOWN;
+            return AL_CANCELLED;
+        }
+        yes |= (uint64_t)(s->verdict[v] == YES) << at;
+        gave_up |= (uint64_t)(s->verdict[v] == GAVE_UP) << at;
+    }
+    in->words[w] &= ~(yes | gave_up);
+    out->words[w] |= yes;
+    r->gave_up->words[w] |= gave_up;
+    r->has_given_up |= gave_up != 0;
+    return AL_OK;
+}
+
 /* Moves the rows for which a column says yes from `in` to `out`. */
 static al_code take_column(run *r, const ast_node *leaf, const plan_head *head, row_bits *in,
                            row_bits *out)
@@ -247,19 +275,10 @@ static al_code take_column(run *r, const ast_node *leaf, const plan_head *head, 
         c = ask_values(r, leaf, head, s, in, &is_any);
     if (c || !is_any)
         return c;
-    uint32_t end = r->word_to * 64;
-    for (uint32_t row = row_bits_next(in, r->word_from * 64, end); row < end;
-         row = row_bits_next(in, row + 1, end)) {
-        uint32_t v = s->col->row_value[row];
-        if (v == BLOCK_NO_VALUE)
-            continue;
-        if (s->verdict[v] == UNKNOWN)
-            s->verdict[v] = ask_column_value(r, leaf, head, &s->col->values[v]);
-        if (s->verdict[v] == STOPPED) {
-            s->verdict[v] = UNKNOWN;
-            return AL_CANCELLED;
-        }
-        take_row(r, row, s->verdict[v], in, out);
+    for (uint32_t w = r->word_from; w < r->word_to; w++) {
+        c = take_word(r, leaf, head, s, w, in, out);
+        if (c)
+            return c;
     }
     return AL_OK;
 }
@@ -350,7 +369,7 @@ static al_code take_messages(run *r, const plan_node *node, row_bits *in, row_bi
     const al_slice *messages = NULL;
     msg_view *split = NULL;
     al_code c = block_view_templates(r->view, &split, r->err);
-    if (!c && split && r->lex && known_text_of(r->lex, node->text_no)->literal)
+    if (!c && split && r->lex && plan_has_text(leaf) && known_text_of(r->lex, node->text_no)->literal)
         return take_templates(r, node, split, in, out);
     if (!c)
         c = block_view_messages(r->view, &messages, r->err);
@@ -494,12 +513,15 @@ al_code filter_rows(filter *f, decided *d, uint32_t from, uint32_t to, bool *ret
              .err = err};
     row_bits *in = temp(&r, 0, 0);
     row_bits *out = temp(&r, 0, 1);
-    clear_bits(&r, in);
     clear_bits(&r, r.gave_up);
-    for (uint32_t row = row_bits_next(bits, from, to); row < to;
-         row = row_bits_next(bits, row + 1, to)) {
-        row_bits_set(in, row);
-        row_bits_unset(bits, row);
+    for (uint32_t w = r.word_from; w < r.word_to; w++) {
+        uint64_t asked = UINT64_MAX;
+        if (w == from / 64)
+            asked &= UINT64_MAX << (from % 64);
+        if (w == to / 64) /* to % 64 is not 0, else w ends before it */
+            asked &= ~(UINT64_MAX << (to % 64));
+        in->words[w] = bits->words[w] & asked;
+        bits->words[w] &= ~asked;
     }
     al_code c = eval(&r, f->plan.root, 1, in, out);
     *ret_gave_up |= r.has_given_up;

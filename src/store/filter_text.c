@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/checked.h"
+#include "query/literal_holes.h"
 #include "store/codec/bits.h"
 
 enum { SPELLED_BYTES_MAX = 1 << 20 }; /* the numbers of a stream */
@@ -86,10 +88,41 @@ static al_code look_at_values(looking *l, const msg_stream *s)
     return c;
 }
 
+static unsigned digits_of(uint64_t v)
+{
+    unsigned n = 1;
+    while (v >= 10) {
+        v /= 10;
+        n++;
+    }
+    return n;
+}
+
+/* The greatest number that `width` bits above `base` can say. */
+static uint64_t most_of(uint64_t base, unsigned width)
+{
+    uint64_t most = width < 64 ? (UINT64_C(1) << width) - 1 : UINT64_MAX;
+    return most > UINT64_MAX - base ? UINT64_MAX : base + most;
+}
+
+/* Bytes of the longest number of a stream, or more. */
+static size_t longest_of(const msg_stream *s)
+{
+    uint64_t most = s->list ? s->list[s->n_list - 1] : most_of(s->base, s->width);
+    uint64_t aux = most_of(s->aux_base, s->aux_width);
+    if (s->kind == MSG_STREAM_INTS)
+        return digits_of(most);
+    if (s->kind == MSG_STREAM_DIGITS)
+        return AL_MAX(digits_of(most), (size_t)aux);
+    return aux ? AL_MAX(digits_of(most) + 1, (size_t)aux + 2) : digits_of(most);
+}
+
 /* Numbers of the stream are spelled, and looked through together. */
 static al_code look_at_numbers(looking *l, const msg_stream *s)
 {
-    if (!l->known->may_be_number)
+    bool has_point = s->kind == MSG_STREAM_SCALED && (s->aux_base || s->aux_width);
+    if (!l->known->may_be_number || longest_of(s) < literal_chars(l->known->literal) ||
+        (!has_point && literal_has(l->known->literal, '.')))
         return AL_OK;
     al_buf_clear(&l->text);
     al_code c = msg_stream_spell(l->split, s, &l->text, l->err);
@@ -131,6 +164,9 @@ static al_code look_at_slots(looking *l)
             break;
         case MSG_STREAM_TEXT:
             c = look_at_texts(l, s);
+            /* A text that is in no lexicon: nobody asked whether a part of the literal stands there. */
+            if (t->number && !literal_is_word(l->known->literal))
+                l->f->says[l->i] = KNOWN_ASK;
             break;
         default:
             c = look_at_numbers(l, s);
@@ -147,9 +183,9 @@ static al_code look(looking *l)
     for (l->i = 0; !c && l->i < l->split->n_templates; l->i++) {
         uint8_t says = l->known->templates[l->split->templates[l->i].number];
         l->f->says[l->i] = says;
-        l->f->is_any |= says != KNOWN_NO;
         if (says == KNOWN_NO && l->asks_slots)
             c = look_at_slots(l);
+        l->f->is_any |= l->f->says[l->i] != KNOWN_NO;
     }
     return c;
 }

@@ -34,7 +34,9 @@ enum {
     FMT_COL_TEXTS = 7,     /* what the lexicon did not take of them */
     FMT_COL_TUPLES = 8,     /* with a lexicon: which tuple each row has */
     FMT_COL_ROW_SHAPES = 9, /* ... and which shape, in place of the end of FMT_COL_SHAPES */
-    FMT_COL_HOMED = 10,     /* ... in place of FMT_COL_FIELD */
+    FMT_COL_HOMED = 10,     /* ... in place of FMT_COL_FIELD: strings that the lexicon has whole, */
+    FMT_COL_HOMED_SPLIT = 11,   /* or as templates and slots, */
+    FMT_COL_HOMED_OUTSIDE = 12, /* or other values too */
 
     FMT_SEG_OFF = 1, /* flags of a segment summary */
     FMT_SEG_QUARANTINED = 2,

@@ -20,16 +20,23 @@
 #include "query/literal_holes.h"
 #include "store/msg/split.h"
 
-enum { ARENA_BYTES = 16 * 1024 };
+enum { ARENA_BYTES = 16 * 1024, LITERAL_BYTES_MAX = 512 /* that are asked of sieves */ };
 
 /* A leaf while it is being asked about. */
 typedef struct text {
     known_text is;
+    const ast_node *leaf;
+    bool is_whole; /* it looks for whole values */
+    bool is_plain; /* as lexicon_all_templates says */
+    bool has_word; /* slots may have a part of the literal */
     uint8_t *templates;
     uint64_t *values;
     uint8_t *blocks;
     uint32_t *rows;
+    uint32_t *value_rows; /* of each block: with its only value that holds the literal; or MANY */
 } text;
+
+#define MANY UINT32_MAX
 
 struct known {
     bool has_blocks;
@@ -65,7 +72,7 @@ static bool holds(const literal *l, al_slice s)
 }
 
 /* Calls `fn` for each text of the chunk that holds the literal. */
-static void each_holding(const literal *l, const lex_chunk *c, void (*fn)(text *t, uint32_t number),
+static void search_chunk(const literal *l, const lex_chunk *c, void (*fn)(text *t, uint32_t number),
                          text *t)
 {
     const scan_word *word = literal_scan_word(l);
@@ -85,6 +92,31 @@ static void each_holding(const literal *l, const lex_chunk *c, void (*fn)(text *
             fn(t, c->first + k);
         at = c->ends[k] - c->begin;
     }
+}
+
+static lex_keys keys_of(const literal *l)
+{
+    uint8_t bytes[LITERAL_BYTES_MAX];
+    return lex_keys_of((al_slice){bytes, literal_put(l, bytes, sizeof bytes)});
+}
+
+/* ... of all values, chunk by chunk, until *until. */
+static al_code each_value(known *k, const literal *l, void (*fn)(text *t, uint32_t number), text *t,
+                          const bool *until, al_err *err)
+{
+    lex_keys keys = keys_of(l);
+    for (uint32_t i = 0; i < lexicon_chunks(k->lex) && !(until && *until); i++) {
+        lex_chunk chunk;
+        bool may = false;
+        al_code c = lexicon_may_hold(k->lex, i, &keys, &may, err);
+        if (!c && may)
+            c = lexicon_chunk(k->lex, i, &chunk, err);
+        if (c)
+            return c;
+        if (may)
+            search_chunk(l, &chunk, fn, t);
+    }
+    return AL_OK;
 }
 
 /* ---- Templates */
@@ -107,16 +139,51 @@ static uint8_t ask_template(const text *t, const literal_holes *holes, al_slice 
     return msg_marks(s) > MSG_VARIABLES_MAX ? KNOWN_ASK : KNOWN_NO; /* the rest of a long message */
 }
 
+/* A literal that is more than one word stands over the edge of a slot only if the slot ends with,
+ * begins with or is one of its words. */
+static void note_word_held(text *t, uint32_t number)
+{
+    (void)number;
+    t->has_word = true;
+}
+
+static al_code ask_words(known *k, text *t, al_err *err)
+{
+    size_t n = 0;
+    const literal *const *words = literal_words(t->is.literal, &n);
+    t->has_word = n == 0 || literal_has(t->is.literal, MSG_MARK);
+    for (size_t w = 0; w < n && !t->has_word; w++) {
+        t->has_word = literal_may_be_number(words[w]);
+        al_code c = each_value(k, words[w], note_word_held, t, &t->has_word, err);
+        if (c)
+            return c;
+    }
+    return AL_OK;
+}
+
 static al_code ask_templates(known *k, text *t, al_err *err)
 {
     lex_chunk all;
     bool is_plain = false;
+    bool may_hold = false;
+    lex_keys keys = keys_of(t->is.literal);
     al_code c = lexicon_all_templates(k->lex, &all, &is_plain, err);
+    if (!c)
+        c = lexicon_may_hold(k->lex, LEX_TEMPLATES, &keys, &may_hold, err);
     if (c)
         return c;
+    t->is_plain = is_plain;
     memset(t->templates, KNOWN_NO, all.n);
-    if (is_plain && literal_is_word(t->is.literal)) { /* it cannot stand over the edge of a slot */
-        each_holding(t->is.literal, &all, note_held, t);
+    bool is_inside = literal_is_word(t->is.literal); /* never over the edge of a slot */
+    if (is_plain && !is_inside) {
+        c = ask_words(k, t, err);
+        if (c)
+            return c;
+        is_inside = !t->has_word;
+    }
+    if (is_plain && is_inside) {
+        if (may_hold)
+            search_chunk(t->is.literal, &all, note_held, t);
         return AL_OK;
     }
     literal_holes holes;
@@ -136,12 +203,22 @@ static void note_value_held(text *t, uint32_t number)
 
 static al_code ask_values(known *k, text *t, al_err *err)
 {
-    for (uint32_t i = 0; i < lexicon_chunks(k->lex); i++) {
-        lex_chunk chunk;
-        al_code c = lexicon_chunk(k->lex, i, &chunk, err);
-        if (c)
+    /* Slots have no white space, and nothing else that is no part of a word but '.' and '-'. */
+    if (t->is_plain && !literal_fits_hole(t->is.literal) && !(t->is.heads & SEG_FIELD_WHOLE))
+        return AL_OK;
+    return each_value(k, t->is.literal, note_value_held, t, NULL, err);
+}
+
+/* Those that a field must be equal to. */
+static al_code find_values(known *k, text *t, const ast_node *leaf, al_err *err)
+{
+    for (uint32_t i = 0; i < leaf->n_values; i++) {
+        uint32_t number = 0;
+        al_code c = lexicon_find(k->lex, leaf->values[i], &number, err);
+        if (c && c != AL_NOT_FOUND)
             return c;
-        each_holding(t->is.literal, &chunk, note_value_held, t);
+        if (!c)
+            note_value_held(t, number);
     }
     return AL_OK;
 }
@@ -151,23 +228,31 @@ static al_code ask_values(known *k, text *t, al_err *err)
 static al_code make_text(known *k, const plan_node *leaf, const known_names *names, al_err *err)
 {
     text *t = &k->texts[leaf->text_no];
+    uint32_t n_blocks = lexicon_blocks(k->lex);
     *t = (text){.templates = al_arena_alloc(k->arena, lexicon_templates(k->lex), 1),
                 .values = al_arena_alloc(k->arena, lexicon_values(k->lex) / 64 + 1, 8),
-                .blocks = al_arena_alloc(k->arena, lexicon_blocks(k->lex) + 1, 1),
-                .rows = al_arena_alloc(k->arena, lexicon_blocks(k->lex) + 1, sizeof *t->rows)};
-    if (!t->templates || !t->values || !t->blocks || !t->rows)
+                .blocks = al_arena_alloc(k->arena, n_blocks + 1, 1),
+                .rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->rows),
+                .value_rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->value_rows)};
+    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_rows)
         return al_fail(err, AL_NOMEM, "search");
     memset(t->templates, KNOWN_ASK, lexicon_templates(k->lex));
     memset(t->values, 0, (lexicon_values(k->lex) / 64 + 1) * 8);
-    memset(t->blocks, 0, lexicon_blocks(k->lex) + 1);
-    memset(t->rows, 0, (lexicon_blocks(k->lex) + 1) * sizeof *t->rows);
+    memset(t->blocks, 0, n_blocks + 1);
+    memset(t->rows, 0, (n_blocks + 1) * sizeof *t->rows);
+    memset(t->value_rows, 0xff, (n_blocks + 1) * sizeof *t->value_rows); /* MANY */
+    t->is.asks_message = leaf->asks_message;
+    t->leaf = leaf->ast;
+    t->is_whole = leaf->ast->kind == AST_EQUALS;
     t->is.literal = query_leaf_literal(leaf->ast, &t->is.is_leaf);
     t->is.may_be_number = t->is.literal && literal_may_be_number(t->is.literal);
     for (uint32_t i = 0; i < leaf->n_heads; i++)
-        t->is.has_heads |= names->has(names->ctx, leaf->heads[i].name);
+        t->is.heads |= names->uses(names->ctx, leaf->heads[i].name);
     t->is.templates = t->templates;
     t->is.blocks = t->blocks;
     t->is.rows = t->rows;
+    if (t->is_whole) /* values are looked for when blocks are asked for */
+        return AL_OK;
     al_code c = t->is.literal ? ask_templates(k, t, err) : AL_OK;
     if (!c && t->is.literal)
         c = ask_values(k, t, err);
@@ -176,7 +261,7 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
 
 static al_code make_texts(known *k, const plan_node *node, const known_names *names, al_err *err)
 {
-    if (node->asks_message)
+    if (plan_has_text(node->ast))
         return make_text(k, node, names, err);
     for (uint32_t i = 0; i < node->n_kids; i++) {
         al_code c = make_texts(k, node->kids[i], names, err);
@@ -205,7 +290,7 @@ al_code known_new(const plan *p, lexicon *lex, const known_names *names, known *
 
 /* ---- Blocks */
 
-static void note_template(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
 {
     const known *k = ctx;
     for (uint32_t i = 0; i < k->plan->n_texts; i++) {
@@ -213,16 +298,29 @@ static void note_template(void *ctx, uint32_t number, uint32_t block, uint32_t r
         if (!t->is.literal || t->templates[number] == KNOWN_NO)
             continue;
         bool is_yes = t->templates[number] == KNOWN_YES;
-        t->blocks[block] |= is_yes ? KNOWN_BLOCK_YES : KNOWN_BLOCK_ELSE;
-        t->rows[block] += is_yes ? rows : 0;
+        bool in_message = t->is.asks_message && use->rows;
+        if (in_message || use->uses & t->is.heads)
+            t->value_rows[use->block] = MANY;
+        if (use->uses & t->is.heads)
+            t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
+        if (!in_message)
+            continue;
+        t->blocks[use->block] |= is_yes ? KNOWN_BLOCK_YES : KNOWN_BLOCK_ELSE;
+        t->rows[use->block] += is_yes ? use->rows : 0;
     }
 }
 
-static void note_value(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+static void note_value(void *ctx, uint32_t number, const lex_use_in *use)
 {
-    const text *t = ctx;
-    if (t->values[number / 64] >> (number % 64) & 1 && (rows || t->is.has_heads))
-        t->blocks[block] |= KNOWN_BLOCK_ELSE;
+    text *t = ctx;
+    if (!(t->values[number / 64] >> (number % 64) & 1))
+        return;
+    uint32_t rows = t->is.asks_message ? use->rows : 0;
+    bool in_heads = use->uses & t->is.heads;
+    if (!rows && !in_heads)
+        return;
+    t->value_rows[use->block] = t->blocks[use->block] || in_heads ? MANY : rows;
+    t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
 }
 
 /* Has any value of the chunk its bit set? */
@@ -241,7 +339,12 @@ static al_code may_hide(const known *k, const text *t, uint32_t block, bool *ret
 {
     uint32_t flags = 0;
     al_code c = lexicon_block_flags(k->lex, block, &flags, err);
-    *ret = !t->is.literal || t->is.may_be_number || flags & LEX_BLOCK_HAS_TEXT;
+    bool in_heads = t->is.heads & SEG_FIELD_OUTSIDE ||
+                    (t->is.heads && flags & LEX_BLOCK_HAS_FIELD_TEXT) ||
+                    (t->is.heads & SEG_FIELD_SPLIT && (t->is.may_be_number || t->is_whole));
+    bool in_message = t->is.asks_message && (!t->is.literal || t->is.may_be_number ||
+                                             flags & LEX_BLOCK_HAS_TEXT);
+    *ret = in_heads || in_message || (!t->is.literal && !t->is_whole);
     return c;
 }
 
@@ -260,13 +363,21 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
         al_code c = may_hide(k, t, b, &hides, err);
         if (c)
             return c;
-        t->blocks[b] |= hides ? KNOWN_BLOCK_ELSE : 0;
+        t->blocks[b] |= hides ? KNOWN_BLOCK_ELSE : 0; /* and value_rows stays MANY */
     }
-    al_code c = AL_OK;
+    al_code c = t->is_whole ? find_values(k, t, t->leaf, err) : AL_OK;
     for (uint32_t i = 0; t->is.values && !c && i < lexicon_chunks(k->lex); i++)
         if (has_values(k, t, i))
             c = lexicon_value_blocks(k->lex, i, note_value, t, err);
     return c;
+}
+
+static bool has_templates(const known *k, const text *t)
+{
+    for (uint32_t i = 0; i < lexicon_templates(k->lex); i++)
+        if (t->templates[i] != KNOWN_NO)
+            return true;
+    return false;
 }
 
 al_code known_blocks(known *k, al_err *err)
@@ -274,7 +385,10 @@ al_code known_blocks(known *k, al_err *err)
     al_code c = AL_OK;
     for (uint32_t i = 0; i < k->plan->n_texts && !c && !k->has_blocks; i++)
         c = ask_blocks(k, &k->texts[i], err);
-    if (!c && !k->has_blocks)
+    bool asks = false; /* of many texts no template says anything */
+    for (uint32_t i = 0; i < k->plan->n_texts; i++)
+        asks |= k->texts[i].is.literal && has_templates(k, &k->texts[i]);
+    if (!c && !k->has_blocks && asks)
         c = lexicon_template_blocks(k->lex, note_template, k, err);
     k->has_blocks |= !c;
     return c;
@@ -307,10 +421,7 @@ static bool may_match(const known *k, const plan_node *node, uint32_t block)
     case AST_COMPARE:
         break;
     }
-    if (!node->asks_message)
-        return true;
-    const known_text *t = &k->texts[node->text_no].is;
-    return t->has_heads || t->blocks[block];
+    return !plan_has_text(node->ast) || k->texts[node->text_no].blocks[block];
 }
 
 bool known_may_match(const known *k, uint32_t block)
@@ -321,9 +432,14 @@ bool known_may_match(const known *k, uint32_t block)
 bool known_count(const known *k, uint32_t block, uint32_t *ret)
 {
     const plan_node *root = k->plan->root;
-    if (!root->asks_message || block >= lexicon_blocks(k->lex))
+    if (!root->asks_message || !plan_has_text(root->ast) || block >= lexicon_blocks(k->lex))
         return false;
     const known_text *t = &k->texts[root->text_no].is;
+    const text *x = &k->texts[root->text_no];
+    if (t->blocks[block] == KNOWN_BLOCK_ELSE && t->is_leaf && x->value_rows[block] != MANY) {
+        *ret = x->value_rows[block];
+        return true;
+    }
     *ret = t->rows[block];
-    return !t->has_heads && !(t->blocks[block] & KNOWN_BLOCK_ELSE);
+    return !(t->blocks[block] & KNOWN_BLOCK_ELSE);
 }

@@ -5,6 +5,7 @@
 #include "query/literal.h"
 #include "store/lex/lexicon.h"
 #include "store/plan.h"
+#include "store/segment.h"
 
 /* Of a template: do messages made from it hold the literal? */
 enum { KNOWN_NO, /* not but inside a slot */ KNOWN_ASK, /* perhaps */ KNOWN_YES };
@@ -15,12 +16,13 @@ enum {
     KNOWN_BLOCK_ELSE = 2, /* it may have other rows with the literal */
 };
 
-/* What is known about a leaf that asks messages (plan_node.text_no). */
+/* What is known about a leaf that looks for texts (plan_node.text_no). */
 typedef struct known_text {
-    const literal *literal; /* NULL: nothing is known, all have to be asked */
+    const literal *literal; /* NULL: all messages have to be asked */
     bool is_leaf;           /* a text with the literal matches; else it has to be asked */
     bool may_be_number;     /* it could stand in numbers that are in no lexicon */
-    bool has_heads;         /* the segment has fields that are asked too */
+    bool asks_message;
+    uint8_t heads; /* SEG_FIELD_, of the fields that are asked */
     const uint8_t *templates;
     const uint64_t *values; /* a bit for each that holds it; NULL: none does */
     /* Once known_blocks was called: */
@@ -30,9 +32,9 @@ typedef struct known_text {
 
 typedef struct known known;
 
-/* Which top-level fields the segment may have. */
+/* SEG_FIELD_ of a top-level field of the segment; 0: it has none. */
 typedef struct known_names {
-    bool (*has)(void *ctx, al_slice name);
+    uint8_t (*uses)(void *ctx, al_slice name);
     void *ctx;
 } known_names;
 

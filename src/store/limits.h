@@ -39,6 +39,7 @@ enum {
     LOG_FILE_BYTES = 64 << 20,      /* the log goes on in a new file behind this */
     LOG_BYTES_PRESSURE = 256 << 20, /* the log holds more: merge what holds back its oldest file */
     LOG_IDLE_BYTES = 128 << 10,     /* a covered log file is given back when it is larger */
+    LOG_MARKS_BYTES = 512 << 10, /* ... while nothing waits to be merged, when marks make it so */
 
     SEG_ROWS_MAX = 1 << 20,
     SEG_BLOCKS_MAX = SEG_ROWS_MAX, /* a block has at least one row */

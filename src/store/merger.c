@@ -350,6 +350,13 @@ static bool next_job(store *st, job *j, int64_t not_before)
     return false;
 }
 
+/* Nothing is in the log alone: it may be long until there is work again. */
+static bool is_at_rest(store *st)
+{
+    AL_LOCKED(&st->lock);
+    return st->tail_bytes == 0;
+}
+
 void *merger_run(void *store_ptr)
 {
     store *st = store_ptr;
@@ -373,6 +380,8 @@ void *merger_run(void *store_ptr)
                 st->wants_forget = true;
             }
         }
+        if (!c && j.ix && is_at_rest(st))
+            al_mem_trim(); /* 2.6 M records left 47 MB resident, 32 of them free */
         if (c && c != AL_CANCELLED) {
             not_before = al_mono_ns() + retry_ns;
             retry_ns = AL_MIN(retry_ns * 2, RETRY_MAX_NS);

@@ -61,7 +61,7 @@ static al_code set_heads(maker *mk, plan_node *node)
     size_t n_paths = is_text ? mk->n_text_fields : 1;
     uint32_t n = 0;
     node->asks_message = is_text || is_message(ast->name);
-    node->text_no = node->asks_message ? mk->n_texts++ : 0;
+    node->text_no = plan_has_text(ast) ? mk->n_texts++ : 0;
     for (size_t i = 0; i < n_paths; i++)
         n += is_message(paths[i]) ? 0 : heads_of(paths[i], NULL);
     plan_head *heads = al_arena_alloc(mk->arena, n ? n : 1, sizeof *heads);

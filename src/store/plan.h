@@ -21,7 +21,7 @@ struct plan_node {
     uint32_t n_kids;
     uint32_t cost;          /* of one row, about */
     bool asks_message;      /* a leaf: bare text or regex, or a field called `message` */
-    uint32_t text_no;       /* then: 0 .. plan.n_texts - 1 */
+    uint32_t text_no;       /* a leaf that looks for texts: 0 .. plan.n_texts - 1 */
     const plan_head *heads; /* of a leaf; of bare text and regex: those of the text fields */
     uint32_t n_heads;
 };
@@ -32,6 +32,13 @@ typedef struct plan {
     uint32_t n_slots;
     uint32_t n_texts;
 } plan;
+
+/* Does the leaf look for texts, so that it has a text_no? */
+static inline bool plan_has_text(const ast_node *ast)
+{
+    return ast->kind == AST_TEXT || ast->kind == AST_REGEX || ast->kind == AST_CONTAINS ||
+           ast->kind == AST_FIELD_REGEX || ast->kind == AST_EQUALS;
+}
 
 /* In the arena; borrows names from the tree and from `text_fields`. AL_NOMEM. */
 AL_CHECK al_code plan_new(const ast_node *root, const al_slice *text_fields, size_t n_text_fields,

@@ -112,13 +112,19 @@ static bool has_name(void *ctx, al_slice name)
     return unit_may_have_name(n->u, n->b, name);
 }
 
+static uint8_t uses_of(void *ctx, al_slice name)
+{
+    const names *n = ctx;
+    return seg_index_uses(n->b->index, name);
+}
+
 static al_code make_known(const plan *p, const unit *u, const unit_blocks *b, known **ret,
                           al_err *err)
 {
     AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
     names n = {.u = u, .b = b};
     al_code c = seg_lexicon(u->seg, b->index, &lex, err);
-    return c || !lex ? c : known_new(p, lex, &(known_names){has_name, &n}, ret, err);
+    return c || !lex ? c : known_new(p, lex, &(known_names){uses_of, &n}, ret, err);
 }
 
 static al_code add_known_locked(reading_lexicons *l, uint32_t index_no, const unit *u,

@@ -138,7 +138,7 @@ void retention_tidy(store *st)
         if (!st->indexes[i]->is_dropped)
             tidy_index(st, st->indexes[i], time);
     AL_LOCKED(&st->lock);
-    st->wants_forget = true; /* marks alone fill the log, too */
+    st->wants_forget = true; /* a few marks alone do not ask for it */
     (void)pthread_cond_broadcast(&st->changed);
 }
 

@@ -35,7 +35,7 @@ struct seg_writer {
     pos_builder positions;
     /* Distinct field names, learned from each finished block. */
     al_arena *arena;
-    al_slice *names;
+    seg_field *names;
     size_t n_names;
     size_t names_cap;
     block_view *view;
@@ -133,21 +133,23 @@ seg_writer *seg_writer_free(seg_writer *w)
 }
 
 /* Keeps `names` sorted; blocks of one segment mostly have the same few. */
-static al_code add_name(seg_writer *w, al_slice name)
+static al_code add_name(seg_writer *w, al_slice name, uint8_t uses)
 {
     size_t lo = 0;
     size_t hi = w->n_names;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int order = al_slice_cmp(w->names[mid], name);
-        if (order == 0)
+        int order = al_slice_cmp(w->names[mid].name, name);
+        if (order == 0) {
+            w->names[mid].uses |= uses;
             return AL_OK;
+        }
         if (order < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    al_slice *grown =
+    seg_field *grown =
         al_grow(w->names, &w->names_cap, w->n_names, sizeof *grown, 64, SEG_NAMES_MAX);
     if (!grown)
         return AL_NOMEM;
@@ -156,7 +158,7 @@ static al_code add_name(seg_writer *w, al_slice name)
     if (!copy.ptr)
         return AL_NOMEM;
     memmove(w->names + lo + 1, w->names + lo, (w->n_names - lo) * sizeof *w->names);
-    w->names[lo] = copy;
+    w->names[lo] = (seg_field){copy, uses};
     w->n_names++;
     return AL_OK;
 }
@@ -169,7 +171,7 @@ static al_code add_names(seg_writer *w, al_err *err)
     const al_slice *names;
     size_t n = block_view_names(w->view, &names);
     for (size_t i = 0; !c && i < n; i++)
-        c = add_name(w, names[i]);
+        c = add_name(w, names[i], (uint8_t)(1U << (block_view_kind(w->view, i) - FMT_COL_HOMED)));
     return c ? al_fail(err, c, "names of a segment") : AL_OK;
 }
 

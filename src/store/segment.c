@@ -203,7 +203,7 @@ void seg_sum_blocks(const block_info *blocks, size_t n, seg_summary *ret)
     }
 }
 
-void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *names, size_t n_names,
+void seg_directory_encode(const block_info *blocks, size_t n, const seg_field *names, size_t n_names,
                           al_buf *out)
 {
     for (size_t i = 0; i < n; i++) {
@@ -219,8 +219,9 @@ void seg_directory_encode(const block_info *blocks, size_t n, const al_slice *na
     }
     al_buf_varint(out, n_names);
     for (size_t i = 0; i < n_names; i++) {
-        al_buf_varint(out, names[i].len);
-        al_buf_slice_put(out, names[i]);
+        al_buf_varint(out, names[i].name.len);
+        al_buf_slice_put(out, names[i].name);
+        al_buf_u8(out, names[i].uses);
     }
 }
 
@@ -261,12 +262,14 @@ static al_code decode_blocks(al_rd *r, const seg_footer *f, block_info *blocks, 
     return AL_OK;
 }
 
-static al_code decode_names(al_rd *r, uint64_t n, al_slice *names, al_err *err)
+static al_code decode_names(al_rd *r, uint64_t n, seg_field *names, al_err *err)
 {
     for (uint64_t i = 0; i < n; i++) {
         uint64_t len = al_rd_varint(r);
-        names[i] = al_rd_bytes(r, len);
-        if (r->bad || (i && al_slice_cmp(names[i - 1], names[i]) >= 0))
+        names[i].name = al_rd_bytes(r, len);
+        names[i].uses = al_rd_u8(r);
+        if (r->bad || names[i].uses == 0 || names[i].uses > SEG_FIELD_USES ||
+            (i && al_slice_cmp(names[i - 1].name, names[i].name) >= 0))
             return al_fail(err, AL_CORRUPT, "directory: name %" PRIu64, i);
     }
     if (r->left)
@@ -287,13 +290,13 @@ al_code seg_directory_decode(al_slice bytes, const seg_footer *f, seg_index **re
     if (r.bad || n_names > SEG_NAMES_MAX || n_names > r.left)
         return al_fail(err, AL_CORRUPT, "directory: %" PRIu64 " names", n_names);
     size_t blocks_bytes = f->n_blocks * sizeof(block_info);
-    size_t names_bytes = (size_t)n_names * sizeof(al_slice);
+    size_t names_bytes = (size_t)n_names * sizeof(seg_field);
     size_t box_bytes = sizeof(index_box) + blocks_bytes + names_bytes + r.left;
     index_box *box = al_alloc(1, box_bytes);
     if (!box)
         return al_fail(err, AL_NOMEM, "directory");
     block_info *blocks = (block_info *)(box + 1);
-    al_slice *names = (al_slice *)((uint8_t *)blocks + blocks_bytes);
+    seg_field *names = (seg_field *)((uint8_t *)blocks + blocks_bytes);
     uint8_t *text = (uint8_t *)names + names_bytes;
     if (r.left)
         memcpy(text, r.p, r.left);
@@ -326,21 +329,21 @@ seg_index *seg_index_unref(seg_index *ix)
     return NULL;
 }
 
-bool seg_index_has_name(const seg_index *ix, al_slice name)
+uint8_t seg_index_uses(const seg_index *ix, al_slice name)
 {
     uint32_t lo = 0;
     uint32_t hi = ix->n_names;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        int order = al_slice_cmp(ix->names[mid], name);
+        int order = al_slice_cmp(ix->names[mid].name, name);
         if (order == 0)
-            return true;
+            return ix->names[mid].uses;
         if (order < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return false;
+    return 0;
 }
 
 /* ---- Through the cache */

@@ -33,12 +33,25 @@ typedef struct seg_summary {
     uint32_t n_names;   /* distinct top-level field names */
 } seg_summary;
 
+/* How blocks store the column of a field. */
+enum {
+    SEG_FIELD_WHOLE = 1,   /* strings, in the lexicon as they are */
+    SEG_FIELD_SPLIT = 2,   /* ... as templates and slots */
+    SEG_FIELD_OUTSIDE = 4, /* other values too, which are in no lexicon */
+    SEG_FIELD_USES = 7,
+};
+
+typedef struct seg_field {
+    al_slice name;
+    uint8_t uses; /* SEG_FIELD_, of all blocks together; not 0 */
+} seg_field;
+
 /* The directory of blocks; refcounted, immutable. */
 typedef struct seg_index {
     uint32_t n_blocks;
     const block_info *blocks; /* ascending ids */
     uint32_t n_names;
-    const al_slice *names; /* distinct top-level field names, sorted by bytes */
+    const seg_field *names; /* distinct top-level fields, sorted by bytes */
     uint64_t lex_off;      /* of the lexicon in the file */
     uint64_t lex_bytes;    /* 0: there is none */
 } seg_index;
@@ -53,8 +66,8 @@ const char *seg_name(const segment *s);
  * AL_NOMEM. Give it back with seg_index_unref. */
 AL_CHECK al_code seg_index_get(segment *s, seg_index **ret, al_err *err);
 seg_index *seg_index_unref(seg_index *ix);
-/* Is there a row with this top-level field? */
-bool seg_index_has_name(const seg_index *ix, al_slice name);
+/* SEG_FIELD_ of a top-level field; 0: no row has it. */
+uint8_t seg_index_uses(const seg_index *ix, al_slice name);
 /* What its blocks share, through the cache; *ret is NULL when there is none. AL_CORRUPT, AL_IO,
  * AL_NOMEM. Give it back with lexicon_unref. */
 AL_CHECK al_code seg_lexicon(segment *s, const seg_index *ix, lexicon **ret, al_err *err);

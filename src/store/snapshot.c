@@ -217,7 +217,7 @@ void unit_close(unit_blocks *b)
 
 bool unit_may_have_name(const unit *u, const unit_blocks *b, al_slice name)
 {
-    return u->mem || seg_index_has_name(b->index, name);
+    return u->mem || seg_index_uses(b->index, name);
 }
 
 al_code unit_open_block(const unit *u, const unit_blocks *b, uint32_t i, block_view *view,

@@ -102,7 +102,7 @@ static al_code check_block(check *k, const seg_summary *s, const seg_index *ix, 
     const al_slice *names;
     size_t n_names = block_view_names(k->view, &names);
     for (size_t i = 0; i < n_names; i++)
-        if (!seg_index_has_name(ix, names[i]))
+        if (!(seg_index_uses(ix, names[i]) >> (block_view_kind(k->view, i) - FMT_COL_HOMED) & 1))
             return al_fail(err, AL_CORRUPT, "the directory misses field %.*s", AL_ARG(names[i]));
     for (uint32_t row = 0; row < is->n_rows; row++) {
         record r;

@@ -129,7 +129,7 @@ static void print_parts(const totals *t)
            (unsigned long long)t->parts.template_postings);
     printf("  values     %llu bytes, their blocks %llu, fingerprints %llu\n",
            (unsigned long long)t->parts.values, (unsigned long long)t->parts.value_postings,
-           (unsigned long long)t->parts.fingers);
+           (unsigned long long)t->parts.sieve);
 }
 
 static void decode(const al_slice *messages, const stored_block *blocks, size_t n, al_slice columns,
@@ -166,7 +166,7 @@ static void decode(const al_slice *messages, const stored_block *blocks, size_t 
     t->parts.template_postings += p.template_postings;
     t->parts.values += p.values;
     t->parts.value_postings += p.value_postings;
-    t->parts.fingers += p.fingers;
+    t->parts.sieve += p.sieve;
     t->lexicon_memory = AL_MAX(t->lexicon_memory, lexicon_bytes(lex));
 }
 

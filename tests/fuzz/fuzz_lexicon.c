@@ -70,10 +70,10 @@ typedef struct last {
     uint32_t block;
 } last;
 
-static void check_posting(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+static void check_posting(void *ctx, uint32_t number, const lex_use_in *use)
 {
-    (void)rows;
     last *was = ctx;
+    uint32_t block = use->block;
     CHECK(block < lexicon_blocks(was->l));
     CHECK(!was->is_any || number > was->number || (number == was->number && block > was->block));
     was->is_any = true;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inputs/amqp_link.h"
 #include "inputs/amqp_message.h"
 
 typedef struct fixture {
@@ -39,7 +40,7 @@ static int tear_down(void **state)
 
 static amqp_basic_deliver_t delivery(uint64_t tag, const char *key)
 {
-    return (amqp_basic_deliver_t){.delivery_tag = tag, .routing_key = amqp_cstring_bytes(key)};
+    return (amqp_basic_deliver_t){.delivery_tag = tag, .routing_key = amqp_text(key)};
 }
 
 static const amqp_basic_properties_t plain;
@@ -100,7 +101,7 @@ static void a_message_id_is_its_key_and_an_empty_one_is_none(void **state)
 {
     fixture *f = *state;
     amqp_basic_properties_t p = {._flags = AMQP_BASIC_MESSAGE_ID_FLAG,
-                                 .message_id = amqp_cstring_bytes("id")};
+                                 .message_id = amqp_text("id")};
     bool is_whole = false;
     al_err err;
     assert_int_equal(deliver(&f->m, 1), AL_OK);
@@ -108,7 +109,7 @@ static void a_message_id_is_its_key_and_an_empty_one_is_none(void **state)
     ledger_key expected = ledger_key_of_id(f->l, AL_LIT("id"));
     assert_true(f->m.d.has_id);
     assert_memory_equal(&f->m.d.key, &expected, sizeof expected);
-    p.message_id = amqp_empty_bytes;
+    p.message_id = AMQP_NO_BYTES;
     assert_int_equal(deliver(&f->m, 2), AL_OK);
     assert_int_equal(amqp_message_header(&f->m, 0, &p, &is_whole, &err), AL_OK);
     assert_false(f->m.d.has_id);

@@ -214,6 +214,31 @@ static void the_log_is_emptied_when_idle(void **state)
     assert_int_equal(st.st_size, 0);
 }
 
+static off_t bytes_of_file(const fixture *f)
+{
+    char path[100];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/catalog.db", f->dir);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+/* Closing does what being idle does. */
+static void what_was_dropped_takes_no_room(void **state)
+{
+    fixture *f = *state;
+    al_err err;
+    reopen(f);
+    off_t empty = bytes_of_file(f);
+    (void)see_many(f->cat);
+    reopen(f);
+    off_t full = bytes_of_file(f);
+    assert_true(full > empty + (off_t)CAT_FIELDS_MAX * 10);
+    assert_int_equal(catalog_index_drop(f->cat, "logs", &err), AL_OK);
+    reopen(f);
+    assert_true(bytes_of_file(f) <= empty);
+}
+
 static void a_second_owner_and_a_foreign_file_are_refused(void **state)
 {
     fixture *f = *state;
@@ -440,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ten_thousand_fields_from_two_threads_and_no_more, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_log_is_emptied_when_idle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_dropped_takes_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_at_the_file_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(notes_are_kept_replaced_and_removed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shortcuts_are_kept_and_go_with_their_index, set_up,

@@ -11,6 +11,7 @@ typedef struct model {
     uint32_t rows[VALUES][BLOCKS]; /* how many rows have it */
     uint32_t last_row[VALUES];
     bool in_block[VALUES][BLOCKS];
+    bool in_field[VALUES][BLOCKS];
 } model;
 
 static model *m;
@@ -46,6 +47,7 @@ static void fill(lex_builder *b, rng *r)
                 assert_true(m->numbers[i] == LEX_NONE || m->numbers[i] == number);
                 m->numbers[i] = number;
                 m->in_block[i][block] = true;
+                m->in_field[i][block] |= is_field;
                 if (!is_field && m->last_row[i] != row) {
                     m->last_row[i] = row;
                     m->rows[i][block]++;
@@ -60,6 +62,7 @@ static void fill(lex_builder *b, rng *r)
 typedef struct block_rows {
     uint32_t block;
     uint32_t rows;
+    uint32_t uses;
 } block_rows;
 
 typedef struct told {
@@ -67,12 +70,13 @@ typedef struct told {
     al_buf *out;
 } told;
 
-static void note(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+static void note(void *ctx, uint32_t number, const lex_use_in *use)
 {
     const told *t = ctx;
     if (number == t->number) {
-        al_buf_u32(t->out, block);
-        al_buf_u32(t->out, rows);
+        al_buf_u32(t->out, use->block);
+        al_buf_u32(t->out, use->rows);
+        al_buf_u32(t->out, use->uses);
     }
 }
 
@@ -103,6 +107,7 @@ static void check_value(lexicon *l, uint32_t i)
             continue;
         assert_int_equal(got[n].block, block);
         assert_int_equal(got[n].rows, m->rows[i][block]);
+        assert_int_equal(got[n].uses, m->in_field[i][block] ? LEX_USE_WHOLE : 0);
         n++;
     }
     assert_int_equal(out.len, n * sizeof *got);
@@ -176,6 +181,10 @@ static void templates_come_back(void **state)
             assert_int_equal(lex_builder_template(b, AL_LIT("b \0 c"), 9, &number), AL_OK);
         if (block != 1)
             assert_int_equal(lex_builder_whole(b, 3), AL_OK);
+        if (block) /* behind the messages that have it */
+            assert_int_equal(lex_builder_field_template(b, AL_LIT("a"), 4, &number), AL_OK);
+        if (block == 2)
+            assert_int_equal(lex_builder_field_template(b, AL_LIT("b \0 c"), 1, &number), AL_OK);
     }
     al_buf out, found;
     al_buf_init(&out, SIZE_MAX);
@@ -188,8 +197,8 @@ static void templates_come_back(void **state)
     assert_int_equal(lexicon_template(l, 2, &text, &err), AL_OK);
     assert_true(al_slice_eq(text, AL_LIT("b \0 c")));
     static const block_rows expected[3][3] = {
-        {{0, 3}, {2, 3}}, {{0, 5}, {1, 6}, {2, 7}}, {{1, 9}}};
-    static const size_t n[] = {2, 3, 1};
+        {{0, 3, 0}, {2, 3, 0}}, {{0, 5, 0}, {1, 6, 2}, {2, 7, 2}}, {{1, 9, 0}, {2, 0, 2}}};
+    static const size_t n[] = {2, 3, 2};
     for (uint32_t i = 0; i < 3; i++) {
         al_buf_clear(&found);
         told t = {.number = i, .out = &found};

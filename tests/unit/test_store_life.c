@@ -221,6 +221,34 @@ static void marks_are_told_again_and_carried_on(void **state)
     world_done(&w, NULL);
 }
 
+static al_code nothing_is_remembered(void *ctx, al_buf *out)
+{
+    (void)ctx;
+    (void)out;
+    return AL_OK;
+}
+
+/* Such as inputs send that only find out what is stored already. No merge comes after them. */
+static void marks_alone_do_not_fill_the_log(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, "life");
+    static const uint8_t zeros[16 << 10];
+    eng_hooks hooks = {.marks_dump = nothing_is_remembered};
+    engine *e = must_open(&w.o, &hooks);
+    must_index(e, "logs");
+    eng_stats s = {0};
+    al_err err = {0};
+    for (size_t n = 0; s.log_bytes >= n * sizeof zeros; n++) { /* until some are gone */
+        assert_true(n < 4096);
+        al_slice marks = {zeros, sizeof zeros};
+        assert_int_equal(engine_append_wait(e, "logs", NULL, marks, NULL, &err), AL_OK);
+        engine_stats(e, &s);
+    }
+    world_done(&w, e);
+}
+
 /* While covered files are being given back a commit begins a new one: what the file before it holds
  * was not looked at when it was decided what goes. */
 typedef struct rotating {
@@ -626,6 +654,7 @@ int main(void)
         cmocka_unit_test(beyond_max_bytes_the_oldest_go_but_never_todays),
         cmocka_unit_test(positions_are_given_up_after_an_hour_and_ten_minutes),
         cmocka_unit_test(marks_are_told_again_and_carried_on),
+        cmocka_unit_test(marks_alone_do_not_fill_the_log),
         cmocka_unit_test(marks_survive_a_new_file_while_others_are_forgotten),
         cmocka_unit_test(fields_are_told_while_their_frame_is_in_the_log),
         cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),

@@ -184,20 +184,25 @@ void lex_builder_has_text(lex_builder *b)
     b->blocks[b->n_blocks - 1].flags |= LEX_BLOCK_HAS_TEXT;
 }
 
+void lex_builder_has_field_text(lex_builder *b)
+{
+    b->blocks[b->n_blocks - 1].flags |= LEX_BLOCK_HAS_FIELD_TEXT;
+}
+
 static bool is_full(const lex_builder *b)
 {
     return b->value_postings.n + b->template_postings.n >= LEX_POSTINGS_MAX;
 }
 
 /* Room for one more is left by is_full, for template 0 (once a block) beyond it. */
-static al_code post(lex_postings *p, uint32_t number, uint32_t block, uint32_t rows)
+static al_code post(lex_postings *p, uint32_t number, uint32_t block, uint32_t rows, uint8_t uses)
 {
     lex_posting *grown =
         al_grow(p->at, &p->cap, p->n, sizeof *grown, 1024, LEX_POSTINGS_MAX + LEX_BLOCKS_MAX);
     if (!grown)
         return AL_NOMEM;
     p->at = grown;
-    p->at[p->n++] = (lex_posting){number, block, rows};
+    p->at[p->n++] = (lex_posting){number, block, rows, uses};
     return AL_OK;
 }
 
@@ -207,10 +212,11 @@ al_code lex_builder_whole(lex_builder *b, uint32_t rows)
 {
     assert(b->n_blocks > 0);
     lex_builder_has_text(b);
-    return post(&b->template_postings, 0, b->n_blocks - 1, rows);
+    return post(&b->template_postings, 0, b->n_blocks - 1, rows, 0);
 }
 
-al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret)
+static al_code template_number(lex_builder *b, al_slice text, uint32_t rows, bool in_field,
+                               uint32_t *ret)
 {
     assert(b->n_blocks > 0);
     uint64_t hash = lex_hash(text);
@@ -227,21 +233,35 @@ al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint3
             return c;
         *ret = b->templates.n - 1;
     }
-    return *ret ? post(&b->template_postings, *ret, b->n_blocks - 1, rows) : AL_OK;
+    if (*ret == 0)
+        return AL_OK;
+    return post(&b->template_postings, *ret, b->n_blocks - 1, in_field ? 0 : rows,
+                in_field ? LEX_USE_SPLIT : 0);
+}
+
+al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret)
+{
+    return template_number(b, text, rows, false, ret);
+}
+
+al_code lex_builder_field_template(lex_builder *b, al_slice text, uint32_t n, uint32_t *ret)
+{
+    return template_number(b, text, n, true, ret);
 }
 
 /* ---- Values */
 
-static al_code use(lex_builder *b, uint32_t number, uint32_t row_end)
+static al_code use(lex_builder *b, uint32_t number, uint32_t row_end, uint8_t uses)
 {
     uint32_t block = b->n_blocks - 1;
     lex_use *u = &b->uses[number];
     if (u->block != block) {
-        al_code c = post(&b->value_postings, number, u->block, u->rows);
+        al_code c = post(&b->value_postings, number, u->block, u->rows, u->uses);
         if (c)
             return c;
         *u = (lex_use){.block = block};
     }
+    u->uses |= uses;
     if (row_end && u->last_row != row_end) {
         u->last_row = row_end;
         u->rows++;
@@ -249,7 +269,9 @@ static al_code use(lex_builder *b, uint32_t number, uint32_t row_end)
     return AL_OK;
 }
 
-static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uint32_t *ret)
+/* `row_end`: 0 when it is no message that has it. */
+static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uint8_t uses,
+                            uint32_t *ret)
 {
     assert(b->n_blocks > 0);
     *ret = LEX_NONE;
@@ -257,7 +279,7 @@ static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uin
         return AL_OK;
     uint64_t hash = lex_hash(text);
     if (table_find(&b->values, text, hash, ret))
-        return use(b, *ret, row_end);
+        return use(b, *ret, row_end, uses);
     if (b->values.n == LEX_VALUES_MAX || b->values.bytes.len + text.len > LEX_TEXT_BYTES_MAX)
         return AL_OK;
     lex_use *grown =
@@ -269,16 +291,24 @@ static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uin
     if (c)
         return c;
     *ret = b->values.n - 1;
-    b->uses[*ret] = (lex_use){.block = b->n_blocks - 1, .last_row = row_end, .rows = row_end != 0};
+    b->uses[*ret] = (lex_use){.block = b->n_blocks - 1,
+                              .last_row = row_end,
+                              .rows = row_end != 0,
+                              .uses = uses};
     return AL_OK;
 }
 
 al_code lex_builder_value(lex_builder *b, al_slice text, uint32_t row, uint32_t *ret)
 {
-    return value_number(b, text, row + 1, ret);
+    return value_number(b, text, row + 1, 0, ret);
 }
 
 al_code lex_builder_field(lex_builder *b, al_slice text, uint32_t *ret)
 {
-    return value_number(b, text, 0, ret);
+    return value_number(b, text, 0, LEX_USE_WHOLE, ret);
+}
+
+al_code lex_builder_field_slot(lex_builder *b, al_slice text, uint32_t *ret)
+{
+    return value_number(b, text, 0, LEX_USE_SPLIT, ret);
 }

@@ -19,18 +19,24 @@ void lex_builder_clear(lex_builder *b);
 
 /* What follows belongs to the next block; the first call begins block 0. AL_NOMEM, AL_LIMIT. */
 AL_CHECK al_code lex_builder_block(lex_builder *b);
-/* The number of a template that `rows` rows of this block have; called once per block and template.
- * *ret is 0, the template that is one slot, when the lexicon does not take it. AL_NOMEM. */
+/* The number of a template that the messages of `rows` rows of this block have; called once per
+ * block and template. *ret is 0, the template that is one slot, when the lexicon does not take it.
+ * AL_NOMEM. */
 AL_CHECK al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret);
+/* ... that `n` values of a field have; once per block, field and template. */
+AL_CHECK al_code lex_builder_field_template(lex_builder *b, al_slice text, uint32_t n,
+                                            uint32_t *ret);
 /* Rows of this block whose whole message is one slot. */
 AL_CHECK al_code lex_builder_whole(lex_builder *b, uint32_t rows);
 /* The number of a variable in the message of row `row` (ascending within a block); *ret is LEX_NONE
  * when the lexicon does not take it: the block then keeps text. AL_NOMEM. */
 AL_CHECK al_code lex_builder_value(lex_builder *b, al_slice text, uint32_t row, uint32_t *ret);
-/* As lex_builder_value for the value of a field: the block is noted, no row counted. */
+/* The number of a field's value; of a variable in one that is taken apart. */
 AL_CHECK al_code lex_builder_field(lex_builder *b, al_slice text, uint32_t *ret);
-/* This block keeps text that the lexicon does not have. */
+AL_CHECK al_code lex_builder_field_slot(lex_builder *b, al_slice text, uint32_t *ret);
+/* This block keeps text of messages, of fields, that the lexicon does not have. */
 void lex_builder_has_text(lex_builder *b);
+void lex_builder_has_field_text(lex_builder *b);
 
 uint32_t lex_builder_values(const lex_builder *b);
 uint32_t lex_builder_templates(const lex_builder *b);

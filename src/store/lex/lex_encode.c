@@ -7,7 +7,8 @@
 #include "base/checked.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
-#include "store/codec/bits.h"
+#include "store/codec/fuse.h"
+#include "store/codec/grams.h"
 #include "store/codec/packed.h"
 #include "store/lex/lex_priv.h"
 
@@ -82,12 +83,38 @@ static al_code prepare_postings(writing *w, const lex_postings *p, uint32_t n)
     return AL_OK;
 }
 
+/* A template that messages and fields of a block have was posted for each of them. */
+static void join_postings(writing *w, uint32_t n)
+{
+    uint32_t to = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = w->first[i];
+        w->first[i] = to;
+        for (; k < w->first[i + 1]; k++) {
+            lex_posting *last = to > w->first[i] ? &w->sorted[to - 1] : NULL;
+            if (last && last->block == w->sorted[k].block) {
+                last->rows += w->sorted[k].rows;
+                last->uses |= w->sorted[k].uses;
+            } else {
+                w->sorted[to++] = w->sorted[k];
+            }
+        }
+    }
+    w->first[n] = to;
+}
+
+static void put_use(writing *w, uint32_t rows, uint8_t uses)
+{
+    al_buf_varint(&w->raw, (uint64_t)rows << LEX_USE_BITS | uses);
+}
+
 static al_code put_template_postings(writing *w)
 {
     uint32_t n = w->b->templates.n;
     al_code c = prepare_postings(w, &w->b->template_postings, n);
     if (c)
         return c;
+    join_postings(w, n);
     for (uint32_t i = 0; i < n; i++)
         al_buf_varint(&w->raw, w->first[i + 1] - w->first[i]);
     for (uint32_t i = 0; i < n; i++) {
@@ -98,7 +125,7 @@ static al_code put_template_postings(writing *w)
         }
     }
     for (uint32_t k = 0; k < w->first[n]; k++)
-        al_buf_varint(&w->raw, w->sorted[k].rows);
+        put_use(w, w->sorted[k].rows, w->sorted[k].uses);
     return put_part(w);
 }
 
@@ -124,96 +151,73 @@ static al_code put_value_postings(writing *w, uint32_t from, uint32_t to)
         put_value_blocks(w, i);
     for (uint32_t i = from; i < to; i++) {
         for (uint32_t k = w->first[i]; k < w->first[i + 1]; k++)
-            al_buf_varint(&w->raw, w->sorted[k].rows);
-        al_buf_varint(&w->raw, w->b->uses[i].rows);
+            put_use(w, w->sorted[k].rows, w->sorted[k].uses);
+        put_use(w, w->b->uses[i].rows, w->b->uses[i].uses);
     }
     return put_part(w);
 }
 
-/* ---- Fingerprints */
+/* ---- The sieve: a filter for templates and for each chunk */
 
-typedef struct finger {
-    uint32_t bucket;
-    uint32_t number;
-    uint8_t bits;
-} finger;
+typedef struct keys {
+    uint64_t *at;
+    size_t cap;
+    size_t n;
+} keys;
 
-static int by_bucket(const void *a, const void *b)
+static bool add_key(void *ctx, uint64_t key)
 {
-    const finger *x = a;
-    const finger *y = b;
-    if (x->bucket != y->bucket)
-        return x->bucket < y->bucket ? -1 : 1;
-    return x->number < y->number ? -1 : x->number > y->number;
+    keys *k = ctx;
+    uint64_t *grown = al_grow(k->at, &k->cap, k->n, sizeof *grown, 8192, LEX_PART_BYTES_MAX);
+    if (!grown)
+        return false;
+    k->at = grown;
+    k->at[k->n++] = key;
+    return true;
 }
 
-/* One page: counts of its buckets, fingers, numbers. */
-static al_code put_page(writing *w, const finger *f, uint32_t n, uint32_t first, uint32_t n_buckets,
-                        unsigned width)
+/* Appends the filter of texts [from, to) to `raw`, its length to `head`. */
+static al_code put_filter(writing *w, const lex_table *t, uint32_t from, uint32_t to, keys *k,
+                          al_buf *lens)
 {
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < n_buckets; i++) {
-        uint32_t from = at;
-        while (at < n && f[at].bucket == first + i)
-            at++;
-        al_buf_varint(&w->raw, at - from);
-    }
-    assert(at == n);
-    for (uint32_t i = 0; i < n; i++)
-        al_buf_u8(&w->raw, f[i].bits);
-    AL_CLEANUP(al_freep) uint64_t *numbers = al_alloc((size_t)n + 1, sizeof *numbers);
-    if (!numbers)
-        return AL_NOMEM;
-    for (uint32_t i = 0; i < n; i++)
-        numbers[i] = f[i].number;
-    bits_pack(numbers, n, width, &w->raw);
-    return put_part(w);
+    size_t at = w->raw.len;
+    k->n = 0;
+    for (uint32_t i = from; i < to; i++)
+        if (!grams_each(lex_table_text(t, i), add_key, k))
+            return AL_NOMEM;
+    al_code c = fuse_build(k->at, k->n, &w->raw);
+    al_buf_varint(lens, w->raw.len - at);
+    return c;
 }
 
-static al_code put_fingers(writing *w)
+static al_code put_sieve(writing *w)
 {
-    const lex_table *t = &w->b->values;
-    unsigned bits = lex_bucket_bits(t->n);
-    uint32_t n_buckets = UINT32_C(1) << bits;
-    AL_CLEANUP(al_freep) finger *all = al_alloc((size_t)t->n + 1, sizeof *all);
-    if (!all)
-        return AL_NOMEM;
-    for (uint32_t i = 0; i < t->n; i++) {
-        uint64_t hash = lex_hash(lex_table_text(t, i));
-        all[i] = (finger){lex_bucket(hash, bits), i, lex_finger(hash, bits)};
+    const lex_builder *b = w->b;
+    keys k = {0};
+    al_buf lens;
+    al_buf_init(&lens, LEX_SIEVE_BYTES_MAX);
+    al_code c = put_filter(w, &b->templates, 0, b->templates.n, &k, &lens);
+    for (uint32_t from = 0; !c && from < b->values.n; from += LEX_CHUNK_VALUES) {
+        uint32_t to = AL_MIN(b->values.n, from + LEX_CHUNK_VALUES);
+        c = put_filter(w, &b->values, from, to, &k, &lens);
     }
-    qsort(all, t->n, sizeof *all, by_bucket);
-    al_code c = AL_OK;
-    uint32_t at = 0;
-    for (uint32_t first = 0; !c && first < n_buckets; first += LEX_PAGE_BUCKETS) {
-        uint32_t n = AL_MIN(n_buckets - first, (uint32_t)LEX_PAGE_BUCKETS);
-        uint32_t from = at;
-        while (at < t->n && all[at].bucket < first + n)
-            at++;
-        c = put_page(w, all + from, at - from, first, n, bits_width(t->n - 1));
-    }
+    free(k.at);
+    packed d;
+    if (!c)
+        c = al_buf_code(&w->raw);
+    al_buf_slice_put(&lens, al_buf_slice(&w->raw)); /* lengths come first */
+    if (!c)
+        c = al_buf_code(&lens);
+    if (!c)
+        c = packed_store_raw(al_buf_slice(&lens), &w->parts, &d);
+    if (!c)
+        packed_put(&d, &w->head);
+    al_buf_clear(&w->raw);
+    al_buf_done(&lens);
     return c;
 }
 
 /* ---- Chunks */
-
-static void put_chunk_entry(writing *w, uint32_t from, uint32_t to)
-{
-    const lex_table *t = &w->b->values;
-    uint8_t set[LEX_BYTE_SET_BYTES] = {0};
-    uint32_t shortest = UINT32_MAX;
-    uint32_t longest = 0;
-    for (uint32_t i = from; i < to; i++) {
-        al_slice s = lex_table_text(t, i);
-        shortest = AL_MIN(shortest, t->texts[i].len);
-        longest = AL_MAX(longest, t->texts[i].len);
-        for (size_t k = 0; k < s.len; k++)
-            set[s.ptr[k] / 8] |= (uint8_t)(1U << (s.ptr[k] % 8));
-    }
-    al_buf_varint(&w->head, shortest);
-    al_buf_varint(&w->head, longest);
-    al_buf_put(&w->head, set, sizeof set);
-}
 
 static al_code put_values(writing *w)
 {
@@ -221,14 +225,13 @@ static al_code put_values(writing *w)
     al_code c = AL_OK;
     for (uint32_t from = 0; !c && from < n; from += LEX_CHUNK_VALUES) {
         uint32_t to = AL_MIN(n, from + LEX_CHUNK_VALUES);
-        put_chunk_entry(w, from, to);
         c = put_texts(w, &w->b->values, from, to);
     }
     if (!c)
         c = prepare_postings(w, &w->b->value_postings, n);
     for (uint32_t from = 0; !c && from < n; from += LEX_CHUNK_VALUES)
         c = put_value_postings(w, from, AL_MIN(n, from + LEX_CHUNK_VALUES));
-    return c ? c : put_fingers(w);
+    return c;
 }
 
 /* ---- All of it */
@@ -244,6 +247,8 @@ static al_code put_all(writing *w, al_buf *out)
         c = put_blocks(w);
     if (!c)
         c = put_template_postings(w);
+    if (!c)
+        c = put_sieve(w);
     if (!c && b->values.n)
         c = put_values(w);
     if (!c)

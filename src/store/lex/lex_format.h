@@ -12,50 +12,30 @@ enum {
     LEX_VALUE_BYTES_MAX = 256,     /* a longer one is not looked for by its whole */
     LEX_TEMPLATES_MAX = 16 << 10,
     LEX_TEMPLATES_FREE =
-        4 << 10, /* behind them, only templates that a block uses twice are taken */
+        8 << 10, /* behind them, only templates that a block uses twice are taken */
     LEX_TEMPLATE_BYTES_MAX = 4 << 20, /* of all templates */
     LEX_POSTINGS_MAX = 2 << 20, /* (value or template, block) pairs; then nothing new is taken */
     LEX_BLOCKS_MAX = 1 << 20,
 
     LEX_CHUNK_VALUES = 2048, /* decoded together: about 40 KB */
-    LEX_BUCKET_VALUES = 8,   /* about, of the table of fingerprints */
-    LEX_PAGE_BUCKETS = 1024, /* of that table are read together: about 25 KB */
-    LEX_FINGER_BITS = 8,     /* kept of a value's hash beside its bucket */
-
     LEX_CHUNKS_MAX = LEX_VALUES_MAX / LEX_CHUNK_VALUES,
     LEX_CHUNK_BYTES_MAX = LEX_CHUNK_VALUES * (LEX_VALUE_BYTES_MAX + 2),
-    LEX_PAGES_MAX = 2 * LEX_VALUES_MAX / LEX_BUCKET_VALUES / LEX_PAGE_BUCKETS,
     /* A pair takes a count, a block and rows at most, of five bytes each. */
     LEX_POSTING_BYTES_MAX = (LEX_POSTINGS_MAX + LEX_BLOCKS_MAX) * 15,
-    LEX_PAGE_BYTES_MAX = LEX_PAGE_BUCKETS * 5 + LEX_VALUES_MAX * 5, /* whatever hashes are like */
+    LEX_SIEVE_BYTES_MAX = 64 << 20, /* all filters together */
     LEX_HEAD_BYTES_MAX = 64 << 10,
     LEX_PART_BYTES_MAX = LEX_POSTING_BYTES_MAX,
     LEX_BYTES_MAX = 128 << 20, /* encoded, in all */
-    LEX_BYTE_SET_BYTES = 32,
 
-    LEX_BLOCK_HAS_TEXT = 1, /* flag of a block: variables or fields that the lexicon did not take */
+    LEX_USE_WHOLE = 1, /* how fields of a block use a value: as it is, */
+    LEX_USE_SPLIT = 2, /* or in a text that is taken apart (templates: always) */
+    LEX_USE_BITS = 2,  /* below the number of rows */
+
+    /* Flags of a block: texts that the lexicon did not take, in messages, in strings of fields. */
+    LEX_BLOCK_HAS_TEXT = 1,
+    LEX_BLOCK_HAS_FIELD_TEXT = 2,
 };
 
 #define LEX_NONE UINT32_MAX /* no such value */
-
-/* How many of a hash's upper bits say its bucket, for n values. */
-static inline unsigned lex_bucket_bits(uint32_t n)
-{
-    unsigned bits = 0;
-    while (bits < 24 && (UINT64_C(1) << bits) * LEX_BUCKET_VALUES < n)
-        bits++;
-    return bits;
-}
-
-static inline uint32_t lex_bucket(uint64_t hash, unsigned bucket_bits)
-{
-    return (uint32_t)(hash >> 32 >> (32 - bucket_bits));
-}
-
-/* The bits behind those of the bucket. */
-static inline uint8_t lex_finger(uint64_t hash, unsigned bucket_bits)
-{
-    return (uint8_t)(hash >> (64 - LEX_FINGER_BITS - bucket_bits));
-}
 
 _Static_assert(LEX_VALUES_MAX % LEX_CHUNK_VALUES == 0, "chunks are full but for the last");

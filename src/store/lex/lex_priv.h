@@ -22,12 +22,14 @@ typedef struct lex_use {
     uint32_t block;
     uint32_t last_row; /* + 1, so that two slots of one row count once */
     uint32_t rows;
+    uint8_t uses;
 } lex_use;
 
 typedef struct lex_posting {
     uint32_t number;
     uint32_t block;
     uint32_t rows;
+    uint8_t uses; /* LEX_USE_ */
 } lex_posting;
 
 typedef struct lex_postings {

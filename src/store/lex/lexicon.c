@@ -17,7 +17,8 @@
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "store/codec/bits.h"
+#include "store/codec/fuse.h"
+#include "store/codec/grams.h"
 #include "store/codec/packed.h"
 #include "store/lex/lex_priv.h"
 #include "store/msg/split.h"
@@ -41,9 +42,6 @@ typedef struct texts {
 typedef struct chunk {
     texts t;
     part postings;
-    uint32_t shortest;
-    uint32_t longest;
-    uint8_t set[LEX_BYTE_SET_BYTES];
 } chunk;
 
 enum { PLAIN_UNKNOWN, PLAIN_YES, PLAIN_NO };
@@ -62,8 +60,8 @@ struct lexicon {
     part template_postings;
     chunk *chunks;
     uint32_t n_chunks;
-    part *pages;
-    uint32_t n_pages;
+    part sieve;
+    _Atomic(fuse *) filters; /* of templates, then of each chunk; NULL: not read */
     atomic_size_t bytes; /* of what was read */
 };
 
@@ -98,13 +96,12 @@ lexicon *lexicon_unref(lexicon *l)
         texts_done(&l->chunks[i].t);
         part_done(&l->chunks[i].postings);
     }
-    for (uint32_t i = 0; i < l->n_pages; i++)
-        part_done(&l->pages[i]);
+    part_done(&l->sieve);
+    free(atomic_load(&l->filters));
     texts_done(&l->templates);
     part_done(&l->blocks);
     part_done(&l->template_postings);
     free(l->chunks);
-    free(l->pages);
     free(atomic_load(&l->block));
     (void)packer_free(l->pack);
     (void)pthread_mutex_destroy(&l->lock);
@@ -143,8 +140,7 @@ lexicon_parts lexicon_parts_of(const lexicon *l)
         p.values += l->chunks[i].t.at.d.stored_bytes;
         p.value_postings += l->chunks[i].postings.d.stored_bytes;
     }
-    for (uint32_t i = 0; i < l->n_pages; i++)
-        p.fingers += l->pages[i].d.stored_bytes;
+    p.sieve = l->sieve.d.stored_bytes;
     return p;
 }
 
@@ -161,23 +157,11 @@ static void get_chunks(lexicon *l, al_rd *r, uint64_t *off)
 {
     for (uint32_t i = 0; i < l->n_chunks; i++) {
         chunk *c = &l->chunks[i];
-        uint64_t shortest = al_rd_varint(r);
-        uint64_t longest = al_rd_varint(r);
-        al_slice set = al_rd_bytes(r, sizeof c->set);
-        if (r->bad || shortest > longest || longest > LEX_VALUE_BYTES_MAX) {
-            r->bad = true;
-            return;
-        }
-        c->shortest = (uint32_t)shortest;
-        c->longest = (uint32_t)longest;
-        memcpy(c->set, set.ptr, sizeof c->set);
         c->t.n = AL_MIN(l->n_values - i * LEX_CHUNK_VALUES, (uint32_t)LEX_CHUNK_VALUES);
         get_part(r, LEX_CHUNK_BYTES_MAX, off, &c->t.at);
     }
     for (uint32_t i = 0; i < l->n_chunks; i++)
         get_part(r, LEX_POSTING_BYTES_MAX, off, &l->chunks[i].postings);
-    for (uint32_t i = 0; i < l->n_pages; i++)
-        get_part(r, LEX_PAGE_BYTES_MAX, off, &l->pages[i]);
 }
 
 static al_code get_counts(lexicon *l, al_rd *r, al_err *err)
@@ -194,14 +178,10 @@ static al_code get_counts(lexicon *l, al_rd *r, al_err *err)
     if (n_values == 0)
         return AL_OK;
     uint32_t n_chunks = (l->n_values + LEX_CHUNK_VALUES - 1) / LEX_CHUNK_VALUES;
-    uint32_t n_buckets = UINT32_C(1) << lex_bucket_bits(l->n_values);
-    uint32_t n_pages = (n_buckets + LEX_PAGE_BUCKETS - 1) / LEX_PAGE_BUCKETS;
     l->chunks = al_zalloc(n_chunks, sizeof *l->chunks);
-    l->pages = al_zalloc(n_pages, sizeof *l->pages);
-    if (!l->chunks || !l->pages)
+    if (!l->chunks)
         return al_fail(err, AL_NOMEM, "lexicon");
     l->n_chunks = n_chunks;
-    l->n_pages = n_pages;
     return AL_OK;
 }
 
@@ -218,6 +198,7 @@ static al_code get_head(lexicon *l, al_slice head, al_err *err)
     get_part(&r, LEX_TEMPLATE_BYTES_MAX + LEX_TEMPLATES_MAX * 5, &off, &l->templates.at);
     get_part(&r, (uint64_t)l->n_blocks * 10, &off, &l->blocks);
     get_part(&r, LEX_POSTING_BYTES_MAX, &off, &l->template_postings);
+    get_part(&r, LEX_SIEVE_BYTES_MAX, &off, &l->sieve);
     get_chunks(l, &r, &off);
     if (r.bad || r.left || off != l->source.bytes)
         return damaged(err, "parts do not fit");
@@ -262,7 +243,7 @@ al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *err)
         return c;
     l->source.done = source->done;
     atomic_init(&l->bytes,
-                sizeof *l + l->n_chunks * sizeof(chunk) + l->n_pages * sizeof(part));
+                sizeof *l + l->n_chunks * sizeof(chunk));
     *ret = AL_TAKE(l);
     return AL_OK;
 }
@@ -428,61 +409,97 @@ al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 
 /* ---- Finding */
 
-/* Numbers of the values in one bucket that have the finger; they are compared by their texts. */
-static al_code find_in_page(lexicon *l, uint32_t page, uint32_t bucket, uint8_t bits, al_slice text,
-                            uint32_t *ret, al_err *err)
+static al_code open_filters(const lexicon *l, al_rd *r, fuse *filters, al_err *err)
 {
-    al_rd r = {0};
-    al_code c = load(l, &l->pages[page], &r, err);
-    if (c)
-        return c;
-    uint32_t n_buckets = UINT32_C(1) << lex_bucket_bits(l->n_values);
-    uint32_t here = AL_MIN(n_buckets - page * LEX_PAGE_BUCKETS, (uint32_t)LEX_PAGE_BUCKETS);
-    uint64_t n = 0;
-    uint64_t from = 0;
-    uint64_t to = 0;
-    for (uint32_t i = 0; i < here; i++) {
-        uint64_t count = al_rd_varint(&r);
-        if (count > l->n_values || n + count > l->n_values)
-            return damaged(err, "a page does not fit");
-        if (i == bucket)
-            from = n;
-        n += count;
-        if (i == bucket)
-            to = n;
-    }
-    unsigned width = bits_width(l->n_values - 1);
-    al_slice fingers = al_rd_bytes(&r, n);
-    al_slice numbers = al_rd_bytes(&r, bits_bytes((size_t)n, width));
-    if (r.bad || r.left)
-        return damaged(err, "a page does not fit");
-    for (uint64_t i = from; i < to; i++) {
-        if (fingers.ptr[i] != bits)
-            continue;
-        uint64_t number = bits_get(numbers.ptr, width, (size_t)i);
-        al_slice have;
-        if (number >= l->n_values)
-            return damaged(err, "a number is out of range");
-        c = lexicon_value(l, (uint32_t)number, &have, err);
+    al_rd lens = *r;
+    for (uint32_t i = 0; i <= l->n_chunks; i++)
+        (void)al_rd_varint(r);
+    for (uint32_t i = 0; i <= l->n_chunks; i++) {
+        al_slice bytes = al_rd_bytes(r, al_rd_varint(&lens));
+        al_code c = r->bad ? damaged(err, "the sieve does not fit") : fuse_open(bytes, &filters[i], err);
         if (c)
             return c;
-        if (al_slice_eq(have, text)) {
-            *ret = (uint32_t)number;
-            return AL_OK;
-        }
     }
-    return AL_NOT_FOUND;
+    return r->left ? damaged(err, "the sieve does not fit") : AL_OK;
+}
+
+static al_code load_filters(lexicon *l, const fuse **ret, al_err *err)
+{
+    *ret = atomic_load_explicit(&l->filters, memory_order_acquire);
+    if (*ret)
+        return AL_OK;
+    AL_LOCKED(&l->lock);
+    *ret = atomic_load_explicit(&l->filters, memory_order_relaxed);
+    if (*ret)
+        return AL_OK; /* another thread was faster */
+    al_rd r = {0};
+    al_code c = load_locked(l, &l->sieve, &r, err);
+    AL_CLEANUP(al_freep) fuse *filters = al_alloc((size_t)l->n_chunks + 1, sizeof *filters);
+    if (!c && !filters)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    if (!c)
+        c = open_filters(l, &r, filters, err);
+    if (c)
+        return c;
+    *ret = filters;
+    atomic_store_explicit(&l->filters, AL_TAKE(filters), memory_order_release);
+    add_bytes(l, ((size_t)l->n_chunks + 1) * sizeof(fuse));
+    return AL_OK;
+}
+
+static bool add_key(void *ctx, uint64_t key)
+{
+    lex_keys *k = ctx;
+    k->at[k->n++] = key;
+    return k->n < AL_COUNT(k->at); /* the others are not asked for */
+}
+
+lex_keys lex_keys_of(al_slice text)
+{
+    lex_keys k = {.n = 0};
+    (void)grams_each(text, add_key, &k);
+    return k;
+}
+
+static bool has_all(const fuse *f, const lex_keys *k)
+{
+    for (uint32_t i = 0; i < k->n; i++)
+        if (!fuse_has(f, k->at[i]))
+            return false;
+    return true;
+}
+
+al_code lexicon_may_hold(lexicon *l, uint32_t chunk, const lex_keys *k, bool *ret, al_err *err)
+{
+    assert(chunk == LEX_TEMPLATES || chunk < l->n_chunks);
+    const fuse *filters = NULL;
+    *ret = true;
+    if (k->n == 0)
+        return AL_OK;
+    al_code c = load_filters(l, &filters, err);
+    if (!c)
+        *ret = has_all(&filters[chunk == LEX_TEMPLATES ? 0 : chunk + 1], k);
+    return c;
 }
 
 al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err)
 {
-    if (l->n_values == 0 || text.len > LEX_VALUE_BYTES_MAX)
-        return AL_NOT_FOUND;
-    uint64_t hash = lex_hash(text);
-    unsigned bits = lex_bucket_bits(l->n_values);
-    uint32_t bucket = lex_bucket(hash, bits);
-    return find_in_page(l, bucket / LEX_PAGE_BUCKETS, bucket % LEX_PAGE_BUCKETS,
-                        lex_finger(hash, bits), text, ret, err);
+    lex_keys keys = lex_keys_of(text);
+    for (uint32_t i = 0; i < l->n_chunks; i++) {
+        bool may = false;
+        lex_chunk chunk;
+        al_code c = lexicon_may_hold(l, i, &keys, &may, err);
+        if (!c && may)
+            c = lexicon_chunk(l, i, &chunk, err);
+        if (c)
+            return c;
+        for (uint32_t k = 0; may && k < chunk.n; k++)
+            if (al_slice_eq(lex_chunk_text(&chunk, k), text)) {
+                *ret = chunk.first + k;
+                return AL_OK;
+            }
+    }
+    return AL_NOT_FOUND;
 }
 
 uint32_t lexicon_chunks(const lexicon *l)
@@ -603,10 +620,12 @@ static bool open_postings(postings *p, const al_rd *part, uint32_t n, uint64_t e
 
 static bool tell(postings *p, uint32_t number, uint64_t block)
 {
-    uint64_t rows = al_rd_varint(&p->rows);
-    if (block >= p->l->n_blocks || rows > UINT32_MAX)
+    uint64_t use = al_rd_varint(&p->rows);
+    if (block >= p->l->n_blocks || use >> LEX_USE_BITS > UINT32_MAX)
         return false;
-    p->fn(p->ctx, number, (uint32_t)block, (uint32_t)rows);
+    const lex_use_in in = {(uint32_t)block, (uint32_t)(use >> LEX_USE_BITS),
+                           use & ((1U << LEX_USE_BITS) - 1)};
+    p->fn(p->ctx, number, &in);
     return true;
 }
 
@@ -658,12 +677,11 @@ al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, voi
 
 /* ---- Checking */
 
-static void ignore_posting(void *ctx, uint32_t number, uint32_t block, uint32_t rows)
+static void ignore_posting(void *ctx, uint32_t number, const lex_use_in *use)
 {
     (void)ctx;
     (void)number;
-    (void)block;
-    (void)rows;
+    (void)use;
 }
 
 static al_code check_postings(lexicon *l, al_err *err)
@@ -677,15 +695,13 @@ static al_code check_postings(lexicon *l, al_err *err)
 al_code lexicon_check(lexicon *l, al_err *err)
 {
     al_slice text;
-    uint32_t number;
+    const fuse *filters;
     al_code c = lexicon_template(l, 0, &text, err);
     if (!c)
         c = load_blocks(l, err);
+    if (!c)
+        c = load_filters(l, &filters, err);
     for (uint32_t i = 0; !c && i < l->n_chunks; i++)
         c = load_chunk(l, i, err);
-    for (uint32_t i = 0; !c && i < l->n_pages; i++) {
-        c = find_in_page(l, i, 0, 0, AL_LIT(""), &number, err);
-        c = c == AL_NOT_FOUND ? AL_OK : c;
-    }
     return c ? c : check_postings(l, err);
 }

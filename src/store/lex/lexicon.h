@@ -36,8 +36,14 @@ static inline al_slice lex_chunk_text(const lex_chunk *c, uint32_t k)
     return (al_slice){c->texts.ptr + (from - c->begin), c->ends[k] - from};
 }
 
-/* A block has template or value `number`, in the messages of `rows` rows (0: in fields only). */
-typedef void lex_posting_fn(void *ctx, uint32_t number, uint32_t block, uint32_t rows);
+/* A block that has template or value `number`. */
+typedef struct lex_use_in {
+    uint32_t block;
+    uint32_t rows; /* whose messages have it, as a slot that is stored by number if it is a value */
+    uint8_t uses;  /* LEX_USE_, of its fields */
+} lex_use_in;
+
+typedef void lex_posting_fn(void *ctx, uint32_t number, const lex_use_in *use);
 
 /* Reads the head. When it fails, source->done is not called. */
 AL_CHECK al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *err);
@@ -55,7 +61,7 @@ typedef struct lexicon_parts {
     uint64_t template_postings; /* and blocks */
     uint64_t values;
     uint64_t value_postings;
-    uint64_t fingers;
+    uint64_t sieve;
 } lexicon_parts;
 lexicon_parts lexicon_parts_of(const lexicon *l);
 
@@ -66,6 +72,18 @@ AL_CHECK al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err 
 AL_CHECK al_code lexicon_all_templates(lexicon *l, lex_chunk *ret, bool *ret_is_plain, al_err *err);
 /* Value i; valid until the last unref. */
 AL_CHECK al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
+/* Grams of a text (store/codec/grams.h), some of them. */
+typedef struct lex_keys {
+    uint32_t n; /* 0: it is too short to have one */
+    uint64_t at[32];
+} lex_keys;
+
+lex_keys lex_keys_of(al_slice text);
+#define LEX_TEMPLATES UINT32_MAX
+/* *ret is false: none of the texts of a chunk, or none of LEX_TEMPLATES, holds what these are the
+ * keys of. */
+AL_CHECK al_code lexicon_may_hold(lexicon *l, uint32_t chunk, const lex_keys *k, bool *ret,
+                                  al_err *err);
 /* The number of a value. AL_NOT_FOUND. */
 AL_CHECK al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err);
 /* All values by chunks; what is given out is valid until the last unref. */

@@ -88,6 +88,7 @@ struct msg_builder {
     size_t n_table;
     uint32_t last_local;
     /* of encode */
+    bool in_fields; /* they are values of a field */
     local **places;  /* one template of each */
     uint32_t *order; /* rows by place of their template */
     uint32_t *first; /* per place: its first row in `order` */
@@ -348,7 +349,8 @@ static al_code number_templates(msg_builder *b, lex_builder *lex, uint32_t *ret_
     for (uint32_t i = 0; i < b->n_locals; i++) {
         local *l = &b->locals[i];
         al_slice text = {b->template_bytes.ptr + l->off, l->len};
-        al_code c = lex_builder_template(lex, text, l->n_rows, &l->number);
+        al_code c = b->in_fields ? lex_builder_field_template(lex, text, l->n_rows, &l->number)
+                                 : lex_builder_template(lex, text, l->n_rows, &l->number);
         if (c)
             return c;
         n_whole += l->number ? 0 : l->n_rows;
@@ -363,7 +365,7 @@ static al_code number_templates(msg_builder *b, lex_builder *lex, uint32_t *ret_
         b->places[n] = b->places[i];
     }
     *ret_places = n + 1;
-    return n_whole ? lex_builder_whole(lex, n_whole) : AL_OK;
+    return n_whole && !b->in_fields ? lex_builder_whole(lex, n_whole) : AL_OK;
 }
 
 static void sort_rows(msg_builder *b, uint32_t n_places)
@@ -391,7 +393,8 @@ static al_code number_values(msg_builder *b, lex_builder *lex)
                 continue;
             uint32_t number;
             al_slice text = {b->bytes.ptr + x->off, x->len};
-            al_code c = lex_builder_value(lex, text, r, &number);
+            al_code c = b->in_fields ? lex_builder_field_slot(lex, text, &number)
+                                     : lex_builder_value(lex, text, r, &number);
             if (c)
                 return c;
             s->is_text |= number == LEX_NONE;
@@ -576,7 +579,8 @@ static void put_streams(msg_builder *b, lex_builder *lex, const local *l, al_buf
         } else if (!s->is_text) {
             put_stream(b, &p, MSG_STREAM_VALUES);
         } else {
-            lex_builder_has_text(lex);
+            if (!b->in_fields)
+                lex_builder_has_text(lex);
             put_text_stream(b, &p, false, text);
         }
     }
@@ -630,8 +634,8 @@ static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places, a
     return al_buf_code(column) ? al_buf_code(column) : al_buf_code(text);
 }
 
-al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text,
-                           uint16_t *ret_rows, uint32_t *ret_templates)
+static al_code encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text,
+                      uint16_t *ret_rows, uint32_t *ret_templates)
 {
     assert(b->n_rows > 0);
     uint32_t n_places = 0;
@@ -649,4 +653,18 @@ al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_
     *ret_templates = n_places;
     msg_builder_clear(b);
     return AL_OK;
+}
+
+al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text,
+                           uint16_t *ret_rows, uint32_t *ret_templates)
+{
+    b->in_fields = false;
+    return encode(b, lex, column, text, ret_rows, ret_templates);
+}
+
+al_code msg_builder_encode_field(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text)
+{
+    uint32_t n_templates = 0;
+    b->in_fields = true;
+    return encode(b, lex, column, text, NULL, &n_templates);
 }

@@ -21,6 +21,9 @@ uint32_t msg_builder_rows(const msg_builder *b);
  * *ret_templates templates each row has; may be NULL. Clears the builder. AL_NOMEM, AL_LIMIT. */
 AL_CHECK al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text,
                                     uint16_t *ret_rows, uint32_t *ret_templates);
+/* As msg_builder_encode for values of a field in place of messages. */
+AL_CHECK al_code msg_builder_encode_field(msg_builder *b, lex_builder *lex, al_buf *column,
+                                          al_buf *text);
 void msg_builder_clear(msg_builder *b);
 size_t msg_builder_bytes(const msg_builder *b);
 

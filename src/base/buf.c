@@ -76,7 +76,7 @@ uint8_t *al_buf_extend(al_buf *b, size_t n)
 {
     if (!al_buf_reserve(b, n))
         return NULL;
-    uint8_t *at = b->ptr + b->len;
+    uint8_t *at = b->ptr ? b->ptr + b->len : NULL;
     b->len += n;
     return at;
 }

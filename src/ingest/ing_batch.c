@@ -168,17 +168,22 @@ static void follow_settings(ingest_batch *b)
     b->settings = ing_index_pin(b->ix);
 }
 
-al_code ingest_add(ingest_batch *b, al_slice body)
+al_code ingest_add_kept(ingest_batch *b, al_slice body)
 {
     follow_settings(b);
     rec_options opt = {.arrival_ns = al_now_ns(), .zone = b->settings->zone};
     unsigned notes = 0;
     record r = {0};
-    al_slice copy = al_arena_copy(b->recs->arena, body);
-    if (!copy.ptr || rec_decode(copy, &opt, b->recs->arena, &r, &notes))
+    if (rec_decode(body, &opt, b->recs->arena, &r, &notes))
         return AL_NOMEM;
     count_notes(b, notes);
     return finish(b, &r, notes, body.len);
+}
+
+al_code ingest_add(ingest_batch *b, al_slice body)
+{
+    al_slice copy = al_arena_copy(b->recs->arena, body);
+    return copy.ptr ? ingest_add_kept(b, copy) : AL_NOMEM;
 }
 
 static bool append_fields(ingest_batch *b, record *r, const field *fields, size_t n)
@@ -241,6 +246,11 @@ al_code ingest_add_marks(ingest_batch *b, al_slice marks)
 size_t ingest_count(const ingest_batch *b)
 {
     return b->n;
+}
+
+size_t ingest_bytes(const ingest_batch *b)
+{
+    return al_arena_bytes(b->recs->arena) + b->recs->cap * sizeof *b->recs->recs;
 }
 
 bool ingest_is_full(const ingest_batch *b)

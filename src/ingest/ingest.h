@@ -70,8 +70,8 @@ void ingest_on_room(ingest *in, void (*fn)(void *ctx), void *ctx);
 typedef struct ingest_batch ingest_batch;
 
 enum {
-    INGEST_BATCH_RECORDS_MAX = 10000, /* a batch with so many, or so many bytes, is full */
-    INGEST_BATCH_BYTES_MAX = 4 << 20,
+    INGEST_BATCH_RECORDS_MAX = 5000, /* a batch with so many, or so many bytes, is full */
+    INGEST_BATCH_BYTES_MAX = 2 << 20,
 };
 
 /* `source` is a short constant such as "http" or "amqp", the label of the counters in /metrics.
@@ -80,6 +80,8 @@ AL_CHECK al_code ingest_begin(ingest *in, const char *index, const char *source,
                               al_err *err);
 /* One document as a sender made it (JSON or not); copied. AL_NOMEM only. */
 AL_CHECK al_code ingest_add(ingest_batch *b, al_slice body);
+/* As ingest_add for one that stays where it is until the batch is done, or freed. */
+AL_CHECK al_code ingest_add_kept(ingest_batch *b, al_slice body);
 /* A line that is text: its own message. `fields` (may be none) and time_ns (-1 = arrival) come from
  * the input that read it, such as the file it stood in. All copied. */
 AL_CHECK al_code ingest_add_text(ingest_batch *b, al_slice line, int64_t time_ns,
@@ -91,6 +93,8 @@ AL_CHECK al_code ingest_add_memory(ingest_batch *b, al_slice memory);
 /* Bytes for ledger.h that become durable with this batch; appended to earlier ones. */
 AL_CHECK al_code ingest_add_marks(ingest_batch *b, al_slice marks);
 size_t ingest_count(const ingest_batch *b);
+/* Memory that its records take. */
+size_t ingest_bytes(const ingest_batch *b);
 bool ingest_is_full(const ingest_batch *b);
 /* Hands it on. AL_OK: taken, `done` is called exactly once from an engine thread (see eng_done_fn;
  * on AL_AGAIN there nothing was stored). AL_AGAIN: no room or stopping; the batch is still the

@@ -61,8 +61,9 @@ typedef struct eng_hooks {
 
 /* ---- Append */
 
-/* Called exactly once per accepted append, from an engine thread; must not block. AL_OK: durable
- * and visible. AL_AGAIN: the disk is full, nothing was stored, try again later. AL_IO: not stored.
+/* Called exactly once per accepted append, from an engine thread; must not block. The batch is
+ * freed later, but not looked at any more: what it borrowed may go. AL_OK: durable and visible.
+ * AL_AGAIN: the disk is full, nothing was stored, try again later. AL_IO: not stored.
  */
 typedef void eng_done_fn(void *ctx, al_code code, const al_err *err);
 

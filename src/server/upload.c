@@ -3,9 +3,10 @@
  * Shape: the HTTP thread puts bytes into `filling`; a worker of the ingest pool takes them as a
  * chunk, undoes compression, splits lines, decodes them into a batch and submits it; the engine
  * reports it durable. One upload is worked on by one worker at a time, chunk by chunk in turn with
- * the others, with up to FLIGHT_MAX batches under way. A batch goes off when it is full or when no
- * more bytes wait, so a slow sender's lines become visible at once and a fast sender's batches grow
- * by themselves.
+ * the others, with up to FLIGHT_MAX batches under way. A batch goes off when it is full, at the end
+ * of the body, or when no bytes came for PATIENCE_NS: a slow sender's lines become visible soon,
+ * and a fast one's are not written in crumbs because they are decoded faster than they arrive
+ * (measured: 1,265 records a frame instead of 5,000 cost a fifth more bytes).
  * Back-pressure: `filling` is full -> the connection is suspended and the sender waits. Memory of
  * all uploads together is bounded (held.h): beyond it each hands on what it has and reads no
  * further until batches are durable. An upload that finds no room (memory, queue full, disk low) is
@@ -24,6 +25,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "server/answer.h"
@@ -34,20 +36,31 @@ enum {
     FILLING_BYTES_MAX = 64 * 1024,
     FILLING_BYTES_FEW = 4096,     /* while too much is held */
     HALF_LINE_BYTES = 512 * 1024, /* with what undoes compression */
-    FLIGHT_MAX = 4,
-    PIECE_BYTES_MAX = INGEST_BATCH_BYTES_MAX + LINES_LINE_BYTES_MAX + INGEST_BATCH_RECORDS_MAX + 1,
+    FLIGHT_MAX = 2,
+    TEXT_BLOCK_BYTES = 64 * 1024,
+    FIRST_LINES = 256,
+    FEW_LINES = 1250, /* of a batch while much is held */
 };
+
+#define PATIENCE_NS (20 * AL_NS_PER_MS)
 
 typedef struct piece { /* a batch and the lines it is made of */
     struct piece *next;
     upload *u;
     ingest_batch *batch;
-    al_buf text; /* lines, each with a newline */
+    al_arena *text; /* the lines; the batch's records point into them */
+    al_slice *lines;
+    size_t lines_cap;
     size_t n;
     size_t held; /* of the account */
 } piece;
 
-typedef enum parked { RUNNING, PARKED_FOR_ROOM, PARKED_FOR_FLIGHT } parked;
+typedef enum parked {
+    RUNNING,
+    PARKED_FOR_ROOM,
+    PARKED_FOR_FLIGHT,
+    PARKED_FOR_MORE, /* bytes, for a while: the task runs then in any case */
+} parked;
 
 struct upload {
     req *r;
@@ -95,7 +108,8 @@ static piece *piece_free(piece *p)
         return NULL;
     held_set(&p->u->r->srv->uploads, &p->held, 0);
     (void)ingest_batch_free(p->batch);
-    al_buf_done(&p->text);
+    (void)al_arena_free(p->text);
+    free(p->lines);
     free(p);
     return NULL;
 }
@@ -140,7 +154,8 @@ static void unpark_locked(upload *u, parked why)
     if (u->parked != why)
         return;
     u->parked = RUNNING;
-    workers_put(u->r->srv->ingesters, &u->work);
+    if (why != PARKED_FOR_MORE || workers_drop(u->r->srv->ingesters, &u->work))
+        workers_put(u->r->srv->ingesters, &u->work);
 }
 
 static upload *take_waiting(void)
@@ -271,14 +286,33 @@ static al_code piece_new(upload *u, piece **ret, al_err *err)
     piece *p = al_zalloc(1, sizeof *p);
     if (!p)
         return al_fail(err, AL_NOMEM, "upload");
-    al_buf_init(&p->text, PIECE_BYTES_MAX);
     p->u = u;
-    al_code c = ingest_begin(u->r->srv->in, u->index, "http", &p->batch, err);
+    p->text = al_arena_new(TEXT_BLOCK_BYTES);
+    al_code c = p->text ? ingest_begin(u->r->srv->in, u->index, "http", &p->batch, err)
+                        : al_fail(err, AL_NOMEM, "upload");
     if (c)
         (void)piece_free(p);
     else
         *ret = p;
     return c;
+}
+
+static bool keep_line(piece *p, al_slice line)
+{
+    al_slice *grown = al_grow(p->lines, &p->lines_cap, p->n, sizeof *grown, FIRST_LINES,
+                              INGEST_BATCH_RECORDS_MAX);
+    if (!grown)
+        return false;
+    p->lines = grown;
+    p->lines[p->n] = al_arena_copy(p->text, line);
+    return p->lines[p->n].ptr;
+}
+
+/* By many senders: then the engine makes large frames of their smaller batches. */
+static bool is_much_held(const upload *u)
+{
+    const held *h = &u->r->srv->uploads;
+    return held_bytes(h) > h->max / 4;
 }
 
 static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
@@ -288,16 +322,14 @@ static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
         return c;
     piece *p = u->open;
     assert(p);
-    c = ingest_add(p->batch, line);
-    if (is_cut)
-        ingest_note_long_line(p->batch);
-    al_buf_slice_put(&p->text, line);
-    al_buf_u8(&p->text, '\n');
-    held_set(&u->r->srv->uploads, &p->held, p->text.cap);
-    if (c || al_buf_code(&p->text))
+    if (!keep_line(p, line) || ingest_add_kept(p->batch, p->lines[p->n]))
         return al_fail(err, AL_NOMEM, "upload");
     p->n++;
-    if (ingest_is_full(p->batch))
+    if (is_cut)
+        ingest_note_long_line(p->batch);
+    held_set(&u->r->srv->uploads, &p->held,
+             al_arena_bytes(p->text) + p->lines_cap * sizeof *p->lines + ingest_bytes(p->batch));
+    if (ingest_is_full(p->batch) || (p->n >= FEW_LINES && is_much_held(u)))
         u->ready = AL_TAKE(u->open);
     return AL_OK;
 }
@@ -305,13 +337,9 @@ static al_code add_line(upload *u, al_slice line, bool is_cut, al_err *err)
 /* The batch of a piece that the engine gave back, made again. */
 static al_code refill(upload *u, piece *p, al_err *err)
 {
-    al_slice text = al_buf_slice(&p->text);
     al_code c = ingest_begin(u->r->srv->in, u->index, "http", &p->batch, err);
-    for (size_t at = 0; !c && at < text.len;) {
-        size_t end = al_slice_find(text, '\n', at);
-        c = ingest_add(p->batch, al_slice_sub(text, at, end));
-        at = end + 1;
-    }
+    for (size_t i = 0; !c && i < p->n; i++)
+        c = ingest_add_kept(p->batch, p->lines[i]);
     return c;
 }
 
@@ -386,7 +414,15 @@ static al_code read_last(upload *u, al_err *err)
     return c || !has ? c : add_line(u, line, is_cut, err);
 }
 
-typedef enum next { NEXT_CHUNK, NEXT_LAST, NEXT_FLUSH, NEXT_AGAIN, NEXT_REST, NEXT_ANSWER } next;
+typedef enum next {
+    NEXT_CHUNK,
+    NEXT_LAST,
+    NEXT_FLUSH,
+    NEXT_WAIT,
+    NEXT_AGAIN,
+    NEXT_REST,
+    NEXT_ANSWER,
+} next;
 
 /* How long the client may take: as long as it likes, but not with half a long line held, and not
  * in a wait for memory that others may never give back. */
@@ -430,6 +466,8 @@ static void rest_locked(upload *u)
 static next choose_next(upload *u)
 {
     AL_LOCKED(&u->r->lock);
+    bool has_waited = u->parked == PARKED_FOR_MORE;
+    u->parked = RUNNING;
     if (u->err.code) {
         al_buf_clear(&u->filling);
         wake_sender_locked(u);
@@ -452,6 +490,11 @@ static next choose_next(upload *u)
     }
     if (u->is_end && !u->is_last_read)
         return NEXT_LAST;
+    if (u->open && !has_waited && !u->is_end && !u->is_aborted) {
+        u->parked = PARKED_FOR_MORE;
+        workers_put_later(u->r->srv->ingesters, &u->work, al_mono_ns() + PATIENCE_NS);
+        return NEXT_WAIT;
+    }
     if (u->open)
         return NEXT_FLUSH;
     if (u->is_end && !u->is_aborted && !u->n_flying)
@@ -541,6 +584,8 @@ static step go_on(upload *u)
     case NEXT_FLUSH:
         u->ready = AL_TAKE(u->open);
         return STEP_ON;
+    case NEXT_WAIT:
+        return STEP_PARKED;
     case NEXT_AGAIN:
         take_failed(u);
         return STEP_ON;
@@ -641,6 +686,7 @@ size_t upload_take_locked(req *r, const char *bytes, size_t n)
         return n;
     }
     u->http_waits = taken < n;
+    unpark_locked(u, PARKED_FOR_MORE);
     schedule_locked(u);
     return taken;
 }
@@ -648,6 +694,7 @@ size_t upload_take_locked(req *r, const char *bytes, size_t n)
 void upload_end_locked(req *r)
 {
     r->upload->is_end = true;
+    unpark_locked(r->upload, PARKED_FOR_MORE);
     schedule_locked(r->upload);
 }
 
@@ -657,5 +704,6 @@ void upload_abort_locked(req *r)
     u->is_aborted = true;
     u->http_waits = false;
     unpark_locked(u, PARKED_FOR_ROOM); /* tries once more, then gives up */
+    unpark_locked(u, PARKED_FOR_MORE);
     schedule_locked(u);
 }

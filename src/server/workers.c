@@ -5,16 +5,22 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
+
+typedef struct task_list {
+    task *first;
+    task *last;
+} task_list;
 
 struct workers {
     pthread_mutex_t lock;
     pthread_cond_t has_tasks;
     /* guarded by lock */
-    task *first;
-    task *last;
-    size_t n_waiting;
+    task_list ready;
+    task_list later;  /* by due_ns */
+    size_t n_waiting; /* in `ready` */
     size_t n_running;
     uint64_t n_ended;
     bool is_ending;
@@ -24,30 +30,53 @@ struct workers {
 
 static void leave_locked(workers *w, task *t)
 {
-    if (t->prev)
-        t->prev->next = t->next;
-    else
-        w->first = t->next;
-    if (t->next)
-        t->next->prev = t->prev;
-    else
-        w->last = t->prev;
+    task_list *l = t->is_later ? &w->later : &w->ready;
+    *(t->prev ? &t->prev->next : &l->first) = t->next;
+    *(t->next ? &t->next->prev : &l->last) = t->prev;
+    w->n_waiting -= !t->is_later;
     t->is_waiting = false;
-    w->n_waiting--;
+    t->is_later = false;
+}
+
+/* Behind `prev`; NULL: as the first. */
+static void enter_locked(task_list *l, task *t, task *prev)
+{
+    assert(!t->is_waiting);
+    t->is_waiting = true;
+    t->prev = prev;
+    t->next = prev ? prev->next : l->first;
+    *(prev ? &prev->next : &l->first) = t;
+    *(t->next ? &t->next->prev : &l->last) = t;
+}
+
+/* What is to run now; else *ret_due is when to look again. */
+static task *next_locked(const workers *w, int64_t *ret_due)
+{
+    task *t = w->later.first;
+    *ret_due = INT64_MAX;
+    if (!t || w->ready.first)
+        return w->ready.first;
+    if (w->is_ending || al_mono_ns() >= t->due_ns)
+        return t;
+    *ret_due = t->due_ns;
+    return NULL;
 }
 
 static task *take(workers *w)
 {
     AL_LOCKED(&w->lock);
-    while (!w->first) {
+    for (;;) {
+        int64_t due;
+        task *t = next_locked(w, &due);
+        if (t) {
+            leave_locked(w, t);
+            w->n_running++;
+            return t;
+        }
         if (w->is_ending)
             return NULL;
-        (void)pthread_cond_wait(&w->has_tasks, &w->lock);
+        (void)al_cond_wait_until(&w->has_tasks, &w->lock, due);
     }
-    task *t = w->first;
-    leave_locked(w, t);
-    w->n_running++;
-    return t;
 }
 
 static void *run(void *arg)
@@ -103,15 +132,7 @@ bool workers_try_put(workers *w, task *t, size_t max)
     AL_LOCKED(&w->lock);
     if (w->n_waiting >= max)
         return false;
-    assert(!t->is_waiting);
-    t->is_waiting = true;
-    t->next = NULL;
-    t->prev = w->last;
-    if (w->last)
-        w->last->next = t;
-    else
-        w->first = t;
-    w->last = t;
+    enter_locked(&w->ready, t, w->ready.last);
     w->n_waiting++;
     (void)pthread_cond_signal(&w->has_tasks);
     return true;
@@ -120,6 +141,18 @@ bool workers_try_put(workers *w, task *t, size_t max)
 void workers_put(workers *w, task *t)
 {
     (void)workers_try_put(w, t, SIZE_MAX);
+}
+
+void workers_put_later(workers *w, task *t, int64_t due_ns)
+{
+    AL_LOCKED(&w->lock);
+    task *prev = w->later.last; /* mostly it is the last */
+    while (prev && prev->due_ns > due_ns)
+        prev = prev->prev;
+    t->due_ns = due_ns;
+    enter_locked(&w->later, t, prev);
+    t->is_later = true;
+    (void)pthread_cond_signal(&w->has_tasks);
 }
 
 bool workers_drop(workers *w, task *t)

@@ -9,9 +9,11 @@
 
 typedef struct task task;
 struct task {   /* stands inside what it works on; in one pool once at a time */
-    task *next; /* the pool's, as prev and is_waiting */
+    task *next; /* the pool's, as all before `run` */
     task *prev;
     bool is_waiting;
+    bool is_later;
+    int64_t due_ns;
     void (*run)(task *t); /* may free what the task stands in */
 };
 
@@ -25,7 +27,9 @@ workers *workers_free(workers *w);
 void workers_put(workers *w, task *t);
 /* The same, but false when `max` tasks wait already. */
 bool workers_try_put(workers *w, task *t, size_t max);
-/* Takes a task out that waits; false: it runs, or has run, or never was in. */
+/* Puts it when `due_ns` (al_mono_ns) has come, or the pool ends. Until then it is not counted. */
+void workers_put_later(workers *w, task *t, int64_t due_ns);
+/* Takes a task out that waits, also for later; false: it runs, or has run, or never was in. */
 bool workers_drop(workers *w, task *t);
 /* Tasks that wait. */
 size_t workers_waiting(workers *w);

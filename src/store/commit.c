@@ -98,21 +98,19 @@ static al_code end_block(group *g, sindex *ix, uint32_t *frame_row, al_err *err)
 {
     store *st = g->st;
     block_info info;
-    al_buf_clear(&st->encoded);
+    size_t at = st->encoded.len;
     al_code c = block_builder_encode(st->builder, &st->encoded, &info, err);
     if (c)
         return c;
-    AL_CLEANUP(blob_unrefp) blob *b = blob_new(st->encoded.len);
     memtab **grown =
         al_grow(g->parts, &g->parts_cap, g->n_parts, sizeof(void *), 16, FRAME_PARTS_MAX);
-    if (grown)
-        g->parts = grown;
-    if (!b || !grown)
+    if (!grown)
         return al_fail(err, AL_NOMEM, "commit a block");
-    memcpy(b->bytes, st->encoded.ptr, st->encoded.len);
+    g->parts = grown;
     memtab head = {
         .index_id = ix->id, .frame = g->seq, .frame_row = *frame_row, .arrival_ns = g->arrival_ns};
-    c = memtab_new(b, st->view, &head, &g->parts[g->n_parts], err);
+    al_slice block = {st->encoded.ptr + at, info.len};
+    c = memtab_new(block, st->view, &head, &g->parts[g->n_parts], err);
     if (c)
         return c;
     *frame_row += g->parts[g->n_parts++]->info.n_rows;
@@ -161,6 +159,7 @@ static al_code encode_rows(group *g, al_err *err)
 {
     uint32_t frame_row = 0;
     block_builder_clear(g->st->builder);
+    al_buf_clear(&g->st->encoded);
     for (size_t from = 0; from < g->n_rows;) {
         size_t to = from;
         while (to < g->n_rows && g->rows[to].ix == g->rows[from].ix)
@@ -192,22 +191,39 @@ static al_code make_shares(group *g, al_err *err)
 
 /* ---- The frame */
 
+static void build_frame(const group *g)
+{
+    al_buf *out = &g->st->frame;
+    al_buf_clear(out);
+    frame_begin(out, FRAME_DATA, g->arrival_ns, (uint32_t)g->n_parts);
+    const uint8_t *block = g->st->encoded.ptr;
+    for (size_t i = 0; i < g->n_parts; i++) {
+        memtab *m = g->parts[i];
+        frame_part(out, m->index_id, m->info.n_rows, (al_slice){block, m->info.len});
+        m->off = out->len - m->info.len;
+        block += m->info.len;
+    }
+    frame_marks_begin(out, (uint32_t)g->n_marks);
+    for (const item *it = g->items; it; it = it->next)
+        if (it->marks.len)
+            frame_mark(out, it->marks);
+}
+
 static al_code write_frame(group *g, al_err *err)
 {
     store *st = g->st;
-    al_buf_clear(&st->frame);
-    frame_begin(&st->frame, FRAME_DATA, g->arrival_ns, (uint32_t)g->n_parts);
-    for (size_t i = 0; i < g->n_parts; i++)
-        frame_part(&st->frame, g->parts[i]->index_id, g->parts[i]->info.n_rows,
-                   blob_slice(g->parts[i]->block));
-    frame_marks_begin(&st->frame, (uint32_t)g->n_marks);
-    for (const item *it = g->items; it; it = it->next)
-        if (it->marks.len)
-            frame_mark(&st->frame, it->marks);
+    build_frame(g);
     al_code c = al_buf_code(&st->frame);
     if (c)
         return al_fail(err, c, "frame of %zu rows", g->n_rows);
-    return wal_commit(st->wal, &st->frame, g->n_marks ? WAL_MARKS : WAL_ROWS, err);
+    c = wal_commit(st->wal, &st->frame, g->n_marks ? WAL_MARKS : WAL_ROWS, err);
+    if (c)
+        return c;
+    uint64_t at = 0;
+    wal_source *log = wal_last_frame(st->wal, &at);
+    for (size_t i = 0; i < g->n_parts; i++)
+        memtab_put_log(g->parts[i], log, at + g->parts[i]->off);
+    return AL_OK;
 }
 
 static void make_visible(group *g)
@@ -276,6 +292,15 @@ static void report(item *first, al_code c, const al_err *err)
     }
 }
 
+/* One huge frame's memory is not kept. */
+static void keep_small(al_buf *b)
+{
+    if (b->cap <= FRAME_RAW_BYTES)
+        return;
+    al_buf_done(b);
+    al_buf_init(b, FRAME_BYTES_MAX);
+}
+
 void commit_items(store *st, item *first)
 {
     al_err err = {0};
@@ -295,8 +320,6 @@ void commit_items(store *st, item *first)
     free(g.parts);
     free(g.rows);
     report(first, c, &err);
-    if (st->frame.cap > FRAME_RAW_BYTES) { /* one huge frame's memory is not kept */
-        al_buf_done(&st->frame);
-        al_buf_init(&st->frame, FRAME_BYTES_MAX);
-    }
+    keep_small(&st->frame);
+    keep_small(&st->encoded);
 }

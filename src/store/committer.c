@@ -81,7 +81,7 @@ static bool has_room_locked(store *st, size_t bytes)
 static bool tail_is_full(store *st)
 {
     AL_LOCKED(&st->lock);
-    return st->tail_bytes > st->tail_bytes_max;
+    return st->tail_bytes > st->tail_bytes_max || st->tail_log_bytes > TAILS_BYTES_MAX;
 }
 
 static bool must_wait(store *st)

@@ -3,7 +3,9 @@
  * segment, which would hold up commits: hence the merger's thread, before its next merge, which may
  * need the segment. Damaged arrival positions cost no rows: they are given up as old ones are. What
  * is reported while there is no room in the list, or not checked before the store is closed, the
- * next reader reports again. */
+ * next reader reports again.
+ * Blocks that are still in the log are met by the merger itself: what of them cannot be read goes
+ * into no segment, and the log file is kept, as when it had been found at a start. */
 #include "base/mem.h"
 #include "store/store_impl.h"
 
@@ -112,6 +114,41 @@ al_code damage_check(store *st, al_err *err)
         if (c)
             return c; /* the next reader reports it again */
     }
+}
+
+/* ---- Blocks in the log */
+
+static bool is_block_damaged(const memtab *m)
+{
+    static const block_want want = {.is_all = true};
+    al_err ignored;
+    AL_CLEANUP(block_view_freep) block_view *view = block_view_new();
+    al_code c = view ? memtab_open(m, view, &ignored) : AL_NOMEM;
+    for (uint32_t row = 0; !c && row < m->info.n_rows; row++) {
+        record r;
+        c = block_view_record(view, row, &want, &r, &ignored);
+    }
+    return c == AL_CORRUPT;
+}
+
+static al_code keep_log_file(store *st, void *memtab_arg, al_err *err)
+{
+    (void)err;
+    const memtab *m = memtab_arg;
+    wal_is_bad(st->wal, m->frame);
+    return AL_OK;
+}
+
+al_code damage_check_block(store *st, memtab *m, al_err *err)
+{
+    if (!st->has_committer || !is_block_damaged(m))
+        return AL_OK;
+    al_code c = committer_call(st, keep_log_file, m, err);
+    if (c)
+        return c;
+    m->is_damaged = true;
+    atomic_fetch_add(&st->quarantined, 1);
+    return AL_OK;
 }
 
 void damage_forget(store *st)

@@ -103,7 +103,7 @@ static bool are_numbers(field_putter *p, const field_values *v, const field_refs
     uint64_t max = 0;
     for (uint32_t i = 0; i < v->n; i++) {
         const field_value *x = &v->at[i];
-        al_slice text = {v->texts + x->off, x->len};
+        al_slice text = {v->texts ? v->texts + x->off : NULL, x->len};
         if (x->type != VAL_NUMBER ||
             !(decimal_read(text, &p->value_numbers[i], &p->value_scales[i]) & DECIMAL_SCALED))
             return false;
@@ -174,7 +174,7 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
     al_buf_clear(&p->texts);
     for (uint32_t i = 0; i < v->n; i++) {
         const field_value *x = &v->at[i];
-        al_slice text = {v->texts + x->off, x->len};
+        al_slice text = {v->texts ? v->texts + x->off : NULL, x->len};
         uint32_t number = LEX_NONE;
         if (x->type == VAL_STRING) {
             al_code c = lex_builder_field(lex, text, &number);

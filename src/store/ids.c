@@ -25,10 +25,18 @@ typedef struct slot {
     uint64_t *ids; /* NULL: free */
 } slot;
 
+/* 256 ids of a fresh segment. */
+typedef struct group {
+    uint32_t number;
+    uint32_t n; /* 0: none */
+    uint64_t ids[BLOCK_GROUP];
+} group;
+
 struct ids {
     al_arena *arena;
     block_view *view;
     const unit *units; /* with ids >= least */
+    group **groups;    /* of each unit; NULL: not asked yet */
     size_t n_units;
     uint64_t max_id; /* of them */
     uint64_t uses;
@@ -65,13 +73,15 @@ al_code ids_begin(ids *x, const snapshot *s, uint64_t least, al_err *err)
         return AL_OK;
     al_arena_reset(x->arena);
     unit *kept = al_arena_alloc(x->arena, s->segs->n + s->n_mems, sizeof *kept);
-    if (!kept)
+    x->groups = al_arena_alloc(x->arena, s->segs->n + s->n_mems, sizeof *x->groups);
+    if (!kept || !x->groups)
         return al_fail(err, AL_NOMEM, "units of an index");
     for (size_t i = 0; i < s->segs->n + s->n_mems; i++) {
         unit u = i < s->segs->n ? unit_of_segment(s->segs->segs[i])
                                 : unit_of_memtab(s->mems[i - s->segs->n]);
         if (u.max_id < least || (u.seg && seg_summary_of(u.seg)->is_quarantined))
             continue;
+        x->groups[x->n_units] = NULL;
         kept[x->n_units++] = u;
         x->max_id = AL_MAX(x->max_id, u.max_id);
     }
@@ -167,15 +177,51 @@ static al_code behind_segment(ids *x, segment *seg, uint64_t want, uint64_t *ret
     return c;
 }
 
-static al_code behind_unit(ids *x, const unit *u, uint64_t want, uint64_t *ret, al_err *err)
+/* Group g of a fresh segment. Rows come in order of time: mostly it is the one that was asked for
+ * before. NULL without memory. */
+static const group *load_group(ids *x, size_t i, uint32_t g)
 {
+    group **at = &x->groups[i];
+    if (!*at) {
+        *at = al_arena_alloc(x->arena, 1, sizeof **at);
+        if (*at)
+            (*at)->n = 0;
+    }
+    if (*at && ((*at)->n == 0 || (*at)->number != g)) {
+        (*at)->number = g;
+        (*at)->n = memtab_ids(x->units[i].mem, g, (*at)->ids);
+    }
+    return *at;
+}
+
+/* `want` is between the unit's least and greatest id. */
+static al_code behind_memtab(ids *x, size_t i, uint64_t want, uint64_t *ret, al_err *err)
+{
+    const memtab *m = x->units[i].mem;
+    const group *g = x->groups[i];
+    uint32_t n_groups = (m->info.n_rows - 1) / BLOCK_GROUP + 1;
+    bool is_there = g && g->n && g->ids[0] <= want && want <= g->ids[g->n - 1];
+    uint32_t k = is_there ? g->number : block_ids_find_group(&m->ids, want);
+    for (; k < n_groups; k++) {
+        g = load_group(x, i, k);
+        if (!g)
+            return al_fail(err, AL_NOMEM, "ids of a block");
+        uint64_t last = g->ids[g->n - 1];
+        want = behind_run(g->ids, g->n, want);
+        if (want <= last) /* 0: there is none */
+            break;
+    }
+    *ret = want;
+    return AL_OK;
+}
+
+static al_code behind_unit(ids *x, size_t i, uint64_t want, uint64_t *ret, al_err *err)
+{
+    const unit *u = &x->units[i];
     *ret = want;
     if (want < u->min_id || want > u->max_id)
         return AL_OK;
-    if (u->seg)
-        return behind_segment(x, u->seg, want, ret, err);
-    *ret = behind_run(u->mem->ids, u->mem->info.n_rows, want);
-    return AL_OK;
+    return u->seg ? behind_segment(x, u->seg, want, ret, err) : behind_memtab(x, i, want, ret, err);
 }
 
 al_code ids_next_free(ids *x, uint64_t want, uint64_t *ret, segment **ret_bad, al_err *err)
@@ -185,7 +231,7 @@ al_code ids_next_free(ids *x, uint64_t want, uint64_t *ret, segment **ret_bad, a
         is_settled = true;
         for (size_t i = 0; i < x->n_units; i++) {
             uint64_t next = want;
-            al_code c = behind_unit(x, &x->units[i], want, &next, err);
+            al_code c = behind_unit(x, i, want, &next, err);
             if (c == AL_CORRUPT) {
                 *ret_bad = x->units[i].seg;
                 c = AL_OK;

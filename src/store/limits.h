@@ -36,7 +36,7 @@ enum {
     /* Marks of one append. */
     MARKS_BYTES_MAX = 16 << 20,
 
-    LOG_FILE_BYTES = 64 << 20,      /* the log goes on in a new file behind this */
+    LOG_FILE_BYTES = 32 << 20,      /* the log goes on in a new file behind this */
     LOG_BYTES_PRESSURE = 256 << 20, /* the log holds more: merge what holds back its oldest file */
     LOG_IDLE_BYTES = 128 << 10,     /* a covered log file is given back when it is larger */
     LOG_MARKS_BYTES = 512 << 10, /* ... while nothing waits to be merged, when marks make it so */
@@ -48,14 +48,20 @@ enum {
     SEG_POSITIONS_BYTES_MAX = 32 << 20, /* a run takes 23 bytes at most */
     SEG_DIRECTORY_BYTES_MAX = 256 << 20,
 
-    /* The tail of an index (rows that are only in the log) is merged at any of these. */
-    TAIL_ROWS = 256 << 10,
-    TAIL_RAW_BYTES = 64 << 20,
+    /* The tail of an index (rows that are only in the log) is merged at any of these. Late and
+     * wide: a row is written once into a segment and not again, and segments share more. */
+    TAIL_ROWS = SEG_ROWS_MAX,
+    TAIL_BYTES = 48 << 20, /* encoded: of a start after a crash, and of what a search unpacks */
+    TAIL_RAW_BYTES = 512 << 20, /* decoded: how long a merge takes */
     TAIL_FRAMES = 1024,
-    TAIL_IDLE_S = 5, /* ... or so long after its last record */
+    TAILS_BYTES_MAX = 256 << 20, /* encoded, of all indexes: appends wait for the merger */
+    TAIL_IDLE_S = 5,             /* ... or so long after its last record */
 
-    MERGE_INPUTS_MAX = 16, /* segments merged at once; each holds one decoded block */
-    MERGE_INPUTS_MIN = 8,  /* of like size: fewer are left alone (write amplification) */
+    MERGE_OPEN_BYTES = 48 << 20, /* decoded blocks at once of a tail's merge; else it takes less */
+    MERGE_INPUTS_MAX = 16,       /* segments merged at once; each holds one decoded block */
+    MERGE_INPUTS_MIN = 8,        /* of like size: fewer are left alone (write amplification) */
+    /* So many rows are not written again to have fewer than an eighth as many with them. */
+    MERGE_LARGE_ROWS = 64 << 10,
 
     INDEXES_MAX = 4096,
     INDEX_SEGMENTS_MAX = 1 << 16,

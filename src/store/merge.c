@@ -33,8 +33,7 @@ typedef struct merging {
     cursor *cursors;
     cursor **heap;
     size_t n_heap;
-    block_view **spare; /* views of cursors that are done */
-    size_t n_spare;
+    block_view *spare; /* of a cursor that is done; NULL: none */
     seg_writer *w;
 } merging;
 
@@ -91,7 +90,7 @@ static al_code cursor_positions(cursor *c, al_err *err)
 
 static al_code cursor_open(merging *m, cursor *c, al_err *err)
 {
-    c->view = m->n_spare ? m->spare[--m->n_spare] : block_view_new();
+    c->view = m->spare ? AL_TAKE(m->spare) : block_view_new();
     if (!c->view)
         return al_fail(err, AL_NOMEM, "merge");
     c->is_open = true;
@@ -111,8 +110,10 @@ static void cursor_close(merging *m, cursor *c)
 {
     unit_close(&c->blocks);
     c->positions = positions_unref(c->positions);
-    if (c->view)
-        m->spare[m->n_spare++] = c->view;
+    if (c->view && m->spare)
+        (void)block_view_free(c->view); /* it holds a decoded block */
+    else if (c->view)
+        m->spare = c->view;
     c->view = NULL;
     c->is_open = false;
 }
@@ -194,15 +195,14 @@ al_code merge_run(const merge_input *inputs, size_t n, seg_writer *w, const atom
     *ret_bad = n;
     m.cursors = al_zalloc(n, sizeof *m.cursors);
     m.heap = al_alloc(n, sizeof(void *));
-    m.spare = al_zalloc(n, sizeof(void *));
-    bool has_memory = m.cursors && m.heap && m.spare;
+    bool has_memory = m.cursors && m.heap;
     al_code code = has_memory ? AL_OK : al_fail(err, AL_NOMEM, "merge");
     for (size_t i = 0; has_memory && i < n; i++) {
         const merge_input *in = &inputs[i];
         assert(in->from_row < in->to_row);
         assert(in->u.mem || in->from_row == 0);
         m.cursors[i] = (cursor){.in = in,
-                                .id = in->u.mem ? in->u.mem->ids[in->from_row] : in->u.min_id,
+                                .id = in->u.mem ? memtab_id(in->u.mem, in->from_row) : in->u.min_id,
                                 .row = in->from_row};
         m.heap[m.n_heap++] = &m.cursors[i];
     }
@@ -212,11 +212,9 @@ al_code merge_run(const merge_input *inputs, size_t n, seg_writer *w, const atom
         code = run_heap(&m, cancel, ret_bad, err);
     for (size_t i = 0; has_memory && i < n; i++)
         cursor_close(&m, &m.cursors[i]);
-    for (size_t i = 0; i < m.n_spare; i++)
-        (void)block_view_free(m.spare[i]);
+    (void)block_view_free(m.spare);
     free(m.cursors);
     free(m.heap);
-    free(m.spare);
     return code;
 }
 
@@ -233,21 +231,6 @@ static bool add_key(part_key key, part_key *ret, size_t *n, size_t max)
     return true;
 }
 
-/* First row whose id is >= id. */
-static uint32_t lower_bound(const memtab *m, uint64_t id)
-{
-    uint32_t lo = 0;
-    uint32_t hi = m->info.n_rows;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (m->ids[mid] < id)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 static uint64_t day_start(uint32_t day)
 {
     uint64_t ns;
@@ -260,16 +243,17 @@ size_t merge_partitions(memtab *const *mems, size_t n, part_key *ret, size_t max
     for (size_t i = 0; i < n; i++) {
         const memtab *m = mems[i];
         uint32_t row = 0;
-        while (row < m->info.n_rows) {
-            part_key key = part_of(m->ids[row], m->arrival_ns);
+        while (row < m->info.n_rows && !m->is_damaged) {
+            uint64_t id = memtab_id(m, row);
+            part_key key = part_of(id, m->arrival_ns);
             if (!add_key(key, ret, &n_keys, max))
                 return max + 1;
             /* Off rows before the days around the arrival are one run, those behind another. */
             uint32_t arrived = part_arrival_day(m->arrival_ns);
-            uint32_t next = part_day(m->ids[row]) + 1;
+            uint32_t next = part_day(id) + 1;
             if (key.is_off)
-                next = part_day(m->ids[row]) < arrived ? arrived - 1 : UINT32_MAX;
-            row = next == UINT32_MAX ? m->info.n_rows : lower_bound(m, day_start(next));
+                next = part_day(id) < arrived ? arrived - 1 : UINT32_MAX;
+            row = next == UINT32_MAX ? m->info.n_rows : memtab_find(m, day_start(next));
         }
     }
     return n_keys;
@@ -277,7 +261,7 @@ size_t merge_partitions(memtab *const *mems, size_t n, part_key *ret, size_t max
 
 static void add_input(memtab *m, uint32_t from, uint32_t to, merge_input *ret, size_t *n)
 {
-    if (from >= to)
+    if (from >= to || m->is_damaged)
         return;
     ret[(*n)++] = (merge_input){.u = unit_of_memtab(m), .from_row = from, .to_row = to};
 }
@@ -291,12 +275,12 @@ size_t merge_inputs_of(memtab *const *mems, size_t n, part_key key, merge_input 
         if (!key.is_off) {
             if (key.day + 1 < arrived || key.day > arrived + 1)
                 continue;
-            add_input(m, lower_bound(m, day_start(key.day)), lower_bound(m, day_start(key.day + 1)),
+            add_input(m, memtab_find(m, day_start(key.day)), memtab_find(m, day_start(key.day + 1)),
                       ret, &n_inputs);
         } else if (key.day == arrived) {
-            uint32_t before = arrived ? lower_bound(m, day_start(arrived - 1)) : 0;
+            uint32_t before = arrived ? memtab_find(m, day_start(arrived - 1)) : 0;
             add_input(m, 0, before, ret, &n_inputs);
-            add_input(m, lower_bound(m, day_start(arrived + 2)), m->info.n_rows, ret, &n_inputs);
+            add_input(m, memtab_find(m, day_start(arrived + 2)), m->info.n_rows, ret, &n_inputs);
         }
     }
     return n_inputs;

@@ -1,13 +1,113 @@
-/* Which segments to merge.
- * Why so rarely: each merge writes its rows again. A tail merge makes segments of a quarter million
+/* Which segments to merge, and how much of a tail.
+ * Why so rarely: each merge writes its rows again. A tail merge makes segments of up to a million
  * rows when much comes in; those are left as they are. Only trickles and late records make small
  * ones: eight of like size (within a factor of eight) become one, so a row is written again at most
- * once per factor of eight. */
+ * once per factor of eight. Who asks for `compact` has fewer merged, but no large segment written
+ * again for a few rows: that would cost as much as all the merges before. */
 #include <stdlib.h>
 
+#include "base/checked.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "store/limits.h"
 #include "store/merge.h"
+
+/* ---- Tails */
+
+/* The end of the frame that begins at mems[i]; adds up what is in it. */
+static size_t frame_end(memtab *const *mems, size_t n, size_t i, uint64_t *rows, uint64_t *raw)
+{
+    uint64_t frame = mems[i]->frame;
+    for (; i < n && mems[i]->frame == frame; i++) {
+        *rows += mems[i]->info.n_rows;
+        *raw += mems[i]->info.raw_bytes;
+    }
+    return i;
+}
+
+/* The greatest day of mems[from, to), if it is later than `day`. */
+static uint32_t later_day(memtab *const *mems, size_t from, size_t to, uint32_t day)
+{
+    for (size_t i = from; i < to; i++)
+        day = AL_MAX(day, part_day(mems[i]->info.max_id));
+    return day;
+}
+
+/* A block opens with its first row and closes behind its last. */
+typedef struct opening {
+    uint64_t id;
+    int64_t bytes; /* less when it closes */
+} opening;
+
+static int by_id(const void *a, const void *b)
+{
+    const opening *x = a;
+    const opening *y = b;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : 0; /* opened before closed */
+}
+
+/* Decoded bytes of the blocks that a merge has open at once; 0 without memory to count them. */
+static int64_t most_open_bytes(memtab *const *mems, size_t n)
+{
+    AL_CLEANUP(al_freep) opening *o = al_alloc(2 * n, sizeof *o);
+    if (!o)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        const block_info *b = &mems[i]->info;
+        o[2 * i] = (opening){.id = b->min_id, .bytes = b->raw_bytes};
+        o[2 * i + 1] = (opening){.id = b->max_id, .bytes = -(int64_t)b->raw_bytes};
+    }
+    qsort(o, 2 * n, sizeof *o, by_id);
+    int64_t most = 0;
+    int64_t now = 0;
+    for (size_t i = 0; i < 2 * n; i++) {
+        now += o[i].bytes;
+        most = AL_MAX(most, now);
+    }
+    return most;
+}
+
+/* Whole frames, about half of mems[0, n); n when that is one frame. */
+static size_t half_of(memtab *const *mems, size_t n)
+{
+    size_t k = n / 2;
+    while (k && mems[k]->frame == mems[k - 1]->frame)
+        k--;
+    return k ? k : n;
+}
+
+size_t merge_take(memtab *const *mems, size_t n, bool is_full)
+{
+    uint64_t rows = 0;
+    uint64_t raw = 0;
+    uint32_t day = 0;
+    size_t taken = 0;
+    size_t day_ends = 0; /* there a later day begins than any before */
+    while (taken < n) {
+        uint64_t rows_before = rows;
+        size_t end = frame_end(mems, n, taken, &rows, &raw);
+        if (taken && (rows > SEG_ROWS_MAX || raw > 2ULL * TAIL_RAW_BYTES))
+            break;
+        uint32_t next = later_day(mems, taken, end, day);
+        if (next > day && rows_before >= TAIL_ROWS / 2)
+            day_ends = taken;
+        day = next;
+        taken = end;
+    }
+    if (is_full && day_ends)
+        taken = day_ends;
+    while (most_open_bytes(mems, taken) > MERGE_OPEN_BYTES) {
+        size_t fewer = half_of(mems, taken);
+        if (fewer == taken)
+            break;
+        taken = fewer;
+    }
+    return taken;
+}
+
+/* ---- Segments */
 
 enum { TIER_FACTOR = 8, TIER_FIRST_ROWS = 512 };
 
@@ -48,6 +148,9 @@ static size_t take(const candidate *c, size_t n, size_t inputs_min)
     size_t k = 0;
     while (k < n && k < MERGE_INPUTS_MAX && c[k].n_rows < end && rows + c[k].n_rows <= SEG_ROWS_MAX)
         rows += c[k++].n_rows;
+    while (k && c[k - 1].n_rows >= MERGE_LARGE_ROWS &&
+           (rows - c[k - 1].n_rows) * TIER_FACTOR < c[k - 1].n_rows)
+        rows -= c[--k].n_rows;
     return k >= inputs_min ? k : 0;
 }
 

@@ -37,19 +37,28 @@ typedef struct job {
 
 typedef struct pressure {
     uint64_t oldest_frame; /* of all tails */
-    uint64_t largest_tail; /* bytes */
+    uint64_t largest_tail; /* encoded bytes */
+    bool is_high;          /* appends will wait soon: the largest goes */
 } pressure;
 
 static pressure look_at_pressure(const store *st)
 {
-    pressure p = {.oldest_frame = UINT64_MAX};
+    pressure p = {.oldest_frame = UINT64_MAX,
+                  .is_high = st->tail_bytes > st->tail_bytes_max / 2 ||
+                             st->tail_log_bytes > TAILS_BYTES_MAX / 2};
     for (size_t i = 0; i < st->n_indexes; i++) {
         const snapshot *s = st->indexes[i]->snap;
         if (s->n_mems)
             p.oldest_frame = AL_MIN(p.oldest_frame, s->mems[0]->frame);
-        p.largest_tail = AL_MAX(p.largest_tail, s->tail_bytes);
+        p.largest_tail = AL_MAX(p.largest_tail, s->tail_log_bytes);
     }
     return p;
+}
+
+static bool is_full(const snapshot *s)
+{
+    return s->tail_rows >= TAIL_ROWS || s->tail_log_bytes >= TAIL_BYTES ||
+           s->tail_raw_bytes >= TAIL_RAW_BYTES || s->n_mems >= TAIL_FRAMES;
 }
 
 static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t now,
@@ -58,10 +67,9 @@ static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t
     const snapshot *s = ix->snap;
     if (s->n_mems == 0 || ix->is_dropped)
         return false;
-    if (s->tail_rows >= TAIL_ROWS || s->tail_raw_bytes >= TAIL_RAW_BYTES ||
-        s->n_mems >= TAIL_FRAMES || s->mems[0]->frame <= ix->compact_frame)
+    if (is_full(s) || s->mems[0]->frame <= ix->compact_frame)
         return true;
-    if (st->tail_bytes > st->tail_bytes_max / 2 && s->tail_bytes == p->largest_tail)
+    if (p->is_high && s->tail_log_bytes == p->largest_tail)
         return true;
     if (st->log_bytes > LOG_BYTES_PRESSURE && s->mems[0]->frame == p->oldest_frame)
         return true;
@@ -71,27 +79,10 @@ static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t
     return now >= ix->last_append_ns + st->idle_ns;
 }
 
-/* Whole frames from the front, as many as one merge may hold. */
 static void take_tail(const snapshot *s, job *j)
 {
-    uint64_t rows = 0;
-    uint64_t raw = 0;
-    for (size_t i = 0; i < s->n_mems;) {
-        size_t end = i;
-        uint64_t frame_rows = 0;
-        uint64_t frame_raw = 0;
-        for (; end < s->n_mems && s->mems[end]->frame == s->mems[i]->frame; end++) {
-            frame_rows += s->mems[end]->info.n_rows;
-            frame_raw += s->mems[end]->info.raw_bytes;
-        }
-        if (i && (rows + frame_rows > SEG_ROWS_MAX || raw + frame_raw > 2ULL * TAIL_RAW_BYTES))
-            break;
-        rows += frame_rows;
-        raw += frame_raw;
-        j->n_mems = end;
-        j->covered = s->mems[i]->frame;
-        i = end;
-    }
+    j->n_mems = merge_take(s->mems, s->n_mems, is_full(s));
+    j->covered = s->mems[j->n_mems - 1]->frame;
 }
 
 static bool pick_segments(sindex *ix, job *j)
@@ -140,6 +131,22 @@ static void pick_job_locked(store *st, job *j, int64_t *deadline)
 
 /* ---- Doing it */
 
+/* The merge failed for it; at the next try it is set aside. */
+static al_code report_bad(store *st, const unit *u, al_err *err)
+{
+    if (u->seg) {
+        damage_report(st, u->seg);
+        return AL_CORRUPT;
+    }
+    (void)al_wrap(err, "log frame %llu", (unsigned long long)u->mem->frame);
+    al_err other;
+    al_code c = damage_check_block(st, u->mem, &other);
+    if (!c)
+        return AL_CORRUPT;
+    *err = other;
+    return c;
+}
+
 static al_code make_segment(store *st, job *j, const merge_input *inputs, size_t n, part_key key,
                             seg_summary *sum, al_err *err)
 {
@@ -153,8 +160,8 @@ static al_code make_segment(store *st, job *j, const merge_input *inputs, size_t
     al_code c = seg_writer_new(st->env, &o, &w, err);
     if (!c)
         c = merge_run(inputs, n, w, &st->is_ending, &bad, err);
-    if (c == AL_CORRUPT && bad < n && inputs[bad].u.seg)
-        damage_report(st, inputs[bad].u.seg);
+    if (c == AL_CORRUPT && bad < n)
+        c = report_bad(st, &inputs[bad].u, err);
     if (!c)
         c = seg_writer_finish(w, sum, err);
     if (c)

@@ -55,9 +55,12 @@ static al_code save_manifest(store *st, const sindex *ix, segment *const *segs, 
 void publish_snapshot_locked(store *st, sindex *ix, snapshot *next)
 {
     snapshot *old = ix->snap;
-    if (old)
+    if (old) {
         st->tail_bytes -= old->tail_bytes;
+        st->tail_log_bytes -= old->tail_log_bytes;
+    }
     st->tail_bytes += next->tail_bytes;
+    st->tail_log_bytes += next->tail_log_bytes;
     ix->snap = next;
     (void)snapshot_unref(old); /* cheap: what it alone held are memtabs and marked segments */
 }

@@ -414,6 +414,7 @@ static al_code keep_run(store *st, block_view *v, uint32_t from, uint32_t to, co
         c = block_builder_encode(st->builder, &st->encoded, &info, err);
     memtab part = *head;
     part.frame_row += from;
+    part.log = NULL; /* it stands nowhere like this */
     return c ? c : memtab_list_add(list, al_buf_slice(&st->encoded), st->view, &part, err);
 }
 

@@ -30,6 +30,9 @@ typedef struct recovery {
     /* the frame being read */
     uint64_t seq;
     int64_t arrival_ns;
+    wal_source *file; /* borrowed */
+    uint64_t body_off;
+    al_slice body;
     const char *index; /* for field_seen */
 } recovery;
 
@@ -265,21 +268,44 @@ static rec_visit tell_path(void *ctx, al_slice path, const value *v)
     return REC_VISIT_MORE;
 }
 
-static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
+/* The paths of one column: what its values are made of, when they are objects or arrays. */
+static al_code tell_column(recovery *r, al_slice name, const block_col *col, al_err *err)
 {
-    static const block_want want = {.is_all = true};
-    uint32_t n = block_view_info(r->view)->n_rows;
-    r->index = ix->name;
-    for (uint32_t row = 0; row < n; row++) {
-        record rec;
-        al_code c = block_view_record(r->view, row, &want, &rec, err);
-        if (c)
-            return c;
-        al_arena_reset(r->arena);
-        if (!rec_each_path(&rec, r->arena, tell_path, r))
-            return al_fail(err, AL_NOMEM, "tell the fields of a record in the log");
+    bool has_told_name = false;
+    for (uint32_t i = 0; i < col->n_values; i++) {
+        bool is_nested = col->values[i].type >= VAL_ARRAY;
+        if (!is_nested && has_told_name)
+            continue;
+        has_told_name |= !is_nested;
+        field f = {.name = name, .val = col->values[i]};
+        const record one = {.fields = &f, .n_fields = 1};
+        if (!rec_each_path(&one, r->arena, tell_path, r))
+            return al_fail(err, AL_NOMEM, "tell the fields of records in the log");
     }
     return AL_OK;
+}
+
+static al_code tell_fields(recovery *r, const sindex *ix, al_err *err)
+{
+    const al_slice *names = NULL;
+    size_t n = block_view_names(r->view, &names);
+    r->index = ix->name;
+    for (size_t i = 0; i < n; i++) {
+        const block_col *col = NULL;
+        al_code c = block_view_field(r->view, names[i], &col, err);
+        if (!c && col)
+            c = tell_column(r, names[i], col, err);
+        if (c)
+            return c;
+    }
+    return AL_OK;
+}
+
+static void replay_place(void *ctx, wal_source *file, uint64_t off)
+{
+    recovery *r = ctx;
+    r->file = file;
+    r->body_off = off;
 }
 
 static al_code keep_part(recovery *r, const frame_part_view *p, const sindex *ix, memtab_list *t,
@@ -288,7 +314,9 @@ static al_code keep_part(recovery *r, const frame_part_view *p, const sindex *ix
     memtab head = {.index_id = ix->id,
                    .frame = r->seq,
                    .frame_row = p->first_row,
-                   .arrival_ns = r->arrival_ns};
+                   .arrival_ns = r->arrival_ns,
+                   .log = r->file,
+                   .off = r->body_off + (uint64_t)(p->block.ptr - r->body.ptr)};
     return ix->is_rebuilt ? rebuild_keep_missing(r->st, ix->snap, r->view, p->block, &head, t, err)
                           : memtab_list_add(t, p->block, r->st->view, &head, err);
 }
@@ -335,6 +363,7 @@ static al_code replay_frame(void *ctx, uint64_t seq, al_slice body, al_err *err)
         r->n_marks = 0;
     }
     r->seq = seq;
+    r->body = body;
     r->arrival_ns = b.arrival_ns;
     frame_visitor v = {.ctx = r, .part = replay_part, .mark = replay_mark};
     return frame_body_visit(body, &v, &b, err);
@@ -389,7 +418,7 @@ static uint64_t seq_known(const store *st)
 static al_code replay(recovery *r, al_err *err)
 {
     store *st = r->st;
-    wal_visitor v = {.ctx = r, .frame = replay_frame, .damage = note_damage};
+    wal_visitor v = {.ctx = r, .place = replay_place, .frame = replay_frame, .damage = note_damage};
     al_code c = wal_replay(st->io, st->log_dir, st->store_id, &v, &st->wal, err);
     uint64_t known = seq_known(st);
     if (!c && wal_last_seq(st->wal) < known)

@@ -44,6 +44,7 @@ static void count(snapshot *s)
     for (size_t i = 0; i < s->n_mems; i++) {
         s->tail_rows += s->mems[i]->info.n_rows;
         s->tail_raw_bytes += s->mems[i]->info.raw_bytes;
+        s->tail_log_bytes += s->mems[i]->info.len;
         s->tail_bytes += memtab_bytes(s->mems[i]);
         s->max_id = AL_MAX(s->max_id, s->mems[i]->info.max_id);
     }
@@ -226,8 +227,7 @@ al_code unit_open_block(const unit *u, const unit_blocks *b, uint32_t i, block_v
     assert(i < b->n_blocks);
     if (u->seg)
         return seg_open_block(u->seg, b->index, i, view, err);
-    block_view_use_lexicon(view, NULL);
-    return block_view_open(view, u->mem->block, err);
+    return memtab_open(u->mem, view, err);
 }
 
 al_code unit_positions(const unit *u, al_arena *arena, const pos_run **ret, size_t *ret_n,

@@ -24,7 +24,8 @@ struct snapshot {
     uint64_t n_rows;
     uint64_t tail_rows;
     uint64_t tail_raw_bytes;
-    uint64_t tail_bytes; /* in memory */
+    uint64_t tail_log_bytes; /* encoded */
+    uint64_t tail_bytes;     /* in memory */
     size_t n_mems;
     memtab *mems[]; /* references, in order of commit */
 };

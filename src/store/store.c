@@ -346,7 +346,7 @@ static store *new_store(const store_options *o, const eng_hooks *hooks)
     al_cond_init(&st->call_done);
     al_cond_init(&st->changed);
     al_buf_init(&st->frame, FRAME_BYTES_MAX);
-    al_buf_init(&st->encoded, BLOCK_BYTES_MAX);
+    al_buf_init(&st->encoded, FRAME_BYTES_MAX);
     return st;
 }
 

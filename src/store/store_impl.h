@@ -118,7 +118,8 @@ struct store {
     size_t indexes_cap;
     eng_arrival end;
     uint64_t tail_bytes; /* of all snapshots */
-    uint64_t log_first;  /* oldest frame in the log */
+    uint64_t tail_log_bytes;
+    uint64_t log_first; /* oldest frame in the log */
     uint64_t log_bytes;
     uint64_t merge_failures;
     al_err merge_err;                /* the last */
@@ -202,6 +203,9 @@ sindex *store_find_locked(store *st, const char *name);
 void damage_report(store *st, segment *s);
 /* Does that for what was reported. Merger's thread. AL_IO, AL_NOMEM: setting aside failed. */
 AL_CHECK al_code damage_check(store *st, al_err *err);
+/* The block of a fresh segment did not check out when it was merged: when it still does not, it is
+ * left out of merges from now on and its log file will be kept as *.bad. Merger's thread. */
+AL_CHECK al_code damage_check_block(store *st, memtab *m, al_err *err);
 /* Closing, without threads. */
 void damage_forget(store *st);
 

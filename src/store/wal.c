@@ -42,8 +42,7 @@ wal *wal_close(wal *w)
         (void)w->io->sync(w->io, w->end_fd, &ignored);
         w->io->close(w->io, w->end_fd);
     }
-    if (w->fd >= 0)
-        w->io->close(w->io, w->fd);
+    (void)wal_source_unref(w->file);
     free(w->files);
     free(w);
     return NULL;
@@ -122,22 +121,25 @@ static void begin_end(wal *w)
 
 al_code wal_settle(wal *w, al_err *err)
 {
-    assert(w->fd < 0);
+    assert(!w->file);
     if (w->n_files == 0)
         return AL_OK;
     char name[NAME_BYTES];
     al_buf end;
+    int fd = -1;
     names_format(name, NAME_LOG, w->files[w->n_files - 1].number);
     encode_end(w, &end);
     al_code c = al_buf_code(&end);
     c = c ? al_fail(err, c, "end of the log")
-          : w->io->open(w->io, w->dir, name, AL_OPEN_WRITE, &w->fd, err);
+          : w->io->open(w->io, w->dir, name, AL_OPEN_WRITE, &fd, err);
     if (!c)
-        c = w->io->truncate(w->io, w->fd, w->files[w->n_files - 1].bytes, err);
+        c = w->io->truncate(w->io, fd, w->files[w->n_files - 1].bytes, err);
     if (!c)
-        c = w->io->sync(w->io, w->fd, err);
+        c = w->io->sync(w->io, fd, err);
     if (!c)
         c = al_publish_file(w->io, w->dir, NAME_OF_LOG_END, al_buf_slice(&end), err);
+    if (fd >= 0)
+        w->io->close(w->io, fd);
     al_buf_done(&end);
     return c;
 }
@@ -175,18 +177,17 @@ al_code wal_rotate(wal *w, al_err *err)
     al_code c = w->io->open(w->io, w->dir, name, AL_OPEN_CREATE, &fd, err);
     if (c)
         return as_full(c, err);
-    c = write_header(w, fd, &h, err);
+    AL_CLEANUP(wal_source_unrefp) wal_source *file = wal_source_new(w->io, fd, next.number);
+    c = file ? write_header(w, fd, &h, err) : al_fail(err, AL_NOMEM, "log file");
     if (!c && !wal_add_file(w, &next))
         c = al_fail(err, AL_NOMEM, "log files");
     if (c) {
         al_err ignored; /* an empty log file is ignored by replay */
-        w->io->close(w->io, fd);
         (void)w->io->unlink(w->io, w->dir, name, &ignored);
         return as_full(c, err);
     }
-    if (w->fd >= 0)
-        w->io->close(w->io, w->fd);
-    w->fd = fd;
+    (void)wal_source_unref(w->file);
+    w->file = AL_TAKE(file);
     w->must_rotate = false;
     w->fresh_bytes = 0;
     w->syncs++;
@@ -196,7 +197,7 @@ al_code wal_rotate(wal *w, al_err *err)
 
 al_code wal_start(wal *w, uint64_t seq_min, al_err *err)
 {
-    assert(w->fd < 0);
+    assert(!w->file);
     if (w->seq < seq_min)
         w->seq = seq_min;
     return wal_rotate(w, err);
@@ -207,21 +208,22 @@ static al_code append(wal *w, al_buf *frame, al_err *err)
 {
     wal_file *f = &w->files[w->n_files - 1];
     frame_seal(frame->ptr, frame->len, w->seq + 1, f->bytes, f->number);
-    al_code c = w->io->write_at(w->io, w->fd, frame->ptr, frame->len, f->bytes, err);
+    al_code c = w->io->write_at(w->io, w->file->fd, frame->ptr, frame->len, f->bytes, err);
     if (c) {
         al_err ignored; /* the first failure is the one to tell */
-        if (w->io->truncate(w->io, w->fd, f->bytes, &ignored))
+        if (w->io->truncate(w->io, w->file->fd, f->bytes, &ignored))
             w->must_rotate = true;
         return c;
     }
-    c = w->io->sync(w->io, w->fd, err);
+    c = w->io->sync(w->io, w->file->fd, err);
     if (c) {
         al_err ignored;
         w->must_rotate = true; /* invariant 3 */
-        (void)w->io->truncate(w->io, w->fd, f->bytes, &ignored);
+        (void)w->io->truncate(w->io, w->file->fd, f->bytes, &ignored);
         return c;
     }
     w->syncs++;
+    w->last_off = f->bytes;
     f->bytes += frame->len;
     f->last_seq = ++w->seq;
     if (w->end_fd >= 0)
@@ -231,7 +233,7 @@ static al_code append(wal *w, al_buf *frame, al_err *err)
 
 al_code wal_commit(wal *w, al_buf *frame, wal_content content, al_err *err)
 {
-    assert(w->fd >= 0);
+    assert(w->file);
     assert(al_buf_code(frame) == AL_OK);
     al_err mine = {0};
     al_code c = AL_OK;
@@ -257,6 +259,19 @@ al_code wal_commit(wal *w, al_buf *frame, wal_content content, al_err *err)
     if (content != WAL_CHECKPOINT)
         w->fresh_bytes += frame->len;
     return AL_OK;
+}
+
+wal_source *wal_last_frame(const wal *w, uint64_t *ret_off)
+{
+    *ret_off = w->last_off;
+    return w->file;
+}
+
+void wal_is_bad(wal *w, uint64_t seq)
+{
+    for (size_t i = 0; i < w->n_files; i++)
+        if (w->files[i].first_seq <= seq && seq <= w->files[i].last_seq)
+            w->files[i].is_bad = true;
 }
 
 /* Files before the one in use whose frames all come before `seq`. */

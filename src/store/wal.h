@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "store/frame.h"
+#include "store/wal_source.h"
 
 typedef struct wal wal;
 
@@ -13,6 +14,8 @@ typedef struct wal wal;
 
 typedef struct wal_visitor {
     void *ctx;
+    /* Before each frame: its body stands in `file` (borrowed) at `off`. May be NULL. */
+    void (*place)(void *ctx, wal_source *file, uint64_t off);
     /* A whole frame, in order. The body is valid during the call. */
     al_code (*frame)(void *ctx, uint64_t seq, al_slice body, al_err *err);
     /* Bytes that do not check out where acknowledged frames must be; `file` as in names.h. Replay
@@ -50,6 +53,10 @@ typedef enum wal_content {
  * then. When this fails nothing was added: AL_AGAIN the disk is full, AL_IO (a file that failed to
  * sync is not written to again). */
 AL_CHECK al_code wal_commit(wal *w, al_buf *frame, wal_content content, al_err *err);
+/* Where the frame that was committed last begins; the file is borrowed until the next commit. */
+wal_source *wal_last_frame(const wal *w, uint64_t *ret_off);
+/* The file with frame `seq` turned out to be damaged: it is kept as *.bad in its time. */
+void wal_is_bad(wal *w, uint64_t seq);
 /* Ends the file in use and begins the next one. */
 AL_CHECK al_code wal_rotate(wal *w, al_err *err);
 /* Do files that end before frame `seq` exist? *ret_marks: some of them hold marks. */

@@ -30,12 +30,13 @@ struct wal {
     const al_io *io;
     int dir;
     const uint8_t *store_id;
-    wal_file *files; /* ascending; the last one is in use once fd is open */
+    wal_file *files; /* ascending; the last one is in use once `file` is open */
     size_t n_files;
     size_t files_cap;
     uint64_t number_max;  /* greatest number of any log file seen or tried */
     uint64_t seq;         /* of the last frame */
-    int fd;               /* -1: not started */
+    wal_source *file;     /* the one in use; NULL: not started */
+    uint64_t last_off;    /* of the last frame in it */
     int end_fd;           /* -1: not open */
     bool must_rotate;     /* the file in use is not trusted any more, or may have a successor */
     uint64_t fresh_bytes; /* of the file in use, without header and checkpoints */

@@ -48,7 +48,7 @@ typedef struct reading {
     const log_file *file;
     wal_file *entry;
     char name[NAME_BYTES];
-    int fd;
+    wal_source *source;
     uint64_t at;
     uint64_t limit;    /* bytes that count */
     uint64_t whole_to; /* bytes that were on disk for certain: no torn end is below */
@@ -207,7 +207,7 @@ static al_code read_frame(replay *p, const reading *f, frame_header *ret, al_err
     uint8_t head[FMT_FRAME_HEADER_BYTES];
     if (f->limit - f->at < sizeof head)
         return al_fail(err, AL_CORRUPT, "%" PRIu64 " bytes left", f->limit - f->at);
-    al_code c = io->read_at(io, f->fd, head, sizeof head, f->at, err);
+    al_code c = io->read_at(io, f->source->fd, head, sizeof head, f->at, err);
     if (c)
         return c;
     frame_header h;
@@ -217,7 +217,7 @@ static al_code read_frame(replay *p, const reading *f, frame_header *ret, al_err
         return al_fail(err, AL_CORRUPT, "frame %" PRIu64 " is cut short", h.seq);
     c = body_reserve(p, h.body_bytes, err);
     if (!c)
-        c = io->read_at(io, f->fd, p->body.ptr, h.body_bytes, f->at + sizeof head, err);
+        c = io->read_at(io, f->source->fd, p->body.ptr, h.body_bytes, f->at + sizeof head, err);
     if (c)
         return c;
     if (al_crc32c(0, p->body.ptr, p->body.len) != h.body_crc)
@@ -245,6 +245,8 @@ static al_code hand_over(replay *p, reading *f, const frame_header *h, al_err *e
     }
     if (c)
         return c;
+    if (p->visit->place)
+        p->visit->place(p->visit->ctx, f->source, f->at + FMT_FRAME_HEADER_BYTES);
     return p->visit->frame(p->visit->ctx, h->seq, al_buf_slice(&p->body), err);
 }
 
@@ -261,7 +263,7 @@ static al_code scan_ahead(replay *p, const reading *f, uint64_t *ret_at, frame_h
     uint64_t at = f->at + 1;
     while (at < f->limit && f->limit - at >= FMT_FRAME_HEADER_BYTES) {
         size_t n = (size_t)AL_MIN(f->limit - at, (uint64_t)SCAN_BYTES);
-        al_code c = io->read_at(io, f->fd, p->scan, n, at, err);
+        al_code c = io->read_at(io, f->source->fd, p->scan, n, at, err);
         if (c)
             return c;
         const uint8_t *end = p->scan + n - FMT_FRAME_HEADER_BYTES + 1;
@@ -364,11 +366,13 @@ static al_code read_file(replay *p, const log_file *file, uint64_t limit, bool m
         tell_damage(p, &f, "it is shorter than it was");
     if (file->has_header && file->header.first_frame > p->expected)
         p->expected = file->header.first_frame;
-    al_code c = io->open(io, p->w->dir, f.name, AL_OPEN_READ, &f.fd, err);
+    int fd = -1;
+    al_code c = io->open(io, p->w->dir, f.name, AL_OPEN_READ, &fd, err);
     if (c)
         return c;
-    c = read_frames(p, &f, err);
-    io->close(io, f.fd);
+    f.source = wal_source_new(io, fd, file->number);
+    c = f.source ? read_frames(p, &f, err) : al_fail(err, AL_NOMEM, "log file");
+    (void)wal_source_unref(f.source);
     return c;
 }
 
@@ -439,7 +443,7 @@ al_code wal_replay(const al_io *io, int dir, const uint8_t *store_id, const wal_
     AL_CLEANUP(wal_closep) wal *w = al_zalloc(1, sizeof *w);
     if (!w)
         return al_fail(err, AL_NOMEM, "log");
-    *w = (wal){.io = io, .dir = dir, .store_id = store_id, .fd = -1, .end_fd = -1};
+    *w = (wal){.io = io, .dir = dir, .store_id = store_id, .end_fd = -1};
     p.w = w;
     al_code c = io->list(io, dir, note_file, &p, &mine);
     if (!c && p.n_found)

@@ -42,7 +42,10 @@ static const row table[] = {
      {0},
      {1, 2, 3, 4, 5, 6, 7, 8},
      8},
-    {"compact: two are enough, of any size", 2, 2, {300000, 5}, {0}, {1, 0}, 2},
+    {"compact: two are enough, of any size", 2, 2, {60000, 5}, {0}, {1, 0}, 2},
+    {"compact: a large one is not written again for a few", 2, 2, {300000, 5}, {0}, {0}, 0},
+    {"compact: but for an eighth of it", 2, 2, {300000, 37500}, {0}, {1, 0}, 2},
+    {"compact: nor for any smaller one", 2, 3, {300000, 5, 7}, {0}, {1, 2}, 2},
     {"compact: but within limits", 2, 2, {600000, 600000}, {0}, {0}, 0},
     {"compact: each day for itself", 2, 3, {5, 6, 7}, {1, 2, 2}, {1, 2}, 2},
 };
@@ -125,6 +128,61 @@ static void a_trickle_is_written_a_few_times_only(void **state)
     assert_true(most < 64);
 }
 
+/* Frames of a tail: rows and the last day of each. */
+static void a_full_tail_is_cut_where_a_day_ends(void **state)
+{
+    (void)state;
+    enum { FRAME = 50000, N = 30 };
+    static memtab frames[N];
+    memtab *mems[N];
+    for (uint32_t i = 0; i < N; i++) {
+        uint64_t day = i < 13 ? 7 : i < 16 ? 8 : 9;
+        frames[i] = (memtab){.frame = 100 + i,
+                             .info = {.n_rows = FRAME, .max_id = day * (uint64_t)AL_NS_PER_DAY}};
+        mems[i] = &frames[i];
+    }
+    assert_int_equal(merge_take(mems, N, false), SEG_ROWS_MAX / FRAME);
+    assert_int_equal(merge_take(mems, N, true), 16); /* the last day that ends in what fits */
+    assert_int_equal(merge_take(mems, 15, true), 13);
+    assert_int_equal(merge_take(mems, 15, false), 15);
+    assert_int_equal(merge_take(mems + 10, 12, true), 12); /* too little before */
+    frames[12].info.max_id =
+        9 * (uint64_t)AL_NS_PER_DAY; /* one that is ahead: it goes with those */
+    assert_int_equal(merge_take(mems, N, true), 12);
+    for (uint32_t i = 11; i < 14; i++)
+        frames[i].frame = 111; /* a frame is not cut */
+    assert_int_equal(merge_take(mems, N, true), 11);
+    frames[0].info.n_rows = 1 << 20;
+    assert_int_equal(merge_take(mems, N, false), 1);
+    frames[1].frame = 100; /* a frame that is too large alone goes alone */
+    assert_int_equal(merge_take(mems, N, false), 2);
+    frames[0].info = (block_info){.n_rows = 1, .raw_bytes = UINT32_MAX};
+    assert_int_equal(merge_take(mems, N, false), 2);
+}
+
+/* Sixteen frames of 8 MB: one after the other, and all of the same hour. */
+static void frames_of_one_time_are_merged_by_fewer(void **state)
+{
+    (void)state;
+    enum { N = 16 };
+    static memtab frames[N];
+    memtab *mems[N];
+    for (uint32_t i = 0; i < N; i++) {
+        uint64_t first = 1000ULL * i;
+        frames[i] = (memtab){
+            .frame = 1 + i,
+            .info = {.n_rows = 100, .raw_bytes = 8 << 20, .min_id = first, .max_id = first + 999}};
+        mems[i] = &frames[i];
+    }
+    assert_int_equal(merge_take(mems, N, true), N);
+    for (uint32_t i = 0; i < N; i++)
+        frames[i].info.min_id = 0;
+    assert_int_equal(merge_take(mems, N, true), 4);
+    for (uint32_t i = 0; i < N; i++)
+        frames[i].frame = 1; /* nothing to be done */
+    assert_int_equal(merge_take(mems, N, true), N);
+}
+
 static void rows_far_off_their_arrival_go_by_arrival(void **state)
 {
     (void)state;
@@ -187,6 +245,8 @@ int main(void)
         cmocka_unit_test(the_table_holds),
         cmocka_unit_test(what_is_damaged_or_off_is_left_alone),
         cmocka_unit_test(a_trickle_is_written_a_few_times_only),
+        cmocka_unit_test(a_full_tail_is_cut_where_a_day_ends),
+        cmocka_unit_test(frames_of_one_time_are_merged_by_fewer),
         cmocka_unit_test(rows_far_off_their_arrival_go_by_arrival),
         cmocka_unit_test(names_are_strict),
     };

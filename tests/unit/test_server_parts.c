@@ -12,6 +12,7 @@
 #include <zstd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/thread.h"
 #include "record/json.h"
 #include "record/json_out.h"
@@ -589,6 +590,38 @@ static void waiting_tasks_are_bounded_and_can_leave(void **state)
     assert_string_equal(log.done, "acegb");
 }
 
+static void tasks_for_later_run_when_due_or_at_the_end(void **state)
+{
+    (void)state;
+    struct job_log log = {
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .may_go_on = true};
+    job jobs[5];
+    workers *w = NULL;
+    al_err err;
+    for (size_t i = 0; i < 5; i++)
+        jobs[i] = (job){.work = {.run = run_job}, .name = (char)('a' + i), .log = &log};
+    assert_int_equal(workers_new(1, "test", &w, &err), AL_OK);
+    int64_t now = al_mono_ns();
+    int64_t hour = 3600 * AL_NS_PER_S;
+    workers_put_later(w, &jobs[4].work, now + hour + 1);
+    workers_put_later(w, &jobs[0].work, now + 2 * AL_NS_PER_MS);
+    workers_put_later(w, &jobs[2].work, now + hour);
+    workers_put_later(w, &jobs[1].work, now + AL_NS_PER_MS);
+    workers_put_later(w, &jobs[3].work, now + hour);
+    assert_int_equal(workers_waiting(w), 0);
+    {
+        AL_LOCKED(&log.lock);
+        while (!log.done[0] || !log.done[1])
+            (void)pthread_cond_wait(&log.changed, &log.lock);
+    }
+    assert_true(al_mono_ns() >= now + 2 * AL_NS_PER_MS);
+    assert_true(workers_drop(w, &jobs[3].work));
+    assert_false(workers_drop(w, &jobs[3].work));
+    assert_null(workers_free(w));
+    assert_int_equal(strlen(log.done), 4);
+    assert_memory_equal(log.done + 2, "ce", 2);
+}
+
 /* ---- routes and openapi.json */
 
 static bool member(al_slice text, al_slice name, al_slice *ret)
@@ -933,6 +966,7 @@ int main(void)
         cmocka_unit_test(lines_end_when_told_to),
         cmocka_unit_test(what_is_past_due_is_shut_once),
         cmocka_unit_test(waiting_tasks_are_bounded_and_can_leave),
+        cmocka_unit_test(tasks_for_later_run_when_due_or_at_the_end),
         cmocka_unit_test(every_route_and_parameter_is_described),
         cmocka_unit_test(routes_are_found),
         cmocka_unit_test(old_addresses_are_found),

@@ -221,6 +221,41 @@ static void damage_in_the_log_costs_only_what_is_damaged(void **state)
     world_done(&w, e);
 }
 
+static void damage_in_the_log_is_met_by_a_merge(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, "life");
+    char path[300];
+    engine *e = world_open(&w);
+    must_append(e, "logs", batch_of(w.now, "first"));
+    must_append(e, "logs", large_batch(w.now));
+    must_append(e, "logs", batch_of(w.now, "last"));
+    flip_middle_of(tmpdir_join(&w.dir, "store/log/0000000000000001.log", path, sizeof path));
+    eng_partial partial = {0};
+    lines got;
+    read_all(e, "logs", &got, &partial);
+    assert_int_equal(got.n, 2);
+    assert_true(is_in(NULL, &partial, "log frame 2"));
+    lines_done(&got);
+
+    al_err err;
+    assert_int_equal(engine_compact(e, "logs", NULL, &err), AL_CORRUPT);
+    assert_non_null(strstr(err.msg, "log frame 2"));
+    must_compact(e, "logs");
+    eng_stats s;
+    engine_stats(e, &s);
+    assert_int_equal(s.quarantined, 1);
+    assert_true(stats_of(e, "logs").records == 2);
+    read_all(e, "logs", &got, NULL);
+    assert_int_equal(got.n, 2);
+    lines_done(&got);
+    wait_for_small_log(e, 64);
+    (void)tmpdir_join(&w.dir, "store/log", path, sizeof path);
+    assert_int_equal(n_files(path, ".bad"), 1);
+    world_done(&w, e);
+}
+
 static void hear_note(void *ctx, const char *text)
 {
     assert_true(al_slice_starts(al_cstr(text), al_cstr("log/")));
@@ -332,6 +367,7 @@ int main(void)
         cmocka_unit_test(damaged_positions_are_given_up_but_no_rows),
         cmocka_unit_test(fields_are_named_by_what_can_be_read),
         cmocka_unit_test(damage_in_the_log_costs_only_what_is_damaged),
+        cmocka_unit_test(damage_in_the_log_is_met_by_a_merge),
         cmocka_unit_test(a_lost_newest_log_file_is_told),
         cmocka_unit_test(a_store_without_its_root_is_not_opened),
         cmocka_unit_test(another_version_is_named_and_nothing_is_changed),

@@ -91,6 +91,8 @@ static al_code run(const char *src, const char *dir, new_dir *d, store_verified 
         c = new_dir_begin(dir, d, err);
     if (!c)
         c = backup_copy_all("restore", src, d, &sum, err);
+    if (!c && isatty(STDERR_FILENO))
+        cli_say("restore: copied; every byte is checked now");
     if (!c)
         c = cli_verify(d->partial, ret, err);
     if (c)

@@ -73,7 +73,7 @@ al_code ids_begin(ids *x, const snapshot *s, uint64_t least, al_err *err)
         return AL_OK;
     al_arena_reset(x->arena);
     unit *kept = al_arena_alloc(x->arena, s->segs->n + s->n_mems, sizeof *kept);
-    x->groups = al_arena_alloc(x->arena, s->segs->n + s->n_mems, sizeof *x->groups);
+    x->groups = al_arena_alloc(x->arena, s->segs->n + s->n_mems, sizeof(void *));
     if (!kept || !x->groups)
         return al_fail(err, AL_NOMEM, "units of an index");
     for (size_t i = 0; i < s->segs->n + s->n_mems; i++) {

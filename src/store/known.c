@@ -234,9 +234,6 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
         return al_fail(err, AL_NOMEM, "search");
     memset(t->templates, KNOWN_ASK, lexicon_templates(k->lex));
     memset(t->values, 0, (lexicon_values(k->lex) / 64 + 1) * 8);
-    memset(t->blocks, 0, n_blocks + 1);
-    memset(t->rows, 0, (n_blocks + 1) * sizeof *t->rows);
-    memset(t->value_rows, 0xff, (n_blocks + 1) * sizeof *t->value_rows); /* MANY */
     t->is.asks_message = leaf->asks_message;
     t->leaf = leaf->ast;
     t->is_whole = leaf->ast->kind == AST_EQUALS;
@@ -368,6 +365,13 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
     return c;
 }
 
+static void forget_blocks(text *t, uint32_t n)
+{
+    memset(t->blocks, 0, n + 1);
+    memset(t->rows, 0, (n + 1) * sizeof *t->rows);
+    memset(t->value_rows, 0xff, (n + 1) * sizeof *t->value_rows); /* MANY */
+}
+
 static bool has_templates(const known *k, const text *t)
 {
     for (uint32_t i = 0; i < lexicon_templates(k->lex); i++)
@@ -378,15 +382,18 @@ static bool has_templates(const known *k, const text *t)
 
 al_code known_blocks(known *k, al_err *err)
 {
-    al_code c = AL_OK;
-    for (uint32_t i = 0; i < k->plan->n_texts && !c && !k->has_blocks; i++)
-        c = ask_blocks(k, &k->texts[i], err);
+    if (k->has_blocks)
+        return AL_OK;
     bool asks = false; /* of many texts no template says anything */
-    for (uint32_t i = 0; i < k->plan->n_texts; i++)
+    al_code c = AL_OK;
+    for (uint32_t i = 0; i < k->plan->n_texts && !c; i++) {
+        forget_blocks(&k->texts[i], lexicon_blocks(k->lex)); /* of an attempt before this one */
+        c = ask_blocks(k, &k->texts[i], err);
         asks |= k->texts[i].is.literal && has_templates(k, &k->texts[i]);
-    if (!c && !k->has_blocks && asks)
+    }
+    if (!c && asks)
         c = lexicon_template_blocks(k->lex, note_template, k, err);
-    k->has_blocks |= !c;
+    k->has_blocks = !c;
     return c;
 }
 

@@ -418,7 +418,9 @@ static al_code eval_leaf(run *r, const plan_node *node, row_bits *in, row_bits *
         if (c)
             return c;
     }
-    for (uint32_t i = 0; i < node->n_heads; i++) {
+    bool asks_heads =
+        !r->lex || !plan_has_text(node->ast) || known_asks_heads(r->lex, node->text_no, r->block);
+    for (uint32_t i = 0; asks_heads && i < node->n_heads; i++) {
         if (is_empty(r, in))
             break;
         al_code c = take_column(r, node->ast, &node->heads[i], in, out);

@@ -18,6 +18,7 @@ typedef struct looking {
     msg_view *split;
     al_arena *arena;
     bool asks_slots;
+    const msg_template *templates;
     uint32_t i;        /* template */
     uint64_t *numbers; /* of a stream; room for all rows */
     al_buf text;       /* of numbers */
@@ -45,7 +46,7 @@ static al_code hit(looking *l, uint32_t rank)
 {
     uint8_t **hits = &l->f->hits[l->i];
     if (!*hits) {
-        uint32_t n = l->split->templates[l->i].n_rows;
+        uint32_t n = l->templates[l->i].n_rows;
         *hits = al_arena_alloc(l->arena, n, 1);
         if (!*hits)
             return no_memory(l->err);
@@ -181,7 +182,7 @@ static al_code look(looking *l)
 {
     al_code c = AL_OK;
     for (l->i = 0; !c && l->i < l->split->n_templates; l->i++) {
-        uint8_t says = l->known->templates[l->split->templates[l->i].number];
+        uint8_t says = l->known->templates[l->templates[l->i].number];
         l->f->says[l->i] = says;
         if (says == KNOWN_NO && l->asks_slots)
             c = look_at_slots(l);
@@ -206,7 +207,9 @@ al_code filter_text_open(filter_text *f, const known_text *known, bool asks_slot
         return no_memory(err);
     memset(f->hits, 0, split->n_templates * sizeof *f->hits);
     al_buf_init(&l.text, SPELLED_BYTES_MAX);
-    al_code c = look(&l);
+    al_code c = msg_view_templates(split, &l.templates, err);
+    if (!c)
+        c = look(&l);
     al_buf_done(&l.text);
     if (!c && f->is_any)
         c = msg_view_row_templates(split, &f->templates, err);

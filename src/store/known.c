@@ -5,7 +5,7 @@
  * or over the edge of a slot (literal_holes.h); so templates and values are asked once, and their
  * lists of blocks say where to look, often even how many rows match.
  *
- * Invariants: (1) a block without KNOWN_BLOCK_ bits for a leaf has no message in which its literal
+ * Invariants: (1) a block without KNOWN_BLOCK_ bits for a leaf has no text in which its literal
  * stands; (2) with KNOWN_BLOCK_YES alone exactly known_text.rows of them have it. What is in no
  * lexicon (texts that found no room, numbers) counts as "may". */
 #include "store/known.h"
@@ -295,7 +295,7 @@ static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
         if (in_message || use->uses & t->is.heads)
             t->value_rows[use->block] = MANY;
         if (use->uses & t->is.heads)
-            t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
+            t->blocks[use->block] |= KNOWN_BLOCK_HEADS;
         if (!in_message)
             continue;
         t->blocks[use->block] |= is_yes ? KNOWN_BLOCK_YES : KNOWN_BLOCK_ELSE;
@@ -313,7 +313,7 @@ static void note_value(void *ctx, uint32_t number, const lex_use_in *use)
     if (!rows && !in_heads)
         return;
     t->value_rows[use->block] = t->blocks[use->block] || in_heads ? MANY : rows;
-    t->blocks[use->block] |= KNOWN_BLOCK_ELSE;
+    t->blocks[use->block] |= (rows ? KNOWN_BLOCK_ELSE : 0) | (in_heads ? KNOWN_BLOCK_HEADS : 0);
 }
 
 /* Has any value of the chunk its bit set? */
@@ -327,17 +327,17 @@ static bool has_values(const known *k, const text *t, uint32_t chunk)
     return any;
 }
 
-/* Is the literal where only the block itself tells? */
-static al_code may_hide(const known *k, const text *t, uint32_t block, bool *ret, al_err *err)
+/* KNOWN_BLOCK_ bits of where only the block itself tells. */
+static al_code may_hide(const known *k, const text *t, uint32_t block, uint8_t *ret, al_err *err)
 {
     uint32_t flags = 0;
     al_code c = lexicon_block_flags(k->lex, block, &flags, err);
-    bool in_heads = t->is.heads & SEG_FIELD_OUTSIDE ||
-                    (t->is.heads && flags & LEX_BLOCK_HAS_FIELD_TEXT) ||
+    bool knows = t->is.literal || t->is_whole;
+    bool in_heads = !knows || t->is.heads & SEG_FIELD_OUTSIDE || flags & LEX_BLOCK_HAS_FIELD_TEXT ||
                     (t->is.heads & SEG_FIELD_SPLIT && (t->is.may_be_number || t->is_whole));
-    bool in_message = t->is.asks_message && (!t->is.literal || t->is.may_be_number ||
-                                             flags & LEX_BLOCK_HAS_TEXT);
-    *ret = in_heads || in_message || (!t->is.literal && !t->is_whole);
+    bool in_message = !t->is.literal || t->is.may_be_number || flags & LEX_BLOCK_HAS_TEXT;
+    *ret = (uint8_t)((in_heads && t->is.heads ? KNOWN_BLOCK_HEADS : 0) |
+                     (in_message && t->is.asks_message ? KNOWN_BLOCK_ELSE : 0));
     return c;
 }
 
@@ -345,18 +345,29 @@ al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool 
 {
     assert(text_no < k->plan->n_texts);
     const text *t = &k->texts[text_no];
+    uint8_t hides = 0;
     *ret = k->has_blocks ? t->blocks[block] & KNOWN_BLOCK_ELSE : t->is.values != NULL;
-    return *ret ? AL_OK : may_hide(k, t, block, ret, err);
+    if (*ret)
+        return AL_OK;
+    al_code c = may_hide(k, t, block, &hides, err);
+    *ret = hides & KNOWN_BLOCK_ELSE;
+    return c;
+}
+
+bool known_asks_heads(const known *k, uint32_t text_no, uint32_t block)
+{
+    assert(text_no < k->plan->n_texts);
+    return !k->has_blocks || k->texts[text_no].blocks[block] & KNOWN_BLOCK_HEADS;
 }
 
 static al_code ask_blocks(known *k, text *t, al_err *err)
 {
     for (uint32_t b = 0; b < lexicon_blocks(k->lex); b++) {
-        bool hides = false;
+        uint8_t hides = 0;
         al_code c = may_hide(k, t, b, &hides, err);
         if (c)
             return c;
-        t->blocks[b] |= hides ? KNOWN_BLOCK_ELSE : 0; /* and value_rows stays MANY */
+        t->blocks[b] |= hides; /* and value_rows stays MANY */
     }
     al_code c = t->is_whole ? find_values(k, t, t->leaf, err) : AL_OK;
     for (uint32_t i = 0; t->is.values && !c && i < lexicon_chunks(k->lex); i++)
@@ -444,5 +455,5 @@ bool known_count(const known *k, uint32_t block, uint32_t *ret)
         return true;
     }
     *ret = t->rows[block];
-    return !(t->blocks[block] & KNOWN_BLOCK_ELSE);
+    return !(t->blocks[block] & ~KNOWN_BLOCK_YES);
 }

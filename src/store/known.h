@@ -13,7 +13,8 @@ enum { KNOWN_NO, /* not but inside a slot */ KNOWN_ASK, /* perhaps */ KNOWN_YES 
 /* Of a block. */
 enum {
     KNOWN_BLOCK_YES = 1,  /* it has templates that say KNOWN_YES */
-    KNOWN_BLOCK_ELSE = 2, /* it may have other rows with the literal */
+    KNOWN_BLOCK_ELSE = 2, /* messages of other rows may have the literal */
+    KNOWN_BLOCK_HEADS = 4, /* fields that are asked may have it */
 };
 
 /* What is known about a leaf that looks for texts (plan_node.text_no). */
@@ -46,6 +47,8 @@ const known_text *known_text_of(const known *k, uint32_t text_no);
 /* Could slots of the block hold the literal? *ret may be true when they do not. As known_new. */
 AL_CHECK al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool *ret,
                                   al_err *err);
+/* False: no field of the block that the leaf asks has the literal or value. */
+bool known_asks_heads(const known *k, uint32_t text_no, uint32_t block);
 /* Finds out which blocks may match, for the two below. One thread, while no other looks at them. As
  * known_new. */
 AL_CHECK al_code known_blocks(known *k, al_err *err);

@@ -1,6 +1,6 @@
 /* Reads message columns.
- * The bytes come from disk: the numbers of templates and rows are checked when the column is
- * opened, a template's streams when they are first used, and each number of a value when it is
+ * The bytes come from disk: the numbers of templates and rows are checked when they
+ * are asked for, a template's streams when they are first used, and each number of a value when it is
  * looked up. Whoever renders asks how much room is left before every piece. Invariants: (1)
  * templates[i].n_rows are the rows whose entry in the map is i: checked when the map is unpacked;
  * (2) streams of a template have n_rows values each. */
@@ -49,47 +49,67 @@ static al_code read_templates(msg_view *v, al_rd *r, al_err *err)
     return rows == v->n_rows ? AL_OK : damaged(err, "templates have other rows");
 }
 
-/* The part of the column that is compressed. */
-static al_code load_heads(msg_view *v, al_rd *r, packer *pack, al_rd *ret, al_err *err)
+/* Invariant 1, once both sides are known. */
+static al_code check_rows(msg_view *v, al_err *err)
 {
-    packed d = packed_get(r, COLUMN_BYTES_MAX);
-    al_slice stored = al_rd_bytes(r, d.stored_bytes);
-    if (r->bad)
-        return damaged(err, "no header");
-    uint8_t *raw = al_arena_alloc(v->arena, (size_t)d.raw_bytes + 1, 1);
-    if (!raw)
+    for (uint32_t i = 0; v->has_heads && v->row_counts && i < v->n_templates; i++)
+        if (v->row_counts[i] != v->templates[i].n_rows) {
+            v->has_heads = false;
+            v->row_template = NULL;
+            v->row_counts = NULL;
+            return damaged(err, "a template has other rows");
+        }
+    return AL_OK;
+}
+
+/* The part of the column that is compressed: numbers and rows of templates, heads of streams. */
+static al_code need_heads(msg_view *v, al_err *err)
+{
+    if (v->has_heads)
+        return AL_OK;
+    uint8_t *raw = al_arena_alloc(v->arena, (size_t)v->heads.raw_bytes + 1, 1);
+    v->templates = al_arena_alloc(v->arena, v->n_templates, sizeof *v->templates);
+    if (!raw || !v->templates)
         return no_memory(err);
-    *ret = al_rd_of((al_slice){raw, (size_t)d.raw_bytes});
-    return packed_load(pack, &d, stored, raw, err);
+    al_code c = packed_load(v->pack, &v->heads, v->stored_heads, raw, err);
+    al_rd heads = al_rd_of((al_slice){raw, (size_t)v->heads.raw_bytes});
+    al_rd data = al_rd_of(v->data);
+    if (!c)
+        c = read_templates(v, &heads, err);
+    for (uint32_t i = 0; !c && i < v->n_templates; i++) {
+        v->templates[i].heads = al_rd_bytes(&heads, v->templates[i].heads.len);
+        v->templates[i].data = al_rd_bytes(&data, v->templates[i].data.len);
+    }
+    if (!c && (data.bad || data.left || heads.bad || heads.left))
+        c = damaged(err, "streams do not fit");
+    v->has_heads = !c;
+    return c ? c : check_rows(v, err);
 }
 
 al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_rows, lexicon *lex,
                       packer *pack, al_arena *arena, al_err *err)
 {
     assert(n_rows > 0 && n_rows <= BLOCK_ROWS_MAX);
-    *v = (msg_view){.arena = arena, .lex = lex, .text = text, .n_rows = n_rows};
+    *v = (msg_view){.arena = arena, .lex = lex, .pack = pack, .text = text, .n_rows = n_rows};
     al_rd r = al_rd_of(column);
     v->raw_bytes = al_rd_varint(&r);
     uint64_t n = al_rd_varint(&r);
+    v->heads = packed_get(&r, COLUMN_BYTES_MAX);
+    v->stored_heads = al_rd_bytes(&r, v->heads.stored_bytes);
     if (r.bad || v->raw_bytes > COLUMN_BYTES_MAX || n == 0 || n > n_rows)
         return damaged(err, "no header");
     v->n_templates = (uint32_t)n;
-    v->templates = al_arena_alloc(arena, (size_t)n, sizeof *v->templates);
-    if (!v->templates)
-        return no_memory(err);
-    al_rd heads;
-    al_code c = load_heads(v, &r, pack, &heads, err);
-    if (!c)
-        c = read_templates(v, &heads, err);
-    if (c)
-        return c;
     v->width = bits_width(n - 1);
     v->map = al_rd_bytes(&r, bits_bytes(n_rows, v->width)).ptr;
-    for (uint32_t i = 0; i < v->n_templates; i++) {
-        v->templates[i].heads = al_rd_bytes(&heads, v->templates[i].heads.len);
-        v->templates[i].data = al_rd_bytes(&r, v->templates[i].data.len);
-    }
-    return r.bad || r.left || heads.bad || heads.left ? damaged(err, "streams do not fit") : AL_OK;
+    v->data = (al_slice){r.p, r.left};
+    return r.bad ? damaged(err, "no rows") : AL_OK;
+}
+
+al_code msg_view_templates(msg_view *v, const msg_template **ret, al_err *err)
+{
+    al_code c = need_heads(v, err);
+    *ret = v->templates;
+    return c;
 }
 
 /* ---- Streams */
@@ -187,11 +207,14 @@ static al_code read_stream(msg_view *v, stream_rd *r, msg_stream *s, al_err *err
 al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_err *err)
 {
     assert(i < v->n_templates);
+    al_code c = need_heads(v, err);
+    if (c)
+        return c;
     msg_template *t = &v->templates[i];
     *ret = t;
     if (t->streams)
         return AL_OK;
-    al_code c = lexicon_template(v->lex, t->number, &t->text, err);
+    c = lexicon_template(v->lex, t->number, &t->text, err);
     if (c)
         return c;
     t->n_slots = msg_marks(t->text);
@@ -377,11 +400,12 @@ al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err)
             rows[r] = (uint16_t)wide[r];
             ranks[r] = (uint16_t)count[wide[r]]++;
         }
-        for (uint32_t i = 0; i < v->n_templates; i++)
-            if (count[i] != v->templates[i].n_rows)
-                return damaged(err, "a template has other rows");
         v->row_template = rows;
         v->row_rank = ranks;
+        v->row_counts = count;
+        al_code c = check_rows(v, err);
+        if (c)
+            return c;
     }
     *ret = v->row_template;
     return AL_OK;
@@ -412,7 +436,7 @@ al_code msg_view_rows(msg_view *v, uint32_t i, const uint32_t **ret, al_err *err
     al_code c = msg_view_row_templates(v, &of, err);
     if (c)
         return c;
-    uint32_t *rows = al_arena_alloc(v->arena, v->templates[i].n_rows, sizeof *rows);
+    uint32_t *rows = al_arena_alloc(v->arena, v->row_counts[i], sizeof *rows);
     if (!rows)
         return no_memory(err);
     assert(of);
@@ -579,7 +603,7 @@ static al_code group_rows(msg_view *v, uint32_t **ret, al_err *err)
     uint32_t at = 0;
     for (uint32_t i = 0; i < v->n_templates; i++) {
         next[i] = at;
-        at += v->templates[i].n_rows;
+        at += v->row_counts[i];
     }
     for (uint32_t r = 0; r < v->n_rows; r++)
         rows[next[of[r]]++] = r;

@@ -46,17 +46,25 @@ typedef struct msg_view {
     uint32_t n_rows;
     uint64_t raw_bytes; /* of all messages */
     uint32_t n_templates;
+    packed heads; /* encoded templates and streams */
+    al_slice stored_heads;
+    al_slice data;
+    packer *pack;
+    bool has_heads; /* then: `templates` is there */
     msg_template *templates;
     unsigned width; /* bits of a row's template */
     const uint8_t *map;
     uint16_t *row_template; /* NULL: not unpacked */
     uint16_t *row_rank;
+    uint32_t *row_counts; /* of each template */
     al_slice *messages;     /* NULL: not decoded */
 } msg_view;
 
 /* Looks at a column of `n_rows` rows; everything borrowed until the view is not used any more. */
 AL_CHECK al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_rows,
                                lexicon *lex, packer *pack, al_arena *arena, al_err *err);
+/* Its templates, n_templates of them. */
+AL_CHECK al_code msg_view_templates(msg_view *v, const msg_template **ret, al_err *err);
 /* All messages, by row. */
 AL_CHECK al_code msg_view_all(msg_view *v, const al_slice **ret, al_err *err);
 /* The message of one row, in the arena. */

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "store/filter_text.h"
 
@@ -42,7 +43,8 @@ struct filter {
 typedef struct slot { /* one leaf on one column of the open block */
     bool is_known;
     const block_col *col; /* NULL: the block has no such column */
-    uint8_t *verdict;     /* per value */
+    uint8_t *verdict;     /* per value, and NO behind the last */
+    bool is_decided;      /* each is YES or NO */
 } slot;
 
 struct verdicts {
@@ -195,7 +197,8 @@ static al_code open_slot(run *r, const plan_head *head, slot **ret)
         s->verdict = al_arena_alloc(r->known->arena, s->col->n_values + 1, 1);
         if (!s->verdict)
             return al_fail(r->err, AL_NOMEM, "filter");
-        memset(s->verdict, UNKNOWN, s->col->n_values + 1);
+        memset(s->verdict, UNKNOWN, s->col->n_values);
+        s->verdict[s->col->n_values] = NO;
     }
     s->is_known = true;
     return AL_OK;
@@ -224,6 +227,7 @@ static al_code ask_values(run *r, const ast_node *leaf, const plan_head *head, s
     if (s->col->n_values > row_bits_count(in, r->word_from * 64, r->word_to * 64))
         return AL_OK;
     *ret_is_any = false;
+    uint32_t n_sure = 0;
     for (uint32_t v = 0; v < s->col->n_values; v++) {
         if (s->verdict[v] == UNKNOWN)
             s->verdict[v] = ask_column_value(r, leaf, head, &s->col->values[v]);
@@ -232,8 +236,21 @@ static al_code ask_values(run *r, const ast_node *leaf, const plan_head *head, s
             return AL_CANCELLED;
         }
         *ret_is_any |= s->verdict[v] != NO;
+        n_sure += s->verdict[v] == YES || s->verdict[v] == NO;
     }
+    s->is_decided = n_sure == s->col->n_values;
     return AL_OK;
+}
+
+/* Of 64 rows, whichever are in question: without a branch. */
+static uint64_t decided_word(const slot *s, const uint32_t *values)
+{
+    uint64_t yes = 0;
+    for (unsigned at = 0; at < 64; at++) {
+        uint32_t v = AL_MIN(values[at], s->col->n_values); /* BLOCK_NO_VALUE is the greatest */
+        yes |= (uint64_t)(s->verdict[v] == YES) << at;
+    }
+    return yes;
 }
 
 /* Of 64 rows. */
@@ -243,6 +260,12 @@ static al_code take_word(run *r, const ast_node *leaf, const plan_head *head, sl
     const uint32_t *values = s->col->row_value + (size_t)w * 64;
     uint64_t yes = 0;
     uint64_t gave_up = 0;
+    if (s->is_decided && in->words[w] == UINT64_MAX) {
+        yes = decided_word(s, values);
+        in->words[w] &= ~yes;
+        out->words[w] |= yes;
+        return AL_OK;
+    }
     for (uint64_t rest = in->words[w]; rest; rest &= rest - 1) {
         unsigned at = (unsigned)__builtin_ctzll(rest);
         uint32_t v = values[at];

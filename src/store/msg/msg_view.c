@@ -55,7 +55,6 @@ static al_code check_rows(msg_view *v, al_err *err)
     for (uint32_t i = 0; v->has_heads && v->row_counts && i < v->n_templates; i++)
         if (v->row_counts[i] != v->templates[i].n_rows) {
             v->has_heads = false;
-            v->row_template = NULL;
             v->row_counts = NULL;
             return damaged(err, "a template has other rows");
         }
@@ -386,29 +385,43 @@ al_code msg_stream_spell(msg_view *v, const msg_stream *s, al_buf *out, al_err *
 al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_err *err)
 {
     if (!v->row_template) {
-        uint64_t *wide = al_arena_alloc(v->arena, v->n_rows, sizeof *wide);
+        uint32_t *wide = al_arena_alloc(v->arena, v->n_rows, sizeof *wide);
         uint16_t *rows = al_arena_alloc(v->arena, v->n_rows, sizeof *rows);
-        uint16_t *ranks = al_arena_alloc(v->arena, v->n_rows, sizeof *ranks);
-        uint32_t *count = al_arena_alloc(v->arena, v->n_templates, sizeof *count);
-        if (!wide || !rows || !ranks || !count)
+        if (!wide || !rows)
             return no_memory(err);
-        memset(count, 0, v->n_templates * sizeof *count);
-        bits_unpack(v->map, v->n_rows, v->width, wide);
+        bits_unpack32(v->map, v->n_rows, v->width, wide);
+        uint32_t most = 0;
         for (uint32_t r = 0; r < v->n_rows; r++) {
-            if (wide[r] >= v->n_templates)
-                return damaged(err, "a row has no template");
+            most |= wide[r] >= v->n_templates;
             rows[r] = (uint16_t)wide[r];
-            ranks[r] = (uint16_t)count[wide[r]]++;
         }
+        if (most)
+            return damaged(err, "a row has no template");
         v->row_template = rows;
-        v->row_rank = ranks;
-        v->row_counts = count;
-        al_code c = check_rows(v, err);
-        if (c)
-            return c;
     }
     *ret = v->row_template;
     return AL_OK;
+}
+
+/* Ranks of rows and counts of templates. */
+static al_code count_rows(msg_view *v, al_err *err)
+{
+    const uint16_t *of = NULL;
+    if (v->row_counts)
+        return AL_OK;
+    al_code c = msg_view_row_templates(v, &of, err);
+    if (c)
+        return c;
+    uint16_t *ranks = al_arena_alloc(v->arena, v->n_rows, sizeof *ranks);
+    uint32_t *count = al_arena_alloc(v->arena, v->n_templates, sizeof *count);
+    if (!ranks || !count)
+        return no_memory(err);
+    memset(count, 0, v->n_templates * sizeof *count);
+    for (uint32_t r = 0; r < v->n_rows; r++)
+        ranks[r] = (uint16_t)count[of[r]]++;
+    v->row_rank = ranks;
+    v->row_counts = count;
+    return check_rows(v, err);
 }
 
 al_code msg_view_template_of(const msg_view *v, uint32_t row, uint32_t *ret, al_err *err)
@@ -423,8 +436,7 @@ al_code msg_view_template_of(const msg_view *v, uint32_t row, uint32_t *ret, al_
 
 al_code msg_view_row_ranks(msg_view *v, const uint16_t **ret, al_err *err)
 {
-    const uint16_t *of = NULL;
-    al_code c = msg_view_row_templates(v, &of, err);
+    al_code c = count_rows(v, err);
     *ret = v->row_rank;
     return c;
 }
@@ -432,17 +444,15 @@ al_code msg_view_row_ranks(msg_view *v, const uint16_t **ret, al_err *err)
 al_code msg_view_rows(msg_view *v, uint32_t i, const uint32_t **ret, al_err *err)
 {
     assert(i < v->n_templates);
-    const uint16_t *of = NULL;
-    al_code c = msg_view_row_templates(v, &of, err);
+    al_code c = count_rows(v, err);
     if (c)
         return c;
     uint32_t *rows = al_arena_alloc(v->arena, v->row_counts[i], sizeof *rows);
     if (!rows)
         return no_memory(err);
-    assert(of);
     uint32_t n = 0;
     for (uint32_t r = 0; r < v->n_rows; r++)
-        if (of[r] == i)
+        if (v->row_template[r] == i)
             rows[n++] = r;
     *ret = rows;
     return AL_OK;
@@ -505,13 +515,10 @@ static al_code row_room(const one_row *o, size_t *ret, al_err *err)
 al_code msg_view_row(msg_view *v, uint32_t row, al_slice *ret, al_err *err)
 {
     assert(row < v->n_rows);
-    const uint16_t *of = NULL;
-    al_code c = msg_view_row_templates(v, &of, err);
-    if (c)
-        return c;
-    assert(of);
     one_row o = {.v = v};
-    c = msg_view_template(v, of[row], &o.t, err);
+    al_code c = count_rows(v, err);
+    if (!c)
+        c = msg_view_template(v, v->row_template[row], &o.t, err);
     if (c)
         return c;
     o.k = v->row_rank[row];
@@ -591,22 +598,20 @@ static al_code reserve_all(msg_view *v, all_rows *a, al_err *err)
 /* Rows by template, in order. */
 static al_code group_rows(msg_view *v, uint32_t **ret, al_err *err)
 {
-    const uint16_t *of = NULL;
-    al_code c = msg_view_row_templates(v, &of, err);
+    al_code c = count_rows(v, err);
     if (c)
         return c;
     uint32_t *rows = al_arena_alloc(v->arena, v->n_rows, sizeof *rows);
     uint32_t *next = al_arena_alloc(v->arena, v->n_templates, sizeof *next);
     if (!rows || !next)
         return no_memory(err);
-    assert(of);
     uint32_t at = 0;
     for (uint32_t i = 0; i < v->n_templates; i++) {
         next[i] = at;
         at += v->row_counts[i];
     }
     for (uint32_t r = 0; r < v->n_rows; r++)
-        rows[next[of[r]]++] = r;
+        rows[next[v->row_template[r]]++] = r;
     *ret = rows;
     return AL_OK;
 }

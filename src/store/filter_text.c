@@ -122,7 +122,7 @@ static size_t longest_of(const msg_stream *s)
 static al_code look_at_numbers(looking *l, const msg_stream *s)
 {
     bool has_point = s->kind == MSG_STREAM_SCALED && (s->aux_base || s->aux_width);
-    if (!l->known->may_be_number || longest_of(s) < literal_chars(l->known->literal) ||
+    if (!l->known->longest || longest_of(s) < literal_chars(l->known->literal) ||
         (!has_point && literal_has(l->known->literal, '.')))
         return AL_OK;
     al_buf_clear(&l->text);
@@ -184,7 +184,8 @@ static al_code look(looking *l)
     for (l->i = 0; !c && l->i < l->split->n_templates; l->i++) {
         uint8_t says = l->known->templates[l->templates[l->i].number];
         l->f->says[l->i] = says;
-        if (says == KNOWN_NO && l->asks_slots)
+        if (says == KNOWN_NO &&
+            (l->asks_slots || known_asks_numbers(l->known, l->templates[l->i].number)))
             c = look_at_slots(l);
         l->f->is_any |= l->f->says[l->i] != KNOWN_NO;
     }

@@ -32,6 +32,7 @@ typedef struct text {
     uint64_t *values;
     uint8_t *blocks;
     uint32_t *rows;
+    uint8_t *value_blocks; /* a bit for each block whose messages have a value that holds it */
     uint32_t *value_rows; /* of each block: with its only value that holds the literal; or MANY */
 } text;
 
@@ -229,8 +230,10 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
                 .values = al_arena_alloc(k->arena, lexicon_values(k->lex) / 64 + 1, 8),
                 .blocks = al_arena_alloc(k->arena, n_blocks + 1, 1),
                 .rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->rows),
+                .value_blocks = al_arena_alloc(k->arena, n_blocks / 8 + 1, 1),
                 .value_rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->value_rows)};
-    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_rows)
+    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_blocks ||
+        !t->value_rows)
         return al_fail(err, AL_NOMEM, "search");
     memset(t->templates, KNOWN_ASK, lexicon_templates(k->lex));
     memset(t->values, 0, (lexicon_values(k->lex) / 64 + 1) * 8);
@@ -238,7 +241,11 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     t->leaf = leaf->ast;
     t->is_whole = leaf->ast->kind == AST_EQUALS;
     t->is.literal = query_leaf_literal(leaf->ast, &t->is.is_leaf);
-    t->is.may_be_number = t->is.literal && literal_may_be_number(t->is.literal);
+    if (t->is.literal && literal_may_be_number(t->is.literal)) {
+        al_code c = lexicon_numbers(k->lex, &t->is.longest, err);
+        if (c)
+            return c;
+    }
     for (uint32_t i = 0; i < leaf->n_heads; i++)
         t->is.heads |= names->uses(names->ctx, leaf->heads[i].name);
     t->is.templates = t->templates;
@@ -288,7 +295,8 @@ static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
     const known *k = ctx;
     for (uint32_t i = 0; i < k->plan->n_texts; i++) {
         text *t = &k->texts[i];
-        if (!t->is.literal || t->templates[number] == KNOWN_NO)
+        if (!t->is.literal ||
+            (t->templates[number] == KNOWN_NO && !known_asks_numbers(&t->is, number)))
             continue;
         bool is_yes = t->templates[number] == KNOWN_YES;
         bool in_message = t->is.asks_message && use->rows;
@@ -313,6 +321,8 @@ static void note_value(void *ctx, uint32_t number, const lex_use_in *use)
     if (!rows && !in_heads)
         return;
     t->value_rows[use->block] = t->blocks[use->block] || in_heads ? MANY : rows;
+    if (rows)
+        t->value_blocks[use->block / 8] |= (uint8_t)(1U << (use->block % 8));
     t->blocks[use->block] |= (rows ? KNOWN_BLOCK_ELSE : 0) | (in_heads ? KNOWN_BLOCK_HEADS : 0);
 }
 
@@ -334,8 +344,8 @@ static al_code may_hide(const known *k, const text *t, uint32_t block, uint8_t *
     al_code c = lexicon_block_flags(k->lex, block, &flags, err);
     bool knows = t->is.literal || t->is_whole;
     bool in_heads = !knows || t->is.heads & SEG_FIELD_OUTSIDE || flags & LEX_BLOCK_HAS_FIELD_TEXT ||
-                    (t->is.heads & SEG_FIELD_SPLIT && (t->is.may_be_number || t->is_whole));
-    bool in_message = !t->is.literal || t->is.may_be_number || flags & LEX_BLOCK_HAS_TEXT;
+                    (t->is.heads & SEG_FIELD_SPLIT && t->is_whole);
+    bool in_message = !t->is.literal || flags & LEX_BLOCK_HAS_TEXT;
     *ret = (uint8_t)((in_heads && t->is.heads ? KNOWN_BLOCK_HEADS : 0) |
                      (in_message && t->is.asks_message ? KNOWN_BLOCK_ELSE : 0));
     return c;
@@ -346,11 +356,9 @@ al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool 
     assert(text_no < k->plan->n_texts);
     const text *t = &k->texts[text_no];
     uint8_t hides = 0;
-    *ret = k->has_blocks ? t->blocks[block] & KNOWN_BLOCK_ELSE : t->is.values != NULL;
-    if (*ret)
-        return AL_OK;
     al_code c = may_hide(k, t, block, &hides, err);
-    *ret = hides & KNOWN_BLOCK_ELSE;
+    bool has_value = k->has_blocks ? t->value_blocks[block / 8] >> (block % 8) & 1 : t->is.values != NULL;
+    *ret = has_value || hides & KNOWN_BLOCK_ELSE;
     return c;
 }
 
@@ -380,6 +388,7 @@ static void forget_blocks(text *t, uint32_t n)
 {
     memset(t->blocks, 0, n + 1);
     memset(t->rows, 0, (n + 1) * sizeof *t->rows);
+    memset(t->value_blocks, 0, n / 8 + 1);
     memset(t->value_rows, 0xff, (n + 1) * sizeof *t->value_rows); /* MANY */
 }
 
@@ -400,7 +409,7 @@ al_code known_blocks(known *k, al_err *err)
     for (uint32_t i = 0; i < k->plan->n_texts && !c; i++) {
         forget_blocks(&k->texts[i], lexicon_blocks(k->lex)); /* of an attempt before this one */
         c = ask_blocks(k, &k->texts[i], err);
-        asks |= k->texts[i].is.literal && has_templates(k, &k->texts[i]);
+        asks |= k->texts[i].is.longest || (k->texts[i].is.literal && has_templates(k, &k->texts[i]));
     }
     if (!c && asks)
         c = lexicon_template_blocks(k->lex, note_template, k, err);

@@ -2,7 +2,7 @@
 /* known.h: what the lexicon of a segment says about the texts that a query looks for, before any of
  * its blocks is read. Made once for a segment and a query; immutable but for known_blocks, any
  * thread. */
-#include "query/literal.h"
+#include "query/literal_holes.h"
 #include "store/lex/lexicon.h"
 #include "store/plan.h"
 #include "store/segment.h"
@@ -21,7 +21,8 @@ enum {
 typedef struct known_text {
     const literal *literal; /* NULL: all messages have to be asked */
     bool is_leaf;           /* a text with the literal matches; else it has to be asked */
-    bool may_be_number;     /* it could stand in numbers that are in no lexicon */
+    /* It could stand in numbers that are in no lexicon: bytes of the longest of each template. */
+    const uint8_t *longest; /* NULL: it could not */
     bool asks_message;
     uint8_t heads; /* SEG_FIELD_, of the fields that are asked */
     const uint8_t *templates;
@@ -44,9 +45,15 @@ AL_CHECK al_code known_new(const plan *p, lexicon *lex, const known_names *names
                            al_err *err);
 known *known_free(known *k);
 const known_text *known_text_of(const known *k, uint32_t text_no);
-/* Could slots of the block hold the literal? *ret may be true when they do not. As known_new. */
+/* Could values or texts in slots of the block hold the literal? Numbers: known_text.longest. *ret may
+ * be true when they do not. As known_new. */
 AL_CHECK al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool *ret,
                                   al_err *err);
+/* Could a number in a slot of the template? */
+static inline bool known_asks_numbers(const known_text *t, uint32_t template)
+{
+    return t->longest && t->longest[template] >= literal_chars(t->literal);
+}
 /* False: no field of the block that the leaf asks has the literal or value. */
 bool known_asks_heads(const known *k, uint32_t text_no, uint32_t block);
 /* Finds out which blocks may match, for the two below. One thread, while no other looks at them. As

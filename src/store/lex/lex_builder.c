@@ -141,6 +141,7 @@ void lex_builder_clear(lex_builder *b)
     b->value_postings.n = 0;
     b->template_postings.n = 0;
     b->n_blocks = 0;
+    memset(b->longest, 0, sizeof b->longest);
     al_code c = put_whole_template(b);
     assert(c == AL_OK); /* its memory is there since it was made */
 }
@@ -237,6 +238,12 @@ static al_code template_number(lex_builder *b, al_slice text, uint32_t rows, boo
         return AL_OK;
     return post(&b->template_postings, *ret, b->n_blocks - 1, in_field ? 0 : rows,
                 in_field ? LEX_USE_SPLIT : 0);
+}
+
+void lex_builder_numbers(lex_builder *b, uint32_t number, uint32_t bytes)
+{
+    assert(number < b->templates.n);
+    b->longest[number] = (uint8_t)AL_MAX(b->longest[number], AL_MIN(bytes, (uint32_t)UINT8_MAX));
 }
 
 al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret)

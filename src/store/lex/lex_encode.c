@@ -269,6 +269,10 @@ static al_code put_all(writing *w, al_buf *out)
         c = put_blocks(w);
     if (!c)
         c = put_template_postings(w);
+    if (!c) {
+        al_buf_put(&w->raw, b->longest, b->templates.n);
+        c = put_part(w);
+    }
     if (!c)
         c = put_sieve(w);
     if (!c && b->values.n)

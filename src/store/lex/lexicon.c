@@ -55,6 +55,7 @@ struct lexicon {
     part blocks;
     _Atomic(lex_block *) block; /* NULL: not read */
     part template_postings;
+    part longest; /* of templates: bytes of their longest number */
     chunk *chunks;
     uint32_t n_chunks;
     part sieve;
@@ -98,6 +99,7 @@ lexicon *lexicon_unref(lexicon *l)
     texts_done(&l->templates);
     part_done(&l->blocks);
     part_done(&l->template_postings);
+    part_done(&l->longest);
     free(l->chunks);
     free(atomic_load(&l->block));
     (void)packer_free(l->pack);
@@ -197,9 +199,10 @@ static al_code get_head(lexicon *l, al_slice head, al_err *err)
     get_part(&r, LEX_TEMPLATE_BYTES_MAX + LEX_TEMPLATES_MAX * 5, &off, &l->templates.at);
     get_part(&r, (uint64_t)l->n_blocks * 10, &off, &l->blocks);
     get_part(&r, LEX_POSTING_BYTES_MAX, &off, &l->template_postings);
+    get_part(&r, l->templates.n, &off, &l->longest);
     get_part(&r, LEX_SIEVE_BYTES_MAX, &off, &l->sieve);
     get_chunks(l, &r, &off);
-    if (r.bad || r.left || off != l->source.bytes)
+    if (r.bad || r.left || off != l->source.bytes || l->longest.d.raw_bytes != l->templates.n)
         return damaged(err, "parts do not fit");
     return AL_OK;
 }
@@ -651,6 +654,14 @@ al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, voi
     return fits ? AL_OK : damaged(err, "blocks of values do not fit");
 }
 
+al_code lexicon_numbers(lexicon *l, const uint8_t **ret, al_err *err)
+{
+    al_rd r = {0};
+    al_code c = load(l, &l->longest, &r, err);
+    *ret = r.p;
+    return c;
+}
+
 /* ---- Checking */
 
 static void ignore_posting(void *ctx, uint32_t number, const lex_use_in *use)
@@ -672,7 +683,10 @@ al_code lexicon_check(lexicon *l, al_err *err)
 {
     al_slice text;
     const fuse *filters;
+    const uint8_t *longest;
     al_code c = lexicon_template(l, 0, &text, err);
+    if (!c)
+        c = lexicon_numbers(l, &longest, err);
     if (!c)
         c = load_blocks(l, err);
     if (!c)

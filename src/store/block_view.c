@@ -24,7 +24,7 @@ enum {
     ARENA_BYTES = 256 * 1024,
     KEEP_BYTES = 12 << 20, /* a full block with all its columns takes 6 to 10 MB */
     FIXED_COLUMNS = 8,     /* that are no fields, at most */
-    ALL_SHARE = 4, /* writing one message takes as long as this many of all of them */
+    ALL_SHARE = 4,         /* writing one message takes as long as this many of all of them */
 };
 
 typedef struct stored_col {

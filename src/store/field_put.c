@@ -1,7 +1,7 @@
 /* Writing the column of a field.
- * Texts that the lexicon takes are a number each, the difference to the one before: new ones ascend,
- * so that is a byte. What it does not take is kept here, compressed. References are bit-packed, so
- * that a reader gets at one of them. */
+ * Texts that the lexicon takes are a number each, the difference to the one before: new ones
+ * ascend, so that is a byte. What it does not take is kept here, compressed. References are
+ * bit-packed, so that a reader gets at one of them. */
 #include "store/field_put.h"
 
 #include <assert.h>
@@ -305,7 +305,7 @@ al_code field_put(field_putter *p, const field_values *values, const field_refs 
     }
     if (c)
         return c;
-    *ret_kind = is_outside                  ? FMT_COL_HOMED_OUTSIDE
+    *ret_kind = is_outside                 ? FMT_COL_HOMED_OUTSIDE
                 : form == FIELD_FORM_SPLIT ? FMT_COL_HOMED_SPLIT
                                            : FMT_COL_HOMED;
     al_buf_u8(out, refs->home);

@@ -47,7 +47,7 @@ struct lex_builder {
     lex_table values;
     lex_table templates;
     uint8_t longest[LEX_TEMPLATES_MAX]; /* of templates: bytes of their longest number */
-    lex_use *uses; /* of values */
+    lex_use *uses;                      /* of values */
     size_t uses_cap;
     lex_postings value_postings; /* in blocks before the last use */
     lex_postings template_postings;

@@ -88,7 +88,7 @@ struct msg_builder {
     size_t n_table;
     uint32_t last_local;
     /* of encode */
-    bool in_fields; /* they are values of a field */
+    bool in_fields;  /* they are values of a field */
     local **places;  /* one template of each */
     uint32_t *order; /* rows by place of their template */
     uint32_t *first; /* per place: its first row in `order` */
@@ -244,10 +244,11 @@ static al_code local_make(msg_builder *b, al_slice text, uint64_t hash, uint32_t
     if (al_buf_code(&b->template_bytes))
         return al_buf_code(&b->template_bytes);
     for (size_t i = 0; i < b->split.n_slots; i++)
-        b->streams[b->n_streams + i] = (stream){.can = DECIMAL_INT | DECIMAL_DIGITS | DECIMAL_SCALED,
-                                                .scale_min = UINT8_MAX,
-                                                .len_min = UINT32_MAX,
-                                                .min = UINT64_MAX};
+        b->streams[b->n_streams + i] =
+            (stream){.can = DECIMAL_INT | DECIMAL_DIGITS | DECIMAL_SCALED,
+                     .scale_min = UINT8_MAX,
+                     .len_min = UINT32_MAX,
+                     .min = UINT64_MAX};
     b->locals[b->n_locals] = (local){.hash = hash,
                                      .off = (uint32_t)off,
                                      .len = (uint32_t)text.len,
@@ -324,7 +325,8 @@ al_code msg_builder_add(msg_builder *b, al_slice message)
     for (size_t i = 0; i < b->split.n_slots; i++) {
         msg_slot at = b->split.slots[i];
         slot *x = &b->slots[b->n_slots++];
-        uint8_t can = decimal_read(al_slice_sub(message, at.off, at.off + at.len), &x->number, &x->scale);
+        uint8_t can =
+            decimal_read(al_slice_sub(message, at.off, at.off + at.len), &x->number, &x->scale);
         x->off = (uint32_t)off + at.off;
         x->len = at.len;
         stream_note(&b->streams[l->first_stream + i], x, can);

@@ -63,7 +63,8 @@ static void repair_block(uint8_t *bytes, size_t n)
     al_rd data = al_rd_of((al_slice){bytes + header, n - header});
     uint64_t n_columns = al_rd_varint(&r);
     for (uint64_t i = 0; !r.bad && i < n_columns; i++) {
-        if (al_rd_u8(&r) == FMT_COL_FIELD)
+        uint8_t kind = al_rd_u8(&r);
+        if (kind == FMT_COL_FIELD || kind >= FMT_COL_HOMED)
             (void)al_rd_bytes(&r, al_rd_varint(&r));
         (void)al_rd_varint(&r);
         al_slice stored = al_rd_bytes(&data, al_rd_varint(&r));
@@ -95,6 +96,7 @@ static void check_directory(uint8_t *bytes, size_t n, bool is_repaired)
         (void)al_rd_u64(&r);
         f.n_rows = al_rd_u64(&r);
         (void)al_rd_u64(&r);
+        f.lex_bytes = al_rd_u64(&r);
         f.n_blocks = al_rd_u32(&r);
         f.dir_bytes = dir_bytes;
         f.file_bytes = file_bytes;
@@ -111,13 +113,13 @@ static void check_directory(uint8_t *bytes, size_t n, bool is_repaired)
     uint64_t rows = 0;
     for (uint32_t i = 0; i < ix->n_blocks; i++) {
         CHECK(i == 0 || ix->blocks[i].min_id > ix->blocks[i - 1].max_id);
-        CHECK(ix->blocks[i].off + ix->blocks[i].len <= f.dir_off);
+        CHECK(ix->blocks[i].off + ix->blocks[i].len <= ix->lex_off);
         CHECK(ix->blocks[i].first_row == rows);
         rows += ix->blocks[i].n_rows;
     }
     CHECK(rows == f.n_rows);
     for (uint32_t i = 0; i < ix->n_names; i++)
-        CHECK(seg_index_has_name(ix, ix->names[i]));
+        CHECK(seg_index_uses(ix, ix->names[i].name) == ix->names[i].uses);
     (void)seg_index_unref(ix);
 }
 

@@ -350,7 +350,7 @@ static al_code number_templates(msg_builder *b, lex_builder *lex, uint32_t *ret_
     uint32_t n_whole = 0;
     for (uint32_t i = 0; i < b->n_locals; i++) {
         local *l = &b->locals[i];
-        al_slice text = {b->template_bytes.ptr + l->off, l->len};
+        al_slice text = {l->len ? b->template_bytes.ptr + l->off : NULL, l->len};
         al_code c = b->in_fields ? lex_builder_field_template(lex, text, l->n_rows, &l->number)
                                  : lex_builder_template(lex, text, l->n_rows, &l->number);
         if (c)
@@ -559,7 +559,7 @@ static void put_text_stream(msg_builder *b, const place *p, bool is_whole, al_bu
         const row *r = &b->rows[b->order[p->first + i]];
         uint32_t off = is_whole ? r->off : slot_at(b, p, i)->off;
         uint32_t len = is_whole ? r->len : slot_at(b, p, i)->len;
-        al_buf_slice_put(text, (al_slice){b->bytes.ptr + off, len});
+        al_buf_slice_put(text, (al_slice){len ? b->bytes.ptr + off : NULL, len});
         b->scratch[i] = len;
         min = AL_MIN(min, len);
         max = AL_MAX(max, len);

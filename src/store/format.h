@@ -2,7 +2,7 @@
 /* format.h: every byte constant of doc/format.md. No code. */
 
 enum {
-    FMT_VERSION = 2,
+    FMT_VERSION = 3,
 
     /* File and part magics, as little-endian words of the letters in the comment. */
     FMT_MAGIC_ROOT = 0x52524c41,      /* "ALRR" */

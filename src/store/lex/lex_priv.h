@@ -57,7 +57,8 @@ struct lex_builder {
 
 static inline al_slice lex_table_text(const lex_table *t, uint32_t i)
 {
-    return (al_slice){t->bytes.ptr + t->texts[i].off, t->texts[i].len};
+    const uint8_t *bytes = t->bytes.ptr; /* NULL as long as all texts are empty */
+    return (al_slice){bytes ? bytes + t->texts[i].off : NULL, t->texts[i].len};
 }
 
 /* No slot stands right beside a letter, a digit or a byte from 0x80, and there are not more than

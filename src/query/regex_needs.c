@@ -175,6 +175,7 @@ static void step(walk *w)
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): end_run writes to it */
 size_t regex_needs(al_slice pattern, bool ignores_case, uint8_t out[REGEX_NEEDS_BYTES_MAX])
 {
     walk w = {.p = pattern.ptr,

@@ -366,8 +366,10 @@ static al_code row_value(block_view *v, stored_col *f, const field_place *at, va
     al_code c = decode_field(v, f, err);
     if (c)
         return c;
+    assert(f->col.row_value);
     uint32_t i = f->col.row_value[at->row];
     *ret_has = i != BLOCK_NO_VALUE;
+    assert(!*ret_has || f->col.values);
     if (*ret_has)
         *ret = f->col.values[i];
     return AL_OK;

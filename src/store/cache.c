@@ -109,7 +109,7 @@ static entry *make_room_locked(cache *c, size_t bytes)
 static void free_entries(entry *evicted)
 {
     while (evicted) {
-        entry *next = evicted->chain;
+        entry *next = evicted->chain; /* NOLINT(clang-analyzer-unix.Malloc): each is in one list */
         entry_free(evicted);
         evicted = next;
     }

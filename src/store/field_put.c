@@ -232,7 +232,8 @@ static al_code put_split(field_putter *p, const field_values *v, lex_builder *le
     al_buf_clear(&p->column);
     al_buf_clear(&p->texts);
     for (uint32_t i = 0; i < v->n && !c; i++)
-        c = msg_builder_add(p->split, (al_slice){v->texts ? v->texts + v->at[i].off : NULL, v->at[i].len});
+        c = msg_builder_add(p->split,
+                            (al_slice){v->texts ? v->texts + v->at[i].off : NULL, v->at[i].len});
     if (!c)
         c = msg_builder_encode_field(p->split, lex, &p->column, &p->texts);
     if (c)

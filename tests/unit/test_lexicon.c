@@ -279,12 +279,38 @@ static void damage_is_named(void **state)
     al_buf_done(&out);
 }
 
+/* No byte of text and no key of a sieve: its buffers were never made. */
+static void a_lexicon_of_nothing_but_the_empty_text(void **state)
+{
+    (void)state;
+    al_err err;
+    uint32_t number = 7;
+    al_slice text;
+    al_buf out;
+    AL_CLEANUP(lex_builder_freep) lex_builder *b = lex_builder_new();
+    AL_CLEANUP(lexicon_unrefp) lexicon *l = NULL;
+    al_buf_init(&out, SIZE_MAX);
+    assert_int_equal(lex_builder_block(b), AL_OK);
+    assert_int_equal(lex_builder_field(b, (al_slice){0}, &number), AL_OK);
+    assert_int_equal(number, 0);
+    assert_int_equal(lex_builder_encode(b, &out, &err), AL_OK);
+    al_slice bytes = al_buf_slice(&out);
+    assert_int_equal(lex_open_slice(&bytes, &l, &err), AL_OK);
+    assert_int_equal(lexicon_check(l, &err), AL_OK);
+    assert_int_equal(lexicon_values(l), 1);
+    assert_int_equal(lexicon_value(l, 0, &text, &err), AL_OK);
+    assert_int_equal(text.len, 0);
+    assert_int_equal(lexicon_find(l, (al_slice){0}, &number, &err), AL_OK);
+    al_buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_and_blocks_come_back),
         cmocka_unit_test(templates_come_back),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(a_lexicon_of_nothing_but_the_empty_text),
         cmocka_unit_test(damage_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

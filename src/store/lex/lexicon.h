@@ -1,6 +1,7 @@
 #pragma once
 /* lexicon.h: reads what lex_builder wrote (doc/format.md section 9). Parts are read when they are
-XX *
+ * asked for, and kept until the last unref. Any thread.
+ *
  * Every function that reads: AL_CORRUPT (a checksum or a number does not fit), AL_NOMEM, and what
  * the source returns. */
 #include "base/buf.h"

@@ -236,7 +236,7 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_blocks || !t->value_rows)
         return al_fail(err, AL_NOMEM, "search");
     memset(t->templates, KNOWN_ASK, lexicon_templates(k->lex));
-    memset(t->values, 0, (lexicon_values(k->lex) / 64 + 1) * 8);
+    memset(t->values, 0, ((size_t)lexicon_values(k->lex) / 64 + 1) * sizeof *t->values);
     t->is.asks_message = leaf->asks_message;
     t->leaf = leaf->ast;
     t->is_whole = leaf->ast->kind == AST_EQUALS;

@@ -152,6 +152,7 @@ al_code reading_known(reading *rd, uint32_t index_no, const unit *u, const unit_
     AL_LOCKED(&l->lock);
     struct lexicon_entry *e = find_locked(l, index_no, u->seg);
     al_code c = e ? AL_OK : add_known_locked(l, index_no, u, b, &e, err);
+    assert(c || e);
     if (!c && with_blocks && e->k)
         c = known_blocks(e->k, err);
     if (!c)

@@ -416,6 +416,7 @@ static al_code count_rows(msg_view *v, al_err *err)
     uint32_t *count = al_arena_alloc(v->arena, v->n_templates, sizeof *count);
     if (!ranks || !count)
         return no_memory(err);
+    assert(of);
     memset(count, 0, v->n_templates * sizeof *count);
     for (uint32_t r = 0; r < v->n_rows; r++)
         ranks[r] = (uint16_t)count[of[r]]++;
@@ -606,6 +607,7 @@ static al_code group_rows(msg_view *v, uint32_t **ret, al_err *err)
     uint32_t *next = al_arena_alloc(v->arena, v->n_templates, sizeof *next);
     if (!rows || !next)
         return no_memory(err);
+    assert(v->row_counts);
     uint32_t at = 0;
     for (uint32_t i = 0; i < v->n_templates; i++) {
         next[i] = at;

@@ -44,6 +44,7 @@ typedef struct totals {
     uint64_t some_rows;  /* read alone */
     int64_t add_ns, encode_ns, ids_ns, find_ns, page_ns;
     int64_t open_ns, first_ns, fields_ns, columns_ns;
+    int64_t messages_ns; /* add and encode, as if there were no fields */
 } totals;
 
 /* Blocks that share a lexicon. */
@@ -341,7 +342,8 @@ static lexicon *end_lexicon(lex_builder *lex, segment_of *s)
 }
 
 /* What the lexicon would take if there were no fields. */
-static size_t messages_lexicon(al_slice text, const line *lines, size_t n, size_t block_rows)
+static size_t messages_lexicon(totals *t, al_slice text, const line *lines, size_t n,
+                               size_t block_rows)
 {
     AL_CLEANUP(lex_builder_freep) lex_builder *lex = lex_builder_new();
     totals unused = {0};
@@ -349,6 +351,7 @@ static size_t messages_lexicon(al_slice text, const line *lines, size_t n, size_
     segment_init(&s);
     must(lex, "memory");
     build(&unused, text, lines, n, block_rows, lex, false, &s);
+    t->messages_ns += unused.add_ns + unused.encode_ns;
     (void)lexicon_unref(end_lexicon(lex, &s));
     size_t bytes = s.lexicon.len;
     segment_done(&s);
@@ -369,7 +372,7 @@ static void measure(totals *t, al_slice text, const line *lines, size_t n, size_
     build(t, text, lines, n, block_rows, lex, true, &s);
     if (lex) {
         l = end_lexicon(lex, &s);
-        size_t messages = messages_lexicon(text, lines, n, block_rows);
+        size_t messages = messages_lexicon(t, text, lines, n, block_rows);
         (void)add_cost(t, "(lexicon: messages)", messages, messages);
         (void)add_cost(t, "(lexicon: fields)", s.lexicon.len - messages,
                        s.lexicon.len - messages);
@@ -415,6 +418,10 @@ static void print(totals *t, size_t n)
            "%.0f\n",
            (double)t->add_ns / rows, (double)t->encode_ns / rows, (double)t->ids_ns / rows,
            (double)t->find_ns / blocks / FINDS, (double)t->page_ns / blocks);
+    if (t->messages_ns)
+        printf("ns/row: fields %.0f, messages and ids %.0f of add and encode\n",
+               (double)(t->add_ns + t->encode_ns - t->messages_ns) / rows,
+               (double)t->messages_ns / rows);
     printf("fields: ns a block: open %.0f, first row %.0f; ns a row: a row alone %.0f, whole columns "
            "%.1f\n",
            (double)t->open_ns / blocks, (double)t->first_ns / blocks,

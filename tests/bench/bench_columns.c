@@ -206,6 +206,20 @@ static record record_of(al_slice text, const line *l, al_arena *arena)
     return r;
 }
 
+static void compare_rows(al_slice text, const line *lines, size_t n, block_view *v,
+                         al_arena *arena)
+{
+    static const block_want all = {.is_all = true};
+    al_err err;
+    for (uint32_t i = 0; i < n; i++) {
+        record is;
+        record expected = record_of(text, &lines[i], arena);
+        must(!block_view_record(v, i, &all, &is, &err), "row");
+        must(same(&is, &expected), "a row came back otherwise");
+        al_arena_reset(arena);
+    }
+}
+
 /* Fields of single rows, and columns as a filter asks for them. */
 static void read_fields(totals *t, size_t n, al_slice block, block_view *v)
 {
@@ -237,7 +251,6 @@ static void read_fields(totals *t, size_t n, al_slice block, block_view *v)
 static void read_back(totals *t, al_slice text, const line *lines, size_t n, al_slice block,
                       block_view *v, al_arena *arena)
 {
-    static const block_want all = {.is_all = true};
     al_err err;
     int64_t from = al_mono_ns();
     uint32_t row = 0;
@@ -256,13 +269,7 @@ static void read_back(totals *t, al_slice text, const line *lines, size_t n, al_
     from = al_mono_ns();
     must(!block_view_ids(v, &ids, &err) && !block_view_times(v, &times, &err), "ids");
     t->ids_ns += al_mono_ns() - from;
-    for (uint32_t i = 0; i < n; i++) {
-        record is;
-        record expected = record_of(text, &lines[i], arena);
-        must(!block_view_record(v, i, &all, &is, &err), "row");
-        must(same(&is, &expected), "a row came back otherwise");
-        al_arena_reset(arena);
-    }
+    compare_rows(text, lines, n, v, arena); /* each alone, where the block allows it */
 }
 
 /* ---- Segments */
@@ -388,6 +395,7 @@ static void measure(totals *t, al_slice text, const line *lines, size_t n, size_
         count_columns(t, block);
         read_back(t, text, lines + s.first[i], rows, block, v, arena);
         read_fields(t, rows, block, v);
+        compare_rows(text, lines + s.first[i], rows, v, arena); /* now from whole columns */
         count_packed(t, v, p);
     }
     segment_done(&s);

@@ -405,8 +405,8 @@ bool literal_find(const literal *l, al_slice hay, size_t from, size_t *ret_start
 }
 
 /* ---- With holes
- * All places at once, a bit each (Baeza-Yates and Gonnet, "A new approach to text searching", 1992):
- * bit k says that the first k characters of the literal end here. */
+ * All places at once, a bit each (Baeza-Yates and Gonnet, "A new approach to text searching",
+ * 1992): bit k says that the first k characters of the literal end here. */
 
 /* Could a hole have this character? */
 static bool fits_hole(uint32_t c)

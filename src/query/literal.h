@@ -16,8 +16,8 @@ const literal *literal_new(al_arena *arena, al_slice text, bool ignores_case, bo
  * the outputs may have been written). Takes time in proportion to hay.len + the length of the text.
  */
 bool literal_find(const literal *l, al_slice hay, size_t from, size_t *ret_start, size_t *ret_end);
-/* Its runs of letters, digits and characters from U+0080 on, as literals; *ret_n is 0 when it is one
- * itself. Live as long as the literal. */
+/* Its runs of letters, digits and characters from U+0080 on, as literals; *ret_n is 0 when it is
+ * one itself. Live as long as the literal. */
 const literal *const *literal_words(const literal *l, size_t *ret_n);
 /* For literal_scan_begin; lives as long as the literal. */
 const scan_word *literal_scan_word(const literal *l);

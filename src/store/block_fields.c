@@ -129,8 +129,8 @@ static void fill_rows(block_builder *b)
 {
     block_fields *f = b->fields;
     for (uint32_t i = 1; i < f->n_considered; i++)
-        for (uint32_t r = 0; r < b->n_rows && f->considered[i].n_values >
-                                                  b->cols[f->column_of[i]].n_entries; r++)
+        for (uint32_t r = 0;
+             r < b->n_rows && f->considered[i].n_values > b->cols[f->column_of[i]].n_entries; r++)
             f->rows[i][r] = (uint16_t)b->cols[f->column_of[i]].n_entries; /* absent */
     for (uint32_t r = 0; r < b->n_rows; r++) {
         const shape *s = &b->shapes[b->row_shape[r]];
@@ -162,8 +162,7 @@ static field_refs refs_of(block_builder *b, const homes_field *h, uint32_t n_tem
     if (h->home == HOME_ROWS)
         return r;
     bool is_tuple = h->home == HOME_TUPLES;
-    const uint16_t *first =
-        is_tuple ? homes_tuple_rows(f->homes) : homes_template_rows(f->homes);
+    const uint16_t *first = is_tuple ? homes_tuple_rows(f->homes) : homes_template_rows(f->homes);
     r.n = is_tuple ? homes_tuples(f->homes) : n_templates;
     r.at = f->refs;
     for (uint32_t i = 0; i < r.n; i++)
@@ -209,8 +208,8 @@ static al_code put_field(block_builder *b, size_t col, uint32_t n_templates)
     uint32_t as = f->considered_as[col];
     const homes_field *h = as < HOMES_FIELDS_MAX ? &f->considered[as] : NULL;
     uint64_t n_absent = b->n_rows - c->n_refs;
-    bool is_listed = !h || (h->home == HOME_ROWS &&
-                            n_absent * bits_width(c->n_entries) > b->n_rows);
+    bool is_listed =
+        !h || (h->home == HOME_ROWS && n_absent * bits_width(c->n_entries) > b->n_rows);
     const field_refs r = is_listed ? listed_refs(b, col) : refs_of(b, h, n_templates);
     return put(b, &v, &r, FMT_COL_HOMED, c->name);
 }

@@ -11,7 +11,6 @@ typedef struct numtab {
     size_t n_used;
 } numtab;
 
-
 typedef struct block_fields block_fields;
 
 typedef struct column {
@@ -45,7 +44,7 @@ struct block_builder {
     lex_builder *lex; /* borrowed; NULL: messages are text, in lens and messages */
     msg_builder *templates;
     block_fields *fields; /* with a lexicon: puts their columns */
-    al_buf lens; /* of messages */
+    al_buf lens;          /* of messages */
     al_buf messages;
     column *cols;
     size_t cols_cap;

@@ -36,7 +36,8 @@ al_code store_count(engine *e, const eng_scope *s, const eng_budget *b, uint64_t
     uint64_t n = 0;
     al_code c = reading_open(&rd, e, s, b, ret, err);
     if (!c)
-        c = scan_run(&rd, &(scan_options){.takes_counts = true, .part = part, .join = join}, count_block, &n, err);
+        c = scan_run(&rd, &(scan_options){.takes_counts = true, .part = part, .join = join},
+                     count_block, &n, err);
     if (!c)
         *ret_n = n;
     return c;

@@ -195,7 +195,8 @@ static bool next_block(cursor *c, source *s)
     c->is_rare |= s->n_idle > 1 || !s->has_hit;
     if (c->is_rare && s->lex && !s->knows_blocks) {
         al_err ignored; /* it is only a help */
-        s->knows_blocks = !reading_known(c->rd, s->index_no, s->u, &s->blocks, true, &s->lex, &ignored);
+        s->knows_blocks =
+            !reading_known(c->rd, s->index_no, s->u, &s->blocks, true, &s->lex, &ignored);
     }
     return to_block(c, s, (int64_t)s->block + (c->is_descending ? -1 : 1));
 }

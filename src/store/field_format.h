@@ -6,7 +6,7 @@ enum {
     FIELD_FORM_NUMBERS = 1, /* decimals; home rows only */
     FIELD_FORM_SPLIT = 2,   /* distinct strings as templates and slots, and references */
 
-    FIELD_ROWS_ALL = 0, /* which rows have an entry: all, */
+    FIELD_ROWS_ALL = 0,  /* which rows have an entry: all, */
     FIELD_ROWS_LIST = 1, /* those listed, */
     FIELD_ROWS_BITS = 2, /* those with a bit */
     FIELD_ROWS_KINDS,

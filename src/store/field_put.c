@@ -1,7 +1,7 @@
 /* Writing the column of a field.
- * Texts that the lexicon takes are a number each, the difference to the one before: new ones ascend,
- * so that is a byte. What it does not take is kept here, compressed. References are bit-packed, so
- * that a reader gets at one of them. */
+ * Texts that the lexicon takes are a number each, the difference to the one before: new ones
+ * ascend, so that is a byte. What it does not take is kept here, compressed. References are
+ * bit-packed, so that a reader gets at one of them. */
 #include "store/field_put.h"
 
 #include <assert.h>
@@ -232,7 +232,7 @@ static al_code put_split(field_putter *p, const field_values *v, lex_builder *le
     al_buf_clear(&p->column);
     al_buf_clear(&p->texts);
     for (uint32_t i = 0; i < v->n && !c; i++)
-        c = msg_builder_add(p->split, (al_slice){v->texts + v->at[i].off, v->at[i].len});
+        c = msg_builder_add(p->split, (al_slice){v->texts ? v->texts + v->at[i].off : NULL, v->at[i].len});
     if (!c)
         c = msg_builder_encode_field(p->split, lex, &p->column, &p->texts);
     if (c)
@@ -305,7 +305,7 @@ al_code field_put(field_putter *p, const field_values *values, const field_refs 
     }
     if (c)
         return c;
-    *ret_kind = is_outside                  ? FMT_COL_HOMED_OUTSIDE
+    *ret_kind = is_outside                 ? FMT_COL_HOMED_OUTSIDE
                 : form == FIELD_FORM_SPLIT ? FMT_COL_HOMED_SPLIT
                                            : FMT_COL_HOMED;
     al_buf_u8(out, refs->home);

@@ -292,8 +292,8 @@ al_code field_view_find(const field_view *f, const field_place *at, uint32_t *re
         return AL_OK;
     assert(entry < f->n_entries);
     uint32_t other = f->home == HOME_TEMPLATES ? find_other(f, at->row) : f->n_others;
-    uint32_t ref = other < f->n_others ? f->others[other]
-                                       : (uint32_t)bits_get(f->refs, f->width, entry);
+    uint32_t ref =
+        other < f->n_others ? f->others[other] : (uint32_t)bits_get(f->refs, f->width, entry);
     return to_value(f, ref, ret, err);
 }
 

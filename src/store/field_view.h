@@ -40,7 +40,7 @@ typedef struct field_view {
     const uint8_t *types;
     const uint32_t *numbers; /* in the lexicon; LEX_NONE: texts[] */
     const al_slice *texts;
-    msg_view *split; /* FIELD_FORM_SPLIT: the texts */
+    msg_view *split;     /* FIELD_FORM_SPLIT: the texts */
     const uint8_t *refs; /* also FIELD_FORM_SPLIT, as what follows */
     unsigned width;
     uint32_t n_others;

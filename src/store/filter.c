@@ -392,7 +392,8 @@ static al_code take_messages(run *r, const plan_node *node, row_bits *in, row_bi
     const al_slice *messages = NULL;
     msg_view *split = NULL;
     al_code c = block_view_templates(r->view, &split, r->err);
-    if (!c && split && r->lex && plan_has_text(leaf) && known_text_of(r->lex, node->text_no)->literal)
+    if (!c && split && r->lex && plan_has_text(leaf) &&
+        known_text_of(r->lex, node->text_no)->literal)
         return take_templates(r, node, split, in, out);
     if (!c)
         c = block_view_messages(r->view, &messages, r->err);

@@ -165,7 +165,8 @@ static al_code look_at_slots(looking *l)
             break;
         case MSG_STREAM_TEXT:
             c = look_at_texts(l, s);
-            /* A text that is in no lexicon: nobody asked whether a part of the literal stands there. */
+            /* A text that is in no lexicon: nobody asked whether a part of the literal stands
+             * there. */
             if (t->number && !literal_is_word(l->known->literal))
                 l->f->says[l->i] = KNOWN_ASK;
             break;

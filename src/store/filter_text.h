@@ -9,7 +9,7 @@
 /* Of one leaf on one open block; zeroed before. Lives in the arena. */
 typedef struct filter_text {
     bool is_open;
-    bool is_any;              /* some row says more than KNOWN_NO */
+    bool is_any;               /* some row says more than KNOWN_NO */
     const uint16_t *templates; /* of each row; NULL unless is_any */
     const uint16_t *ranks;     /* of each row among those of its template */
     uint8_t *says;             /* KNOWN_, of each template, for rows without hits */

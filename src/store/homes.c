@@ -223,7 +223,7 @@ void homes_choose(homes *h, homes_field *fields, uint32_t n_fields, const uint16
         homes_field *f = &fields[i];
         uint64_t as_rows = (uint64_t)n_rows * width_of(f);
         uint64_t as_templates = template_bits(h, f, templates, n_templates, n_rows);
-        f->home = f->n_values == 1            ? HOME_ROWS
+        f->home = f->n_values == 1             ? HOME_ROWS
                   : as_templates < as_rows / 4 ? HOME_TEMPLATES
                                                : HOME_TUPLES;
     }

@@ -32,8 +32,8 @@ void homes_choose(homes *h, homes_field *fields, uint32_t n_fields, const uint16
                   uint32_t n_templates, uint32_t n_rows);
 /* Of the last choice: tuples in order of first appearance; 1 when no field stands there. */
 uint32_t homes_tuples(const homes *h);
-const uint16_t *homes_row_tuples(const homes *h);   /* of each row */
-const uint16_t *homes_tuple_rows(const homes *h);   /* of each tuple: the first row that has it */
+const uint16_t *homes_row_tuples(const homes *h);    /* of each row */
+const uint16_t *homes_tuple_rows(const homes *h);    /* of each tuple: the first row that has it */
 const uint16_t *homes_template_rows(const homes *h); /* of each template: its first row */
 
 AL_DEFINE_CLEANUP(homes, homes_free);

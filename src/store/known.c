@@ -33,7 +33,7 @@ typedef struct text {
     uint8_t *blocks;
     uint32_t *rows;
     uint8_t *value_blocks; /* a bit for each block whose messages have a value that holds it */
-    uint32_t *value_rows; /* of each block: with its only value that holds the literal; or MANY */
+    uint32_t *value_rows;  /* of each block: with its only value that holds the literal; or MANY */
 } text;
 
 #define MANY UINT32_MAX
@@ -201,7 +201,8 @@ static void note_value_held(text *t, uint32_t number)
 static al_code ask_values(known *k, text *t, al_err *err)
 {
     /* Slots have no white space, and nothing else that is no part of a word but '.' and '-'. */
-    if (lexicon_is_plain(k->lex) && !literal_fits_hole(t->is.literal) && !(t->is.heads & SEG_FIELD_WHOLE))
+    if (lexicon_is_plain(k->lex) && !literal_fits_hole(t->is.literal) &&
+        !(t->is.heads & SEG_FIELD_WHOLE))
         return AL_OK;
     return each_value(k, t->is.literal, note_value_held, t, NULL, err);
 }
@@ -232,8 +233,7 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
                 .rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->rows),
                 .value_blocks = al_arena_alloc(k->arena, n_blocks / 8 + 1, 1),
                 .value_rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->value_rows)};
-    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_blocks ||
-        !t->value_rows)
+    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_blocks || !t->value_rows)
         return al_fail(err, AL_NOMEM, "search");
     memset(t->templates, KNOWN_ASK, lexicon_templates(k->lex));
     memset(t->values, 0, (lexicon_values(k->lex) / 64 + 1) * 8);
@@ -357,7 +357,8 @@ al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool 
     const text *t = &k->texts[text_no];
     uint8_t hides = 0;
     al_code c = may_hide(k, t, block, &hides, err);
-    bool has_value = k->has_blocks ? t->value_blocks[block / 8] >> (block % 8) & 1 : t->is.values != NULL;
+    bool has_value =
+        k->has_blocks ? t->value_blocks[block / 8] >> (block % 8) & 1 : t->is.values != NULL;
     *ret = has_value || hides & KNOWN_BLOCK_ELSE;
     return c;
 }
@@ -409,7 +410,8 @@ al_code known_blocks(known *k, al_err *err)
     for (uint32_t i = 0; i < k->plan->n_texts && !c; i++) {
         forget_blocks(&k->texts[i], lexicon_blocks(k->lex)); /* of an attempt before this one */
         c = ask_blocks(k, &k->texts[i], err);
-        asks |= k->texts[i].is.longest || (k->texts[i].is.literal && has_templates(k, &k->texts[i]));
+        asks |=
+            k->texts[i].is.longest || (k->texts[i].is.literal && has_templates(k, &k->texts[i]));
     }
     if (!c && asks)
         c = lexicon_template_blocks(k->lex, note_template, k, err);

@@ -12,8 +12,8 @@ enum { KNOWN_NO, /* not but inside a slot */ KNOWN_ASK, /* perhaps */ KNOWN_YES 
 
 /* Of a block. */
 enum {
-    KNOWN_BLOCK_YES = 1,  /* it has templates that say KNOWN_YES */
-    KNOWN_BLOCK_ELSE = 2, /* messages of other rows may have the literal */
+    KNOWN_BLOCK_YES = 1,   /* it has templates that say KNOWN_YES */
+    KNOWN_BLOCK_ELSE = 2,  /* messages of other rows may have the literal */
     KNOWN_BLOCK_HEADS = 4, /* fields that are asked may have it */
 };
 
@@ -45,8 +45,8 @@ AL_CHECK al_code known_new(const plan *p, lexicon *lex, const known_names *names
                            al_err *err);
 known *known_free(known *k);
 const known_text *known_text_of(const known *k, uint32_t text_no);
-/* Could values or texts in slots of the block hold the literal? Numbers: known_text.longest. *ret may
- * be true when they do not. As known_new. */
+/* Could values or texts in slots of the block hold the literal? Numbers: known_text.longest. *ret
+ * may be true when they do not. As known_new. */
 AL_CHECK al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool *ret,
                                   al_err *err);
 /* Could a number in a slot of the template? */

@@ -157,7 +157,10 @@ al_code plan_new(const ast_node *root, const al_slice *text_fields, size_t n_tex
     al_code c = make(&mk, root, &node);
     if (c)
         return c;
-    *ret = (plan){.root = node, .is_all = root->kind == AST_ALL, .n_slots = mk.n_slots, .n_texts = mk.n_texts};
+    *ret = (plan){.root = node,
+                  .is_all = root->kind == AST_ALL,
+                  .n_slots = mk.n_slots,
+                  .n_texts = mk.n_texts};
     return AL_OK;
 }
 

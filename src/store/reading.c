@@ -33,7 +33,7 @@ enum {
 
 struct reading_lexicons {
     filter *const *filters; /* of who began: they outlive those of parts */
-    pthread_mutex_t lock; /* also while one is made: others of this question will want it too */
+    pthread_mutex_t lock;   /* also while one is made: others of this question will want it too */
     /* under lock */
     size_t n;
     size_t cap;
@@ -41,7 +41,7 @@ struct reading_lexicons {
         uint32_t index_no;
         const segment *seg;
         known *k; /* NULL: there is nothing to know */
-    } *at;
+    } * at;
 };
 
 static bool has_to_stop(void *ctx);
@@ -92,8 +92,7 @@ static void lexicons_free(reading_lexicons *l)
     free(l);
 }
 
-static struct lexicon_entry *find_locked(reading_lexicons *l, uint32_t index_no,
-                                         const segment *seg)
+static struct lexicon_entry *find_locked(reading_lexicons *l, uint32_t index_no, const segment *seg)
 {
     for (size_t i = l->n; i-- > 0;)
         if (l->at[i].seg == seg && l->at[i].index_no == index_no)

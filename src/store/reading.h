@@ -70,9 +70,9 @@ bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns);
 /* Could any row of the unit match, by the names of its fields? */
 bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b);
 
-/* What the unit's lexicon says, made at first use; *ret is NULL when it has none or is not asked for
- * anything. `with_blocks`: known_blocks was called. Valid until reading_close. AL_CORRUPT, AL_IO,
- * AL_NOMEM. */
+/* What the unit's lexicon says, made at first use; *ret is NULL when it has none or is not asked
+ * for anything. `with_blocks`: known_blocks was called. Valid until reading_close. AL_CORRUPT,
+ * AL_IO, AL_NOMEM. */
 AL_CHECK al_code reading_known(reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b,
                                bool with_blocks, const known **ret, al_err *err);
 

@@ -183,8 +183,8 @@ static al_code next_locked(scan *s, worker *w, open_unit **ret, uint32_t *ret_bl
 /* ---- One block */
 
 /* Is everything said of a block without opening it? */
-static al_code ask_lexicon(worker *w, const open_unit *o, uint32_t i, scan_block *b, bool *ret_is_done,
-                           al_err *err)
+static al_code ask_lexicon(worker *w, const open_unit *o, uint32_t i, scan_block *b,
+                           bool *ret_is_done, al_err *err)
 {
     al_code c = reading_known(w->rd, o->index_no, &o->u, &o->blocks, true, &w->d.lex, err);
     if (c || !w->d.lex)

@@ -64,8 +64,8 @@ AL_CHECK al_code seg_footer_decode(al_slice bytes, uint64_t file_bytes, seg_foot
                                    al_err *err);
 /* Ranges of ids and times of n > 0 blocks. */
 void seg_sum_blocks(const block_info *blocks, size_t n, seg_summary *ret);
-void seg_directory_encode(const block_info *blocks, size_t n, const seg_field *names, size_t n_names,
-                          al_buf *out);
+void seg_directory_encode(const block_info *blocks, size_t n, const seg_field *names,
+                          size_t n_names, al_buf *out);
 AL_CHECK al_code seg_directory_decode(al_slice bytes, const seg_footer *f, seg_index **ret,
                                       al_err *err);
 

@@ -2,8 +2,8 @@
  * The file is a .tmp until it is whole and synced: what is called .seg was finished, so that a
  * manifest made anew (rebuild.c) can tell damage from what was never done. Until a manifest lists
  * it it is garbage that recovery deletes. Invariants: (1) blocks, lexicon, directory and footer
- * are written in order, each byte once; (2) finish returns AL_OK only after both files and their names are on
- * disk.
+ * are written in order, each byte once; (2) finish returns AL_OK only after both files and their
+ * names are on disk.
  */
 #include "store/seg_writer.h"
 

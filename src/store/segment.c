@@ -203,8 +203,8 @@ void seg_sum_blocks(const block_info *blocks, size_t n, seg_summary *ret)
     }
 }
 
-void seg_directory_encode(const block_info *blocks, size_t n, const seg_field *names, size_t n_names,
-                          al_buf *out)
+void seg_directory_encode(const block_info *blocks, size_t n, const seg_field *names,
+                          size_t n_names, al_buf *out)
 {
     for (size_t i = 0; i < n; i++) {
         al_buf_u64(out, blocks[i].off);
@@ -652,8 +652,8 @@ al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *
     c = block_view_open(view, b, err);
     const block_info *want = &ix->blocks[i];
     const block_info *is = block_view_info(view);
-    if (!c && (is->n_rows != want->n_rows || is->min_id != want->min_id ||
-               is->max_id != want->max_id))
+    if (!c &&
+        (is->n_rows != want->n_rows || is->min_id != want->min_id || is->max_id != want->max_id))
         c = al_fail(err, AL_CORRUPT, "block %u is not what the directory says", i);
     return c ? al_wrap(err, "segment %s", s->name) : AL_OK;
 }

@@ -52,8 +52,8 @@ typedef struct seg_index {
     const block_info *blocks; /* ascending ids */
     uint32_t n_names;
     const seg_field *names; /* distinct top-level fields, sorted by bytes */
-    uint64_t lex_off;      /* of the lexicon in the file */
-    uint64_t lex_bytes;    /* 0: there is none */
+    uint64_t lex_off;       /* of the lexicon in the file */
+    uint64_t lex_bytes;     /* 0: there is none */
 } seg_index;
 
 segment *seg_ref(segment *s);
@@ -71,8 +71,8 @@ uint8_t seg_index_uses(const seg_index *ix, al_slice name);
 /* What its blocks share, through the cache; *ret is NULL when there is none. AL_CORRUPT, AL_IO,
  * AL_NOMEM. Give it back with lexicon_unref. */
 AL_CHECK al_code seg_lexicon(segment *s, const seg_index *ix, lexicon **ret, al_err *err);
-/* Looks at block `i` with `view`; `keeps`: it will be asked for again and goes to the cache, as those
- * of a scan do not, which would drive out all else. AL_CORRUPT (also when it is not what the
+/* Looks at block `i` with `view`; `keeps`: it will be asked for again and goes to the cache, as
+ * those of a scan do not, which would drive out all else. AL_CORRUPT (also when it is not what the
  * directory says), AL_IO, AL_NOMEM. */
 AL_CHECK al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *view,
                                 bool keeps, al_err *err);

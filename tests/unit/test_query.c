@@ -906,11 +906,12 @@ static void put_some(char *to, size_t max, const char *const *parts, size_t n_pa
 static void matches_hold_what_is_needed(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"a",  "b",    "ab", "c",  ".",   "*",  "+",      "?",    "|",
-                                        "(",  ")",    "[a", "]",  "[^b", "\\.", "\\w",    "\\b",  "{2}",
-                                        "{",  "}",    "^",  "$",  "(?:", "(?=", "(?i)",   "\\x61", "\\Q",
-                                        "\\E", "\u00e9", "A",  "k",  "\\",  "[:",   "(*ANY)", "(?x)", "#"};
-    static const char *const texts[] = {"a", "b", "ab", "c", ".", "\u00e9", "A", "k", "\u212a", "#", "{", "}"};
+    static const char *const parts[] = {
+        "a",    "b",     "ab",  "c",   ".",      "*",   "+", "?",  "|",  "(",      ")",    "[a",
+        "]",    "[^b",   "\\.", "\\w", "\\b",    "{2}", "{", "}",  "^",  "$",      "(?:",  "(?=",
+        "(?i)", "\\x61", "\\Q", "\\E", "\u00e9", "A",   "k", "\\", "[:", "(*ANY)", "(?x)", "#"};
+    static const char *const texts[] = {"a", "b", "ab",     "c", ".", "\u00e9",
+                                        "A", "k", "\u212a", "#", "{", "}"};
     pace p = {0};
     AL_CLEANUP(regex_scratch_freep) regex_scratch *s = regex_scratch_new(&p);
     AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);

@@ -136,10 +136,9 @@ static void limits_hold(void **state)
 
 static size_t put_parts(rng *r, uint8_t *out, size_t n_parts)
 {
-    static const char *const parts[] = {"ab",   "Ab1",      "10.0.3.77", "2.5",    " ",  "  ",
-                                        "-",    ".",        "k",         "\u212a", "7s", "\u017f",
-                                        "s",    "\xd0",     "\xff",      "1",      "b",  "=",
-                                        "\t",   "\u043f9"};
+    static const char *const parts[] = {
+        "ab", "Ab1",    "10.0.3.77", "2.5",  " ",    "  ", "-", ".", "k",  "\u212a",
+        "7s", "\u017f", "s",         "\xd0", "\xff", "1",  "b", "=", "\t", "\u043f9"};
     size_t n = 0;
     for (size_t i = 0; i < n_parts; i++) {
         const char *part = parts[rng_below(r, sizeof parts / sizeof parts[0])];
@@ -171,7 +170,8 @@ static void a_literal_in_a_template(void **state)
         al_slice t = {text, put_parts(&r, text, 1 + rng_below(&r, 3))};
         if (rng_below(&r, 2) && message.len) { /* a part of the message */
             size_t from = rng_below(&r, (uint32_t)message.len);
-            t = al_slice_sub(message, from, from + 1 + rng_below(&r, (uint32_t)(message.len - from)));
+            t = al_slice_sub(message, from,
+                             from + 1 + rng_below(&r, (uint32_t)(message.len - from)));
         }
         bool frees_space = rng_below(&r, 2) && !query_is_space(t.ptr[0]);
         al_arena_reset(arena);
@@ -185,8 +185,7 @@ static void a_literal_in_a_template(void **state)
         for (size_t k = 0; k < s.n_slots; k++)
             is_in_slot |= is_in(l, (al_slice){message.ptr + s.slots[k].off, s.slots[k].len});
         bool is_found = is_in(l, message);
-        if ((says == HOLES_ALWAYS && !is_found) ||
-            (says == HOLES_NEVER && is_found && !is_in_slot))
+        if ((says == HOLES_ALWAYS && !is_found) || (says == HOLES_NEVER && is_found && !is_in_slot))
             fail_msg("round %zu: %d for '%.*s' in '%.*s'", i, says, AL_ARG(t), AL_ARG(message));
         counts[says]++;
     }

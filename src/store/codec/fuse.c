@@ -98,7 +98,8 @@ static int by_number(const void *a, const void *b)
 static size_t sort_unique(uint64_t *keys, size_t n)
 {
     size_t kept = 0;
-    qsort(keys, n, sizeof *keys, by_number);
+    if (n)
+        qsort(keys, n, sizeof *keys, by_number);
     for (size_t i = 0; i < n; i++)
         if (i == 0 || keys[i] != keys[i - 1])
             keys[kept++] = keys[i];

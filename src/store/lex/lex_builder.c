@@ -298,10 +298,8 @@ static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uin
     if (c)
         return c;
     *ret = b->values.n - 1;
-    b->uses[*ret] = (lex_use){.block = b->n_blocks - 1,
-                              .last_row = row_end,
-                              .rows = row_end != 0,
-                              .uses = uses};
+    b->uses[*ret] = (lex_use){
+        .block = b->n_blocks - 1, .last_row = row_end, .rows = row_end != 0, .uses = uses};
     return AL_OK;
 }
 

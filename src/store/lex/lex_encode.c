@@ -248,8 +248,8 @@ bool lex_template_is_plain(al_slice t)
     if (msg_marks(t) > MSG_VARIABLES_MAX)
         return false;
     for (size_t k = 0; k < t.len; k++)
-        if (t.ptr[k] == MSG_MARK && ((k && is_word(t.ptr[k - 1])) ||
-                                     (k + 1 < t.len && is_word(t.ptr[k + 1]))))
+        if (t.ptr[k] == MSG_MARK &&
+            ((k && is_word(t.ptr[k - 1])) || (k + 1 < t.len && is_word(t.ptr[k + 1]))))
             return false;
     return true;
 }

@@ -47,7 +47,7 @@ struct lex_builder {
     lex_table values;
     lex_table templates;
     uint8_t longest[LEX_TEMPLATES_MAX]; /* of templates: bytes of their longest number */
-    lex_use *uses; /* of values */
+    lex_use *uses;                      /* of values */
     size_t uses_cap;
     lex_postings value_postings; /* in blocks before the last use */
     lex_postings template_postings;
@@ -58,7 +58,7 @@ struct lex_builder {
 
 static inline al_slice lex_table_text(const lex_table *t, uint32_t i)
 {
-    return (al_slice){t->bytes.ptr + t->texts[i].off, t->texts[i].len};
+    return (al_slice){t->bytes.ptr ? t->bytes.ptr + t->texts[i].off : NULL, t->texts[i].len};
 }
 
 /* No slot stands right beside a letter, a digit or a byte from 0x80, and there are not more than

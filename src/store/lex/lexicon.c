@@ -33,8 +33,8 @@ typedef struct part {
 typedef struct texts {
     part at;
     uint32_t n;
-    const uint8_t *bytes;      /* of at */
-    uint32_t begin;            /* of text 0 */
+    const uint8_t *bytes;     /* of at */
+    uint32_t begin;           /* of text 0 */
     _Atomic(uint32_t *) ends; /* NULL: not read; offsets in `bytes` */
 } texts;
 
@@ -60,7 +60,7 @@ struct lexicon {
     uint32_t n_chunks;
     part sieve;
     _Atomic(fuse *) filters; /* of templates, then of each chunk; NULL: not read */
-    atomic_size_t bytes; /* of what was read */
+    atomic_size_t bytes;     /* of what was read */
 };
 
 static al_code damaged(al_err *err, const char *what)
@@ -244,8 +244,7 @@ al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *err)
     if (c)
         return c;
     l->source.done = source->done;
-    atomic_init(&l->bytes,
-                sizeof *l + l->n_chunks * sizeof(chunk));
+    atomic_init(&l->bytes, sizeof *l + l->n_chunks * sizeof(chunk));
     *ret = AL_TAKE(l);
     return AL_OK;
 }
@@ -395,7 +394,8 @@ static al_code open_filters(const lexicon *l, al_rd *r, fuse *filters, al_err *e
         (void)al_rd_varint(r);
     for (uint32_t i = 0; i <= l->n_chunks; i++) {
         al_slice bytes = al_rd_bytes(r, al_rd_varint(&lens));
-        al_code c = r->bad ? damaged(err, "the sieve does not fit") : fuse_open(bytes, &filters[i], err);
+        al_code c =
+            r->bad ? damaged(err, "the sieve does not fit") : fuse_open(bytes, &filters[i], err);
         if (c)
             return c;
     }

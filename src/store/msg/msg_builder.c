@@ -88,7 +88,7 @@ struct msg_builder {
     size_t n_table;
     uint32_t last_local;
     /* of encode */
-    bool in_fields; /* they are values of a field */
+    bool in_fields;  /* they are values of a field */
     local **places;  /* one template of each */
     uint32_t *order; /* rows by place of their template */
     uint32_t *first; /* per place: its first row in `order` */
@@ -244,10 +244,11 @@ static al_code local_make(msg_builder *b, al_slice text, uint64_t hash, uint32_t
     if (al_buf_code(&b->template_bytes))
         return al_buf_code(&b->template_bytes);
     for (size_t i = 0; i < b->split.n_slots; i++)
-        b->streams[b->n_streams + i] = (stream){.can = DECIMAL_INT | DECIMAL_DIGITS | DECIMAL_SCALED,
-                                                .scale_min = UINT8_MAX,
-                                                .len_min = UINT32_MAX,
-                                                .min = UINT64_MAX};
+        b->streams[b->n_streams + i] =
+            (stream){.can = DECIMAL_INT | DECIMAL_DIGITS | DECIMAL_SCALED,
+                     .scale_min = UINT8_MAX,
+                     .len_min = UINT32_MAX,
+                     .min = UINT64_MAX};
     b->locals[b->n_locals] = (local){.hash = hash,
                                      .off = (uint32_t)off,
                                      .len = (uint32_t)text.len,
@@ -324,7 +325,8 @@ al_code msg_builder_add(msg_builder *b, al_slice message)
     for (size_t i = 0; i < b->split.n_slots; i++) {
         msg_slot at = b->split.slots[i];
         slot *x = &b->slots[b->n_slots++];
-        uint8_t can = decimal_read(al_slice_sub(message, at.off, at.off + at.len), &x->number, &x->scale);
+        uint8_t can =
+            decimal_read(al_slice_sub(message, at.off, at.off + at.len), &x->number, &x->scale);
         x->off = (uint32_t)off + at.off;
         x->len = at.len;
         stream_note(&b->streams[l->first_stream + i], x, can);
@@ -348,7 +350,7 @@ static al_code number_templates(msg_builder *b, lex_builder *lex, uint32_t *ret_
     uint32_t n_whole = 0;
     for (uint32_t i = 0; i < b->n_locals; i++) {
         local *l = &b->locals[i];
-        al_slice text = {b->template_bytes.ptr + l->off, l->len};
+        al_slice text = {l->len ? b->template_bytes.ptr + l->off : NULL, l->len};
         al_code c = b->in_fields ? lex_builder_field_template(lex, text, l->n_rows, &l->number)
                                  : lex_builder_template(lex, text, l->n_rows, &l->number);
         if (c)
@@ -557,7 +559,7 @@ static void put_text_stream(msg_builder *b, const place *p, bool is_whole, al_bu
         const row *r = &b->rows[b->order[p->first + i]];
         uint32_t off = is_whole ? r->off : slot_at(b, p, i)->off;
         uint32_t len = is_whole ? r->len : slot_at(b, p, i)->len;
-        al_buf_slice_put(text, (al_slice){b->bytes.ptr + off, len});
+        al_buf_slice_put(text, (al_slice){len ? b->bytes.ptr + off : NULL, len});
         b->scratch[i] = len;
         min = AL_MIN(min, len);
         max = AL_MAX(max, len);

@@ -1,7 +1,7 @@
 /* Reads message columns.
  * The bytes come from disk: the numbers of templates and rows are checked when they
- * are asked for, a template's streams when they are first used, and each number of a value when it is
- * looked up. Whoever renders asks how much room is left before every piece. Invariants: (1)
+ * are asked for, a template's streams when they are first used, and each number of a value when it
+ * is looked up. Whoever renders asks how much room is left before every piece. Invariants: (1)
  * templates[i].n_rows are the rows whose entry in the map is i: checked when the map is unpacked;
  * (2) streams of a template have n_rows values each. */
 #include "store/msg/msg_view.h"
@@ -504,7 +504,8 @@ static al_code row_room(const one_row *o, size_t *ret, al_err *err)
             text.len = s->ends[o->k] - (o->k ? s->ends[o->k - 1] : 0);
         else if (s->kind == MSG_STREAM_VALUES && number >= lexicon_values(o->v->lex))
             return damaged(err, "a value is out of range");
-        else if (s->kind == MSG_STREAM_VALUES && lexicon_value(o->v->lex, (uint32_t)number, &text, err))
+        else if (s->kind == MSG_STREAM_VALUES &&
+                 lexicon_value(o->v->lex, (uint32_t)number, &text, err))
             return AL_CORRUPT;
         n += text.len;
     }

@@ -35,7 +35,7 @@ typedef struct msg_template {
     al_slice text;    /* with a MSG_MARK for each slot */
     const msg_stream *streams;
     const uint32_t *marks; /* where each slot stands in `text` */
-    al_slice heads; /* encoded */
+    al_slice heads;        /* encoded */
     al_slice data;
 } msg_template;
 
@@ -57,7 +57,7 @@ typedef struct msg_view {
     uint16_t *row_template; /* NULL: not unpacked */
     uint16_t *row_rank;
     uint32_t *row_counts; /* of each template */
-    al_slice *messages;     /* NULL: not decoded */
+    al_slice *messages;   /* NULL: not decoded */
 } msg_view;
 
 /* Looks at a column of `n_rows` rows; everything borrowed until the view is not used any more. */
@@ -79,7 +79,8 @@ AL_CHECK al_code msg_view_row_templates(msg_view *v, const uint16_t **ret, al_er
 AL_CHECK al_code msg_view_rows(msg_view *v, uint32_t i, const uint32_t **ret, al_err *err);
 /* Template `i` of the block with its text and streams. */
 AL_CHECK al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_err *err);
-/* Appends all numbers of a stream of MSG_STREAM_INTS, _DIGITS or _SCALED as they are spelled, with a
+/* Appends all numbers of a stream of MSG_STREAM_INTS, _DIGITS or _SCALED as they are spelled, with
+ * a
  * `\n` behind each. */
 AL_CHECK al_code msg_stream_spell(msg_view *v, const msg_stream *s, al_buf *out, al_err *err);
 /* Appends what slot value number `k` of a stream says. */

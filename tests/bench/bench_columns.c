@@ -1,8 +1,8 @@
 /* bench_columns FILE [BLOCK_ROWS [lexicon]]: what each column of a block costs. FILE has one JSON
- * document a line. Sorts by time, gives ids as the store does, builds blocks of BLOCK_ROWS (16,384),
- * as in the log or as in segments (with a lexicon for each SEG_ROWS_MAX rows), reads every row back
- * and compares it; prints bytes a column and nanoseconds a row. Ends with an error when a row comes
- * back otherwise. */
+ * document a line. Sorts by time, gives ids as the store does, builds blocks of BLOCK_ROWS
+ * (16,384), as in the log or as in segments (with a lexicon for each SEG_ROWS_MAX rows), reads
+ * every row back and compares it; prints bytes a column and nanoseconds a row. Ends with an error
+ * when a row comes back otherwise. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ typedef struct totals {
     size_t n_costs;
     uint64_t bytes;
     uint64_t blocks;
-    uint64_t some_rows;  /* read alone */
+    uint64_t some_rows; /* read alone */
     int64_t add_ns, encode_ns, ids_ns, find_ns, page_ns;
     int64_t open_ns, first_ns, fields_ns, columns_ns;
     int64_t messages_ns; /* add and encode, as if there were no fields */
@@ -206,8 +206,7 @@ static record record_of(al_slice text, const line *l, al_arena *arena)
     return r;
 }
 
-static void compare_rows(al_slice text, const line *lines, size_t n, block_view *v,
-                         al_arena *arena)
+static void compare_rows(al_slice text, const line *lines, size_t n, block_view *v, al_arena *arena)
 {
     static const block_want all = {.is_all = true};
     al_err err;
@@ -381,8 +380,7 @@ static void measure(totals *t, al_slice text, const line *lines, size_t n, size_
         l = end_lexicon(lex, &s);
         size_t messages = messages_lexicon(t, text, lines, n, block_rows);
         (void)add_cost(t, "(lexicon: messages)", messages, messages);
-        (void)add_cost(t, "(lexicon: fields)", s.lexicon.len - messages,
-                       s.lexicon.len - messages);
+        (void)add_cost(t, "(lexicon: fields)", s.lexicon.len - messages, s.lexicon.len - messages);
         t->bytes += s.lexicon.len;
         block_view_use_lexicon(v, l);
     }
@@ -430,10 +428,11 @@ static void print(totals *t, size_t n)
         printf("ns/row: fields %.0f, messages and ids %.0f of add and encode\n",
                (double)(t->add_ns + t->encode_ns - t->messages_ns) / rows,
                (double)t->messages_ns / rows);
-    printf("fields: ns a block: open %.0f, first row %.0f; ns a row: a row alone %.0f, whole columns "
-           "%.1f\n",
-           (double)t->open_ns / blocks, (double)t->first_ns / blocks,
-           (double)t->fields_ns / (double)t->some_rows, (double)t->columns_ns / rows);
+    printf(
+        "fields: ns a block: open %.0f, first row %.0f; ns a row: a row alone %.0f, whole columns "
+        "%.1f\n",
+        (double)t->open_ns / blocks, (double)t->first_ns / blocks,
+        (double)t->fields_ns / (double)t->some_rows, (double)t->columns_ns / rows);
 }
 
 int main(int argc, char **argv)

@@ -8,7 +8,10 @@
 #include "store/codec/bits.h"
 #include "store/format.h"
 
-enum { SHAPE = 0 }; /* the first that is given a home */
+enum {
+    SHAPE = 0,       /* the first that is given a home */
+    ROWS_SHARE = 16, /* one in so many rows has a field that is considered, at least */
+};
 
 struct block_fields {
     homes *homes;
@@ -102,7 +105,7 @@ static al_code reserve(block_builder *b)
     return AL_OK;
 }
 
-/* Fields that most rows have and that repeat. */
+/* Fields that many rows have and that repeat; fewer rows are a short list. */
 static al_code choose_fields(block_builder *b)
 {
     block_fields *f = b->fields;
@@ -113,7 +116,7 @@ static al_code choose_fields(block_builder *b)
         bool is_absent = col->n_refs < b->n_rows;
         f->next[i] = 0;
         f->considered_as[i] = HOMES_FIELDS_MAX;
-        if (f->n_considered == HOMES_FIELDS_MAX || col->n_refs * 2 < b->n_rows ||
+        if (f->n_considered == HOMES_FIELDS_MAX || col->n_refs * ROWS_SHARE < b->n_rows ||
             col->n_entries * 2 > col->n_refs)
             continue;
         f->considered_as[i] = f->n_considered;

@@ -13,7 +13,7 @@ enum {
     HOMES_FIELDS_MAX = 64, /* that are considered */
 };
 
-/* A field that most rows have. Values are numbers below n_values, one of which may mean "absent".
+/* A field that many rows have. Values are numbers below n_values, one of which may mean "absent".
  */
 typedef struct homes_field {
     const uint16_t *rows; /* the value of each */

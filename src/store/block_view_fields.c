@@ -51,7 +51,8 @@ static al_code open_homed(block_view *v, stored_col *c, field_block *ret, al_err
                          .lex = v->lex,
                          .n_rows = v->info.n_rows,
                          .n_tuples = v->n_tuples,
-                         .n_templates = split->n_templates};
+                         .n_templates = split->n_templates,
+                         .decoded = &v->decoded};
     if (c->is_opened)
         return AL_OK;
     al_rd r;

@@ -32,6 +32,7 @@ struct block_view {
     block_info info;
     lexicon *lex; /* NULL: blocks need none */
     stored_col ids, times, message, shapes, templates, texts, tuples, row_shapes;
+    uint64_t decoded; /* see field_block */
     uint32_t n_tuples;
     unsigned tuple_width;
     const uint8_t *tuple_refs;

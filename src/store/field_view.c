@@ -136,9 +136,18 @@ static al_code open_numbers(field_view *f, al_rd *r, const field_block *b, uint3
     return r->bad ? damaged(err, "numbers are cut off") : AL_OK;
 }
 
-static al_code open_texts(field_view *f, al_rd *r, const field_block *b, al_err *err)
+/* A packed part inside of a column, which the header of the block does not count. */
+static packed get_texts(al_rd *r, const field_block *b)
 {
     packed d = packed_get(r, COLUMN_BYTES_MAX);
+    *b->decoded += d.raw_bytes;
+    r->bad |= *b->decoded > BLOCK_DECODED_MAX;
+    return d;
+}
+
+static al_code open_texts(field_view *f, al_rd *r, const field_block *b, al_err *err)
+{
+    packed d = get_texts(r, b);
     al_slice stored = al_rd_bytes(r, d.stored_bytes);
     uint8_t *raw = r->bad ? NULL : al_arena_alloc(b->arena, (size_t)d.raw_bytes + 1, 1);
     al_slice *texts = al_arena_alloc(b->arena, f->n_values, sizeof *texts);
@@ -168,7 +177,7 @@ static al_code open_split(field_view *f, al_rd *r, const field_block *b, al_err 
 {
     f->type = VAL_STRING;
     al_slice column = al_rd_bytes(r, al_rd_varint(r));
-    packed d = packed_get(r, COLUMN_BYTES_MAX);
+    packed d = get_texts(r, b);
     al_slice stored = al_rd_bytes(r, d.stored_bytes);
     if (r->bad || f->n_values > BLOCK_ROWS_MAX)
         return damaged(err, "texts are cut off");

@@ -43,20 +43,9 @@ static void repair(uint8_t *bytes, size_t n)
         return;
     fuzz_put_u32(bytes, LEX_MAGIC);
     r.left = head - 12;
-    (void)al_rd_varint(&r);
-    uint64_t values = al_rd_varint(&r);
-    (void)al_rd_varint(&r);
+    for (unsigned i = 0; i < 4; i++) /* templates, values, blocks, flags */
+        (void)al_rd_varint(&r);
     size_t off = head;
-    for (unsigned i = 0; i < 3 && !r.bad; i++)
-        repair_part(bytes, n, &r, &off);
-    uint64_t chunks =
-        values <= LEX_VALUES_MAX ? (values + LEX_CHUNK_VALUES - 1) / LEX_CHUNK_VALUES : 0;
-    for (uint64_t i = 0; i < chunks && !r.bad; i++) {
-        (void)al_rd_varint(&r);
-        (void)al_rd_varint(&r);
-        (void)al_rd_bytes(&r, LEX_BYTE_SET_BYTES);
-        repair_part(bytes, n, &r, &off);
-    }
     while (r.left && !r.bad)
         repair_part(bytes, n, &r, &off);
     fuzz_put_u32(bytes + head - 4, al_crc32c(0, bytes, head - 4));
@@ -90,8 +79,12 @@ static void use(lexicon *l)
         (void)lexicon_template(l, i, &s, &err); /* corrupt is an answer, here and below */
     last was = {.l = l};
     (void)lexicon_template_blocks(l, check_posting, &was, &err);
+    lex_keys keys = lex_keys_of(AL_LIT("connection refused"));
+    bool may = false;
+    (void)lexicon_may_hold(l, LEX_TEMPLATES, &keys, &may, &err);
     for (uint32_t i = 0; i < lexicon_chunks(l); i++) {
         lex_chunk c;
+        (void)lexicon_may_hold(l, i, &keys, &may, &err);
         was = (last){.l = l};
         (void)lexicon_value_blocks(l, i, check_posting, &was, &err);
         if (lexicon_chunk(l, i, &c, &err) == AL_OK)

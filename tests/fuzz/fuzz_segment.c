@@ -117,7 +117,7 @@ static void check_directory(uint8_t *bytes, size_t n, bool is_repaired)
     }
     CHECK(rows == f.n_rows);
     for (uint32_t i = 0; i < ix->n_names; i++)
-        CHECK(seg_index_has_name(ix, ix->names[i]));
+        CHECK(seg_index_uses(ix, ix->names[i].name) == ix->names[i].uses);
     (void)seg_index_unref(ix);
 }
 

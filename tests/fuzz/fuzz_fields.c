@@ -4,6 +4,8 @@
  * changed comes back; what opens ends well; a row alone is what it is in its column. */
 #include "fuzz.h"
 
+#include <stdarg.h>
+
 #include "base/arena.h"
 #include "base/checked.h"
 #include "base/crc32c.h"
@@ -43,12 +45,34 @@ typedef struct rows {
     uint32_t n;
 } rows;
 
-static al_slice print(al_arena *arena, const char *format, unsigned a, unsigned b)
+static al_slice print(al_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static al_slice print(al_arena *arena, const char *format, ...)
 {
     char text[400];
-    int n = snprintf(text, sizeof text, format, a, b);
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
     CHECK(n >= 0 && n < (int)sizeof text);
     return al_arena_copy(arena, (al_slice){(const uint8_t *)text, (size_t)n});
+}
+
+static al_slice message_of(al_arena *arena, uint8_t how, unsigned a, unsigned b)
+{
+    switch (how % 5) {
+    case 0:
+        return print(arena, "took %u.%02u s", a, b);
+    case 1:
+        return print(arena, "user%u from %u", a, b);
+    case 2:
+        return print(arena, "%u", a);
+    case 3:
+        return AL_LIT("done");
+    default:
+        return print(arena, "x%u y", a);
+    }
 }
 
 static value value_of(al_arena *arena, uint8_t how, unsigned k, uint32_t row)
@@ -68,7 +92,7 @@ static value value_of(al_arena *arena, uint8_t how, unsigned k, uint32_t row)
     case 2:
         return (value){VAL_NUMBER, print(arena, "%u.%02u", row * 31, k % 100)};
     case 3:
-        return (value){VAL_NUMBER, print(arena, "%u", k, 0)};
+        return (value){VAL_NUMBER, print(arena, "%u", k)};
     case 4:
         return (value){VAL_NUMBER, print(arena, "-%ue%u", k, row)};
     case 5:
@@ -80,7 +104,7 @@ static value value_of(al_arena *arena, uint8_t how, unsigned k, uint32_t row)
     case 8:
         return (value){VAL_STRING, print(arena, "%u%u", row, k)};
     default:
-        return (value){VAL_STRING, print(arena, "v%u", k % 4, 0)};
+        return (value){VAL_STRING, print(arena, "v%u", k % 4)};
     }
 }
 
@@ -88,8 +112,6 @@ static value value_of(al_arena *arena, uint8_t how, unsigned k, uint32_t row)
 static void make_rows(rows *r, al_slice bytes, al_arena *arena)
 {
     static const char *const names[FIELDS_MAX] = {"a", "b", "host", "request", "", "long name"};
-    static const char *const messages[] = {"took %u.%02u s", "user%u from %u", "%u", "done",
-                                           "x%u y"};
     r->n = 0;
     for (size_t at = 0; at + 3 <= bytes.len && r->n < ROWS_MAX; at += 3) {
         const uint8_t *b = bytes.ptr + at;
@@ -102,7 +124,7 @@ static void make_rows(rows *r, al_slice bytes, al_arena *arena)
                 if (b[0] >> i & 1)
                     fields[n++] = (field){al_cstr(names[i]),
                                           value_of(arena, (uint8_t)(b[1] + i), b[2] + t % 5, row)};
-            al_slice message = print(arena, messages[b[2] % AL_COUNT(messages)], row, b[1]);
+            al_slice message = message_of(arena, b[2], row, b[1]);
             r->at[row] = (record){.id = row + 1,
                                   .time_ns = row + 1,
                                   .message = message,

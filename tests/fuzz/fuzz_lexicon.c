@@ -79,8 +79,12 @@ static void use(lexicon *l)
         (void)lexicon_template(l, i, &s, &err); /* corrupt is an answer, here and below */
     last was = {.l = l};
     (void)lexicon_template_blocks(l, check_posting, &was, &err);
+    lex_keys keys = lex_keys_of(AL_LIT("connection refused"));
+    bool may = false;
+    (void)lexicon_may_hold(l, LEX_TEMPLATES, &keys, &may, &err);
     for (uint32_t i = 0; i < lexicon_chunks(l); i++) {
         lex_chunk c;
+        (void)lexicon_may_hold(l, i, &keys, &may, &err);
         was = (last){.l = l};
         (void)lexicon_value_blocks(l, i, check_posting, &was, &err);
         if (lexicon_chunk(l, i, &c, &err) == AL_OK)

@@ -18,7 +18,8 @@ typedef struct field_block {
     uint32_t n_rows;
     uint32_t n_tuples;
     uint32_t n_templates;
-    uint64_t *decoded; /* bytes of packed texts so far: BLOCK_DECODED_MAX for all columns together */
+    uint64_t
+        *decoded; /* bytes of packed texts so far: BLOCK_DECODED_MAX for all columns together */
 } field_block;
 
 /* Where a row stands; only what the column's home asks for has to be right. */

@@ -224,6 +224,27 @@ static al_code ask_edges(known *k, const text *t, literal_holes *holes, edges *a
     return AL_OK;
 }
 
+/* Do two slots follow each other with no letter, digit or character from U+0080 on between them? */
+static bool has_neighbours(al_slice s)
+{
+    const uint8_t *end = s.ptr + s.len;
+    for (const uint8_t *p = memchr(s.ptr, MSG_MARK, s.len); p; p = memchr(p, MSG_MARK, (size_t)(end - p))) {
+        p++;
+        while (p < end && *p != MSG_MARK && !msg_is_word(*p))
+            p++;
+        if (p < end && *p == MSG_MARK)
+            return true;
+    }
+    return false;
+}
+
+static void note_word(void *ctx, uint32_t number, al_slice ignored)
+{
+    (void)ignored;
+    text *t = ctx;
+    t->templates[number] = KNOWN_ASK;
+}
+
 static al_code ask_each_template(known *k, text *t, const lex_chunk *all, al_err *err)
 {
     size_t n_words = 0;
@@ -239,9 +260,14 @@ static al_code ask_each_template(known *k, text *t, const lex_chunk *all, al_err
     literal_holes_make(&holes, t->is.literal);
     if (asks_edges)
         literal_holes_of_words(&holes);
+    /* One of its words stands in the fixed text, or all of them in slots. */
+    for (size_t i = 0; i < n_words && asks_edges; i++)
+        search_chunk(words[i], all, note_word, t);
     for (uint32_t i = 0; i < all->n; i++) {
         al_slice s = lex_chunk_text(all, i);
         bool is_never = false;
+        if (asks_edges && t->templates[i] == KNOWN_NO && !has_neighbours(s))
+            continue;
         t->templates[i] = ask_template(t, &holes, s);
         if (t->templates[i] != KNOWN_ASK || !asks_edges)
             continue;

@@ -237,19 +237,13 @@ static al_code put_values(writing *w)
 
 /* ---- All of it */
 
-static bool is_word(uint8_t c)
-{
-    uint8_t lower = c | 0x20;
-    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c >= 0x80;
-}
-
 bool lex_template_is_plain(al_slice t)
 {
     if (msg_marks(t) > MSG_VARIABLES_MAX)
         return false;
     for (size_t k = 0; k < t.len; k++)
         if (t.ptr[k] == MSG_MARK &&
-            ((k && is_word(t.ptr[k - 1])) || (k + 1 < t.len && is_word(t.ptr[k + 1]))))
+            ((k && msg_is_word(t.ptr[k - 1])) || (k + 1 < t.len && msg_is_word(t.ptr[k + 1]))))
             return false;
     return true;
 }

@@ -15,6 +15,7 @@ enum {
     GRAMS_WINDOW = 3,
     GRAMS_DIGITS = 8, /* of a gram that is a number */
     GRAMS_EDGE = 8,   /* letters of an edge */
+    GRAMS_LETTERS = 5,
 };
 
 /* False ends the call. */
@@ -31,5 +32,8 @@ bool grams_of_edges(al_slice text, grams_fn *fn, void *ctx);
 /* The key of the first (`ends`: last) letters of `word`, GRAMS_EDGE at most: what begins (ends) with
  * the word has it. False: it is not made of ASCII letters only. */
 bool grams_edge_key(al_slice word, bool ends, uint64_t *ret);
+/* Keys of every GRAMS_LETTERS ASCII letters in a row, without case: fewer than other grams, and short
+ * words have them. */
+bool grams_of_letters(al_slice text, grams_fn *fn, void *ctx);
 /* A key of a field's whole value, which no text has: `type` is its val_type. */
 uint64_t grams_of_value(al_slice field, uint8_t type, al_slice text);

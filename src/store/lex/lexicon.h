@@ -93,6 +93,8 @@ lex_keys lex_keys_of_digits(al_slice text);
  * what these are the keys of. */
 AL_CHECK al_code lexicon_may_have_number(lexicon *l, uint32_t block, const lex_keys *k, bool *ret,
                                          al_err *err);
+/* *ret is false: no value holds all letters of the text that stand beside each other in it. */
+AL_CHECK al_code lexicon_may_have_letters(lexicon *l, al_slice text, bool *ret, al_err *err);
 /* *ret is false: no value begins (`ends`: ends) with the word. */
 AL_CHECK al_code lexicon_may_have_edge(lexicon *l, al_slice word, bool ends, bool *ret, al_err *err);
 /* The number of a value. AL_NOT_FOUND. */

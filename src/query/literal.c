@@ -572,7 +572,28 @@ static uint64_t through_hole(const literal_holes *h, uint64_t at)
     return all;
 }
 
-holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark)
+/* Who knows more about single holes. */
+typedef struct asked_holes {
+    hole_fn *may; /* NULL: nobody */
+    void *ctx;
+    uint32_t hole; /* the next one */
+} asked_holes;
+
+/* Of the words that some hole may begin (end) with, those that this one may. */
+static uint64_t ask_hole(const literal_holes *h, uint64_t at, bool ends, const asked_holes *a)
+{
+    for (size_t i = 0; a->may && at && i < h->l->n_words; i++) {
+        size_t from;
+        size_t to;
+        word_at(h->l, i, &from, &to);
+        uint64_t bit = UINT64_C(1) << (ends ? to : from);
+        if (to && at & bit && !a->may(a->ctx, a->hole, i, ends))
+            at &= ~bit;
+    }
+    return at;
+}
+
+static holes_say in_holes(const literal_holes *h, al_slice text, uint8_t mark, asked_holes *a)
 {
     if (h->goal == 1)
         return HOLES_ALWAYS;
@@ -590,12 +611,14 @@ holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark)
                 break;
         }
         if (*p == mark) {
-            mixed = through_hole(h, ((plain & ~UINT64_C(1)) | mixed) & h->begins_at);
+            mixed = ((plain & ~UINT64_C(1)) | mixed) & h->begins_at;
+            mixed = through_hole(h, ask_hole(h, mixed, false, a));
             mixed &= h->ends_at | h->goal;
-            seen |= mixed;
-            mixed |= inside;
+            seen |= mixed & h->goal;
+            mixed = ask_hole(h, (mixed | inside) & ~h->goal, true, a);
             plain = 1;
             p++;
+            a->hole++;
             continue;
         }
         uint32_t c = 0;
@@ -608,4 +631,17 @@ holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark)
         seen |= plain | mixed;
     }
     return seen & h->goal ? HOLES_MAYBE : HOLES_NEVER;
+}
+
+holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark)
+{
+    asked_holes nobody = {0};
+    return in_holes(h, text, mark, &nobody);
+}
+
+holes_say literal_in_known_holes(const literal_holes *h, al_slice text, uint8_t mark, hole_fn *may,
+                                 void *ctx)
+{
+    asked_holes a = {.may = may, .ctx = ctx};
+    return in_holes(h, text, mark, &a);
 }

@@ -46,3 +46,10 @@ bool literal_holes_need_word(const literal_holes *h);
 /* `text` has a byte `mark` where a hole is. A hole is at least one character long, each of them a
  * letter, a digit, '.', '-', a control character or one from U+0080 on. */
 holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark);
+
+/* What is known of one hole of a text: it does not begin (end) with word `i` of literal_words. */
+typedef bool hole_fn(void *ctx, uint32_t hole, size_t word, bool ends);
+/* As literal_in_holes after literal_holes_of_words; `may` is asked about holes, from 0, where it
+ * matters. */
+holes_say literal_in_known_holes(const literal_holes *h, al_slice text, uint8_t mark, hole_fn *may,
+                                 void *ctx);

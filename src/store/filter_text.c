@@ -9,6 +9,8 @@
 #include "base/checked.h"
 #include "query/literal_holes.h"
 #include "store/codec/bits.h"
+#include "store/msg/decimal.h"
+#include "store/msg/split.h"
 
 enum { SPELLED_BYTES_MAX = 1 << 20 }; /* the numbers of a stream */
 
@@ -21,6 +23,7 @@ typedef struct looking {
     bool asks_numbers;
     const msg_template *templates;
     uint32_t i;        /* template */
+    const msg_template *t; /* ... with its streams */
     uint64_t *numbers; /* of a stream; room for all rows */
     al_buf text;       /* of numbers */
     al_err *err;
@@ -181,6 +184,77 @@ static al_code look_at_slots(looking *l)
     return c;
 }
 
+/* ---- Over the edges of slots */
+
+enum { ASKED_MAX = 64 /* numbers or values of a stream that are asked one by one */ };
+
+/* Does the text begin (end) with the word? */
+static bool is_at_edge(const literal *word, al_slice text, bool ends)
+{
+    size_t start;
+    size_t end;
+    for (size_t from = 0; literal_find(word, text, from, &start, &end); from = start + 1)
+        if (ends ? end == text.len : start == 0)
+            return true;
+    return false;
+}
+
+static bool may_value_edge(looking *l, const msg_stream *s, const literal *word, bool ends)
+{
+    if (!s->list || s->n_list > ASKED_MAX)
+        return true;
+    for (uint32_t i = 0; i < s->n_list; i++) {
+        al_slice text;
+        al_err ignored; /* who reads the row meets it again */
+        if (lexicon_value(l->split->lex, (uint32_t)s->list[i], &text, &ignored) ||
+            is_at_edge(word, text, ends))
+            return true;
+    }
+    return false;
+}
+
+static bool may_number_edge(const msg_stream *s, const literal *word, bool ends)
+{
+    if (!literal_may_be_number(word) || literal_chars(word) > longest_of(s))
+        return false;
+    if (s->kind != MSG_STREAM_INTS || !s->list || s->n_list > ASKED_MAX)
+        return true;
+    for (uint32_t i = 0; i < s->n_list; i++) {
+        uint8_t text[DECIMAL_BYTES];
+        if (is_at_edge(word, (al_slice){text, decimal_write(s->list[i], 0, text)}, ends))
+            return true;
+    }
+    return false;
+}
+
+static bool may_edge(void *ctx, uint32_t hole, size_t word, bool ends)
+{
+    looking *l = ctx;
+    size_t n = 0;
+    const literal *const *words = literal_words(l->known->literal, &n);
+    const msg_stream *s = &l->t->streams[hole];
+    switch (s->kind) {
+    case MSG_STREAM_TEXT:
+        return true;
+    case MSG_STREAM_VALUES:
+        return may_value_edge(l, s, words[word], ends);
+    default:
+        return may_number_edge(s, words[word], ends);
+    }
+}
+
+/* What the template of one block says, where its slots say less than those of all blocks. */
+static al_code ask_edges(looking *l, uint8_t *says)
+{
+    if (*says != KNOWN_ASK || !l->known->holes)
+        return AL_OK;
+    al_code c = msg_view_template(l->split, l->i, &l->t, l->err);
+    if (!c && literal_in_known_holes(l->known->holes, l->t->text, MSG_MARK, may_edge, l) ==
+                  HOLES_NEVER)
+        *says = KNOWN_NO;
+    return c;
+}
+
 /* ---- Templates */
 
 static al_code look(looking *l)
@@ -188,8 +262,9 @@ static al_code look(looking *l)
     al_code c = AL_OK;
     for (l->i = 0; !c && l->i < l->split->n_templates; l->i++) {
         uint8_t says = l->known->templates[l->templates[l->i].number];
+        c = ask_edges(l, &says);
         l->f->says[l->i] = says;
-        if (says == KNOWN_NO &&
+        if (!c && says == KNOWN_NO &&
             (l->asks_slots ||
              (l->asks_numbers && known_asks_numbers(l->known, l->templates[l->i].number))))
             c = look_at_slots(l);

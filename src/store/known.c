@@ -191,19 +191,22 @@ static al_code ask_each_template(known *k, text *t, const lex_chunk *all, al_err
 {
     size_t n_words = 0;
     const literal *const *words = literal_words(t->is.literal, &n_words);
-    literal_holes holes;
-    literal_holes_make(&holes, t->is.literal);
+    literal_holes *holes = al_arena_alloc(k->arena, 1, sizeof *holes);
+    if (!holes)
+        return al_fail(err, AL_NOMEM, "search");
+    literal_holes_make(holes, t->is.literal);
     bool is_plain = lexicon_is_plain(k->lex) && n_words && !literal_has(t->is.literal, MSG_MARK);
-    al_code c = is_plain ? know_edges(k, t, &holes, err) : AL_OK;
+    al_code c = is_plain ? know_edges(k, t, holes, err) : AL_OK;
     if (c)
         return c;
+    t->is.holes = is_plain ? holes : NULL;
     /* It stands in fixed text, at least one of its words, or in slots alone. */
-    bool needs_word = is_plain && literal_holes_need_word(&holes);
+    bool needs_word = is_plain && literal_holes_need_word(holes);
     for (size_t i = 0; i < n_words && needs_word; i++)
         search_chunk(words[i], all, note_word, t);
     for (uint32_t i = 0; i < all->n; i++)
         if (!needs_word || t->templates[i] != KNOWN_NO)
-            t->templates[i] = ask_template(t, &holes, lex_chunk_text(all, i));
+            t->templates[i] = ask_template(t, holes, lex_chunk_text(all, i));
     return AL_OK;
 }
 

@@ -129,9 +129,3 @@ bool grams_each(al_slice text, grams_fn *fn, void *ctx)
     }
     return end_word(&w);
 }
-
-uint64_t grams_of_value(al_slice field, uint8_t type, al_slice text)
-{
-    return spread(
-        XXH3_64bits_withSeed(text.ptr, text.len, XXH3_64bits(field.ptr, field.len) + type));
-}

@@ -19,5 +19,3 @@ typedef bool grams_fn(void *ctx, uint64_t key);
 /* Keys of everything that is in `text`, some of them twice. Characters that are an ASCII letter
  * without case (the Kelvin sign, the long s) count as that. False: `fn` said so. */
 bool grams_each(al_slice text, grams_fn *fn, void *ctx);
-/* A key of a field's whole value, which no text has: `type` is its val_type. */
-uint64_t grams_of_value(al_slice field, uint8_t type, al_slice text);

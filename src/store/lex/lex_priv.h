@@ -64,6 +64,3 @@ static inline al_slice lex_table_text(const lex_table *t, uint32_t i)
 /* No slot stands right beside a letter, a digit or a byte from 0x80, and there are not more than
  * MSG_VARIABLES_MAX. */
 bool lex_template_is_plain(al_slice template);
-
-/* The hash that numbers are found by: part of the format. */
-uint64_t lex_hash(al_slice text);

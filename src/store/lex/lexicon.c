@@ -130,19 +130,6 @@ uint32_t lexicon_blocks(const lexicon *l)
     return l->n_blocks;
 }
 
-lexicon_parts lexicon_parts_of(const lexicon *l)
-{
-    lexicon_parts p = {.templates = l->templates.at.d.stored_bytes,
-                       .template_postings =
-                           l->blocks.d.stored_bytes + l->template_postings.d.stored_bytes};
-    for (uint32_t i = 0; i < l->n_chunks; i++) {
-        p.values += l->chunks[i].t.at.d.stored_bytes;
-        p.value_postings += l->chunks[i].postings.d.stored_bytes;
-    }
-    p.sieve = l->sieve.d.stored_bytes;
-    return p;
-}
-
 /* ---- Head */
 
 static void get_part(al_rd *r, uint64_t raw_max, uint64_t *off, part *ret)

@@ -56,16 +56,6 @@ uint32_t lexicon_templates(const lexicon *l);
 uint32_t lexicon_values(const lexicon *l);
 uint32_t lexicon_blocks(const lexicon *l);
 
-/* Bytes in the file, for inspection. */
-typedef struct lexicon_parts {
-    uint64_t templates;
-    uint64_t template_postings; /* and blocks */
-    uint64_t values;
-    uint64_t value_postings;
-    uint64_t sieve;
-} lexicon_parts;
-lexicon_parts lexicon_parts_of(const lexicon *l);
-
 /* Template i, with a MSG_MARK (split.h) for each slot; valid until the last unref. */
 AL_CHECK al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
 /* All templates, as a chunk. */

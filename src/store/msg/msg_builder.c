@@ -176,19 +176,6 @@ void msg_builder_clear(msg_builder *b)
     b->last_local = 0;
 }
 
-uint32_t msg_builder_rows(const msg_builder *b)
-{
-    return b->n_rows;
-}
-
-size_t msg_builder_bytes(const msg_builder *b)
-{
-    return sizeof *b + b->bytes.cap + b->template_bytes.cap + b->table_out.cap + b->heads.cap +
-           b->data.cap + b->slots_cap * sizeof(slot) + b->locals_cap * sizeof(local) +
-           b->streams_cap * sizeof(stream) + b->n_table * sizeof(uint32_t) +
-           BLOCK_ROWS_MAX * (sizeof(row) + 8 + 16);
-}
-
 /* ---- Templates of the block */
 
 static bool local_is(const msg_builder *b, uint32_t i, al_slice text, uint64_t hash)

@@ -14,7 +14,6 @@ msg_builder *msg_builder_free(msg_builder *b);
 /* Adds the message of the next row (copied); at most BLOCK_ROWS_MAX. AL_NOMEM, AL_LIMIT (bytes):
  * start over with msg_builder_clear. */
 AL_CHECK al_code msg_builder_add(msg_builder *b, al_slice message);
-uint32_t msg_builder_rows(const msg_builder *b);
 /* Appends the column to `column` and what the lexicon did not take to `text` (a column of its own
  * unless it stays empty), with the numbers of `lex`, on which lex_builder_block was called for this
  * block. `ret_rows`: which of the column's
@@ -25,6 +24,5 @@ AL_CHECK al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *co
 AL_CHECK al_code msg_builder_encode_field(msg_builder *b, lex_builder *lex, al_buf *column,
                                           al_buf *text);
 void msg_builder_clear(msg_builder *b);
-size_t msg_builder_bytes(const msg_builder *b);
 
 AL_DEFINE_CLEANUP(msg_builder, msg_builder_free);

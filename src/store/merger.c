@@ -61,11 +61,21 @@ static bool is_full(const snapshot *s)
            s->tail_raw_bytes >= TAIL_RAW_BYTES || s->n_mems >= TAIL_FRAMES;
 }
 
+/* After a failure an index waits; others go on meanwhile. */
+static bool may_try(const sindex *ix, int64_t now, int64_t *deadline)
+{
+    if (ix->is_dropped)
+        return false;
+    if (now < ix->retry_at_ns)
+        *deadline = AL_MIN(*deadline, ix->retry_at_ns);
+    return now >= ix->retry_at_ns;
+}
+
 static bool is_due(const store *st, const sindex *ix, const pressure *p, int64_t now,
                    int64_t *deadline)
 {
     const snapshot *s = ix->snap;
-    if (s->n_mems == 0 || ix->is_dropped)
+    if (s->n_mems == 0 || !may_try(ix, now, deadline))
         return false;
     if (is_full(s) || s->mems[0]->frame <= ix->compact_frame)
         return true;
@@ -105,22 +115,35 @@ static bool pick_segments(sindex *ix, job *j)
     return n > 0;
 }
 
-static void pick_job_locked(store *st, job *j, int64_t *deadline)
+/* Of the tails that are due the one that began first: an index that is always due may not keep
+ * others waiting, nor the log, which is given back from its beginning. */
+static sindex *pick_tail(store *st, int64_t now, int64_t *deadline)
 {
     pressure p = look_at_pressure(st);
-    int64_t now = al_mono_ns();
+    sindex *first = NULL;
     for (size_t i = 0; i < st->n_indexes; i++) {
         sindex *ix = st->indexes[i];
-        if (!is_due(st, ix, &p, now, deadline))
-            continue;
-        j->ix = ix;
-        j->snap = snapshot_ref(ix->snap);
+        if (is_due(st, ix, &p, now, deadline) &&
+            (!first || ix->snap->mems[0]->frame < first->snap->mems[0]->frame))
+            first = ix;
+    }
+    return first;
+}
+
+static void pick_job_locked(store *st, job *j, int64_t *deadline)
+{
+    int64_t now = al_mono_ns();
+    sindex *tail = pick_tail(st, now, deadline);
+    if (tail) {
+        j->ix = tail;
+        j->snap = snapshot_ref(tail->snap);
         take_tail(j->snap, j);
         return;
     }
     for (size_t i = 0; i < st->n_indexes; i++) {
         sindex *ix = st->indexes[i];
-        if (ix->is_dropped || !(ix->may_merge_segs || ix->wants_wide) || !pick_segments(ix, j))
+        if (!(ix->may_merge_segs || ix->wants_wide) || !may_try(ix, now, deadline) ||
+            !pick_segments(ix, j))
             continue;
         j->ix = ix;
         j->snap = snapshot_ref(ix->snap);
@@ -324,9 +347,13 @@ static bool take_wish(store *st)
 }
 
 /* Whoever asked for compact is told; asked again, it is tried again. */
-static void note_failure(store *st, const al_err *err)
+static void note_failure(store *st, sindex *ix, const al_err *err)
 {
     AL_LOCKED(&st->lock);
+    if (ix) {
+        ix->retry_ns = ix->retry_ns ? AL_MIN(ix->retry_ns * 2, RETRY_MAX_NS) : RETRY_MIN_NS;
+        ix->retry_at_ns = al_mono_ns() + ix->retry_ns;
+    }
     for (size_t i = 0; i < st->n_indexes; i++) {
         st->indexes[i]->compact_frame = 0;
         st->indexes[i]->wants_wide = false;
@@ -334,6 +361,13 @@ static void note_failure(store *st, const al_err *err)
     st->merge_failures++;
     st->merge_err = *err;
     (void)pthread_cond_broadcast(&st->changed);
+}
+
+static void note_success(store *st, sindex *ix)
+{
+    AL_LOCKED(&st->lock);
+    ix->retry_ns = 0;
+    ix->retry_at_ns = 0;
 }
 
 /* Waits until there is a job, damage to check or something to forget, or the end. */
@@ -375,11 +409,14 @@ void *merger_run(void *store_ptr)
         if (!next_job(st, &j, not_before))
             return NULL;
         al_code c = damage_check(st, &err);
-        if (!c && j.ix)
+        sindex *worked_on = c ? NULL : j.ix;
+        if (worked_on)
             c = run_job(st, &j, &err);
         job_done(&j);
         if (c && c != AL_CANCELLED)
-            note_failure(st, &err);
+            note_failure(st, worked_on, &err);
+        else if (!c && worked_on)
+            note_success(st, worked_on);
         if (!c && take_wish(st)) {
             c = forget_covered(st, &err);
             if (c) {
@@ -389,7 +426,7 @@ void *merger_run(void *store_ptr)
         }
         if (!c && j.ix && is_at_rest(st))
             al_mem_trim(); /* 2.6 M records left 47 MB resident, 32 of them free */
-        if (c && c != AL_CANCELLED) {
+        if (c && c != AL_CANCELLED && !worked_on) { /* nobody's in particular: all wait */
             not_before = al_mono_ns() + retry_ns;
             retry_ns = AL_MIN(retry_ns * 2, RETRY_MAX_NS);
         } else if (!c) {

@@ -122,6 +122,7 @@ static void wish_locked(store *st, const sindex *ix)
             continue;
         st->indexes[i]->compact_frame = st->end.frame;
         st->indexes[i]->wants_wide = true;
+        st->indexes[i]->retry_at_ns = 0;
     }
     st->wants_try_now = true;
     (void)pthread_cond_broadcast(&st->changed);

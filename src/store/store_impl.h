@@ -45,6 +45,8 @@ struct sindex {
     uint64_t compact_frame; /* merge what was committed up to this frame now */
     bool wants_wide;        /* compact: merge all segments that can be */
     bool may_merge_segs;    /* its segments changed since merge_pick said no */
+    int64_t retry_at_ns;    /* al_mono_ns: not before, a merge failed */
+    int64_t retry_ns;       /* how long the last wait was; 0: the last merge did not fail */
     /* committer only (after open) */
     uint64_t covered;
     uint64_t generation;

@@ -29,6 +29,25 @@ static void crc32c_matches_rfc3720_vectors(void **state)
         assert_int_equal(al_crc32c(al_crc32c(0, rising, cut), rising + cut, 32 - cut), 0x46dd794e);
 }
 
+/* Long texts are gone through in lanes, single bytes are not. */
+static void crc32c_of_long_texts_is_that_of_their_bytes(void **state)
+{
+    (void)state;
+    uint8_t text[10000];
+    uint64_t x = 1;
+    for (size_t i = 0; i < sizeof text; i++) {
+        x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        text[i] = (uint8_t)(x >> 56);
+    }
+    uint32_t crc = 0;
+    for (size_t n = 1; n <= sizeof text; n++) {
+        crc = al_crc32c(crc, text + n - 1, 1);
+        assert_int_equal(al_crc32c(0, text, n), crc);
+    }
+    for (size_t cut = 0; cut < sizeof text; cut += 7)
+        assert_int_equal(al_crc32c(al_crc32c(0, text, cut), text + cut, sizeof text - cut), crc);
+}
+
 static void buffer_keeps_its_ceiling(void **state)
 {
     (void)state;
@@ -208,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc32c_matches_rfc3720_vectors),
+        cmocka_unit_test(crc32c_of_long_texts_is_that_of_their_bytes),
         cmocka_unit_test(buffer_keeps_its_ceiling),
         cmocka_unit_test(varints_come_back_and_every_cut_is_noticed),
         cmocka_unit_test(numbers_are_parsed_whole_or_not_at_all),

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/thread.h"
+#include "store/names.h"
 #include "support/fail_io.h"
 
 static void keep(engine *e, uint32_t intervals, uint64_t max_bytes)
@@ -647,6 +648,69 @@ static void compact_says_that_the_disk_is_full(void **state)
     world_done(&w, e);
 }
 
+/* No segment can be made in the directory of one index. */
+typedef struct half_broken {
+    al_io io;
+    char name[NAME_BYTES]; /* of the directory */
+    atomic_int dir;
+    atomic_uint n_failed;
+} half_broken;
+
+static al_code open_dir_and_note(const al_io *io, int parent, const char *name, bool create,
+                                 int *ret_fd, al_err *err)
+{
+    const al_io *posix = al_io_posix();
+    half_broken *b = io->ctx;
+    al_code c = posix->open_dir(posix, parent, name, create, ret_fd, err);
+    if (c)
+        return c;
+    if (strcmp(name, b->name) == 0)
+        atomic_store(&b->dir, *ret_fd);
+    else if (*ret_fd == atomic_load(&b->dir))
+        atomic_store(&b->dir, -1); /* it was closed meanwhile */
+    return AL_OK;
+}
+
+static al_code open_elsewhere(const al_io *io, int dir, const char *name, al_open_mode mode,
+                              int *ret_fd, al_err *err)
+{
+    const al_io *posix = al_io_posix();
+    half_broken *b = io->ctx;
+    if (mode != AL_OPEN_CREATE || dir != atomic_load(&b->dir) || !strstr(name, ".seg"))
+        return posix->open(posix, dir, name, mode, ret_fd, err);
+    atomic_fetch_add(&b->n_failed, 1);
+    errno = EIO;
+    return al_fail_errno(err, "open '%s'", name);
+}
+
+static void an_index_that_cannot_be_merged_keeps_no_other_waiting(void **state)
+{
+    (void)state;
+    half_broken b = {.dir = -1};
+    names_format(b.name, NAME_INDEX, 1);
+    b.io = *al_io_posix();
+    b.io.ctx = &b;
+    b.io.open_dir = open_dir_and_note;
+    b.io.open = open_elsewhere;
+    world w;
+    world_init(&w, "life");
+    w.o.io = &b.io;
+    w.o.idle_ns = 1;
+    engine *e = must_open(&w.o, NULL);
+    must_index(e, "broken");
+    must_index(e, "sound");
+    must_append(e, "broken", batch_of(w.now, "first"));
+    while (atomic_load(&b.n_failed) == 0)
+        (void)sched_yield();
+    must_append(e, "sound", batch_of(w.now, "second"));
+    while (stats_of(e, "sound").segments == 0) {
+        assert_true(atomic_load(&b.n_failed) < 4); /* it is tried again after longer and longer */
+        (void)sched_yield();
+    }
+    assert_int_equal(stats_of(e, "broken").segments, 0);
+    world_done(&w, e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -663,6 +727,7 @@ int main(void)
         cmocka_unit_test(compact_says_that_the_disk_is_full),
         cmocka_unit_test(closing_ends_an_append_that_waits_for_room),
         cmocka_unit_test(an_idle_store_is_merged_and_its_log_small),
+        cmocka_unit_test(an_index_that_cannot_be_merged_keeps_no_other_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

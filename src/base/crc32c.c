@@ -1,8 +1,9 @@
 /* CRC-32C: the SSE4.2 instruction where the processor has it, else one table look-up a byte.
  * Both are checked against each other and against RFC 3720's vectors in the unit test.
- * The instruction takes three cycles, but one can begin in each: three lanes of the input go side by
- * side, and are put together as the checksum of a text is: that of its beginning, moved on over as
- * many zero bytes as follow, xor that of the rest. Moving on is linear: a table for each byte. */
+ * The instruction takes three cycles, but one can begin in each: three lanes of the input go side
+ * by side, and are put together as the checksum of a text is: that of its beginning, moved on over
+ * as many zero bytes as follow, xor that of the rest. Moving on is linear: a table for each byte.
+ */
 #include "base/crc32c.h"
 
 #include <pthread.h>

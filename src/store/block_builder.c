@@ -470,7 +470,7 @@ al_code block_put_column(block_builder *b, uint8_t kind, al_slice name)
     }
     packed_put(&d, &b->dir);
     al_buf_clear(&b->raw);
-    return AL_OK;
+    return al_buf_code(&b->dir);
 }
 
 static bool times_differ(const block_builder *b)

@@ -196,6 +196,7 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
         al_buf_varint(&p->lens, text.len);
         al_buf_slice_put(&p->texts, text);
     }
+    al_buf_fail(&p->lens, al_buf_code(&p->texts));
     if (p->lens.len == 0)
         return al_buf_code(&p->lens);
     al_buf_slice_put(&p->lens, al_buf_slice(&p->texts));

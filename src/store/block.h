@@ -74,6 +74,21 @@ AL_CHECK al_code block_view_open(block_view *v, blob *bytes, al_err *err);
 /* As block_view_open, for bytes that stay where they are until the next open. */
 AL_CHECK al_code block_view_open_slice(block_view *v, al_slice bytes, al_err *err);
 
+/* Where the bytes of a block are read when they are needed: few questions need all columns. */
+typedef struct block_source {
+    /* `n` bytes from `off` of the block on. AL_IO, AL_CORRUPT. */
+    al_code (*read)(const struct block_source *s, uint8_t *to, uint64_t off, size_t n, al_err *err);
+    void (*done)(const struct block_source *s); /* no more is asked of it; may be NULL */
+    void *ctx;
+    uint64_t at;  /* for `read` */
+    size_t bytes; /* of the block */
+} block_source;
+/* As block_view_open; `source` is copied, and done with at the next open (or when this one fails).
+ * Later AL_IO is possible wherever a column is first used. */
+AL_CHECK al_code block_view_open_source(block_view *v, const block_source *source, al_err *err);
+/* Looks at nothing any more; memory is kept for the next open. */
+void block_view_close(block_view *v);
+
 /* All below: valid until the next open. Columns are decoded (and their checksum checked) at first
  * use; AL_CORRUPT then, with a message, and whatever was decoded before stays valid. */
 

@@ -456,6 +456,7 @@ al_code block_put_column(block_builder *b, uint8_t kind, al_slice name)
     if (al_buf_code(&b->raw))
         return al_buf_code(&b->raw);
     /* What is bit-packed would hardly get smaller, and is read where it stands. */
+    bool is_field = kind == FMT_COL_FIELD || (kind >= FMT_COL_HOMED && kind <= FMT_COL_HOMED_OUTSIDE);
     bool is_raw = kind == FMT_COL_IDS || kind == FMT_COL_TIMES || kind == FMT_COL_TEMPLATES ||
                   kind >= FMT_COL_TUPLES;
     al_slice raw = al_buf_slice(&b->raw);
@@ -464,7 +465,7 @@ al_code block_put_column(block_builder *b, uint8_t kind, al_slice name)
     if (c)
         return c;
     al_buf_u8(&b->dir, kind);
-    if (kind == FMT_COL_FIELD || kind >= FMT_COL_HOMED) {
+    if (is_field) {
         al_buf_varint(&b->dir, name.len);
         al_buf_slice_put(&b->dir, name);
     }
@@ -507,7 +508,17 @@ static void raw_field(block_builder *b, const column *c)
     refs_encode(c->refs, (uint32_t)c->n_refs, &b->raw);
 }
 
-/* The messages, in one or two columns. */
+/* A column of what `from` holds, if anything. */
+static al_code put_rest(block_builder *b, uint8_t kind, const al_buf *from, size_t *n)
+{
+    if (from->len == 0)
+        return AL_OK;
+    *n += 1;
+    al_buf_slice_put(&b->raw, al_buf_slice(from));
+    return block_put_column(b, kind, (al_slice){0});
+}
+
+/* The messages, in up to three columns. */
 static al_code put_messages(block_builder *b, size_t *n, uint32_t *ret_templates)
 {
     const al_slice none = {0};
@@ -517,18 +528,18 @@ static al_code put_messages(block_builder *b, size_t *n, uint32_t *ret_templates
         al_buf_slice_put(&b->raw, al_buf_slice(&b->messages));
         return block_put_column(b, FMT_COL_MESSAGE, none);
     }
-    al_buf_clear(&b->messages); /* for texts: rows are not collected there */
+    al_buf_clear(&b->messages); /* for texts and slots: rows are not collected there */
+    al_buf_clear(&b->lens);
+    const msg_column to = {.map = &b->raw, .slots = &b->lens, .text = &b->messages};
     al_code c = lex_builder_block(b->lex);
     if (!c)
-        c = msg_builder_encode(b->templates, b->lex, &b->raw, &b->messages,
-                               block_fields_templates(b->fields), ret_templates);
+        c = msg_builder_encode(b->templates, b->lex, &to, block_fields_templates(b->fields),
+                               ret_templates);
     if (!c)
         c = block_put_column(b, FMT_COL_TEMPLATES, none);
-    if (c || b->messages.len == 0)
-        return c;
-    *n += 1;
-    al_buf_slice_put(&b->raw, al_buf_slice(&b->messages));
-    return block_put_column(b, FMT_COL_TEXTS, none);
+    if (!c)
+        c = put_rest(b, FMT_COL_SLOTS, &b->lens, n);
+    return c ? c : put_rest(b, FMT_COL_TEXTS, &b->messages, n);
 }
 
 static al_code put_fields(block_builder *b, size_t *n)

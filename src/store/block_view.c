@@ -18,7 +18,8 @@
 enum {
     ARENA_BYTES = 256 * 1024,
     KEEP_BYTES = 12 << 20, /* a full block with all its columns takes 6 to 10 MB */
-    FIXED_COLUMNS = 8,     /* that are no fields, at most */
+    FIXED_COLUMNS = 9,     /* that are no fields, at most */
+    HEAD_BYTES = 2048,     /* read at once of a source: most headers are shorter */
     ALL_SHARE = 4,         /* writing one message takes as long as this many of all of them */
 };
 
@@ -39,14 +40,23 @@ void block_view_keep(block_view *v)
     al_arena_keep(v->arena, KEEP_BYTES);
 }
 
+/* Of what the bytes come from. */
+static void let_go(block_view *v)
+{
+    (void)blob_unref(v->hold);
+    if (v->source.done)
+        v->source.done(&v->source);
+}
+
 block_view *block_view_free(block_view *v)
 {
     if (!v)
         return NULL;
     (void)packer_free(v->pack);
     (void)al_arena_free(v->arena);
-    (void)blob_unref(v->hold);
+    let_go(v);
     (void)lexicon_unref(v->lex);
+    free(v->own);
     free(v->row_fields);
     free(v);
     return NULL;
@@ -54,19 +64,26 @@ block_view *block_view_free(block_view *v)
 
 size_t block_view_bytes(const block_view *v)
 {
-    return al_arena_bytes(v->arena) + v->row_fields_cap * sizeof(field) + sizeof *v;
+    return al_arena_bytes(v->arena) + v->row_fields_cap * sizeof(field) + v->own_cap + sizeof *v;
 }
 
 /* Forgets the block; keeps memory for the next. */
 static void reset(block_view *v)
 {
     al_arena_reset(v->arena);
-    (void)blob_unref(v->hold);
+    let_go(v);
     *v = (block_view){.pack = v->pack,
                       .arena = v->arena,
                       .lex = v->lex,
+                      .own = v->own,
+                      .own_cap = v->own_cap,
                       .row_fields = v->row_fields,
                       .row_fields_cap = v->row_fields_cap};
+}
+
+void block_view_close(block_view *v)
+{
+    reset(v);
 }
 
 void block_view_use_lexicon(block_view *v, lexicon *lex)
@@ -103,6 +120,12 @@ static al_code read_fixed(block_view *v, al_rd *r, head *h, al_err *err)
         h->total_bytes != v->bytes.len)
         return al_fail(err, AL_CORRUPT, "block: says %u of %u bytes, there are %zu",
                        h->header_bytes, h->total_bytes, v->bytes.len);
+    if (v->source.read && h->header_bytes > HEAD_BYTES) {
+        al_code c = v->source.read(&v->source, v->own + HEAD_BYTES, HEAD_BYTES,
+                                   h->header_bytes - HEAD_BYTES, err);
+        if (c)
+            return c;
+    }
     al_slice covered = al_slice_sub(v->bytes, 0, h->header_bytes - 4);
     al_rd tail = al_rd_of(al_slice_sub(v->bytes, h->header_bytes - 4, h->header_bytes));
     if (al_crc32c(0, covered.ptr, covered.len) != al_rd_u32(&tail))
@@ -125,7 +148,8 @@ static al_code read_column(block_view *v, al_rd *r, al_rd *data, uint64_t *decod
                            [FMT_COL_TEMPLATES] = &v->templates,
                            [FMT_COL_TEXTS] = &v->texts,
                            [FMT_COL_TUPLES] = &v->tuples,
-                           [FMT_COL_ROW_SHAPES] = &v->row_shapes};
+                           [FMT_COL_ROW_SHAPES] = &v->row_shapes,
+                           [FMT_COL_SLOTS] = &v->slots};
     stored_col *c = NULL;
     if (kind == FMT_COL_FIELD || (kind >= FMT_COL_HOMED && kind <= FMT_COL_HOMED_OUTSIDE)) {
         uint64_t len = al_rd_varint(r);
@@ -139,6 +163,7 @@ static al_code read_column(block_view *v, al_rd *r, al_rd *data, uint64_t *decod
     if (!c || c->is_present)
         return al_fail(err, AL_CORRUPT, "block: column of kind %u", kind);
     c->is_present = true;
+    c->has_bytes = !v->source.read;
     c->part = packed_get(r, COLUMN_BYTES_MAX);
     c->bytes = al_rd_bytes(data, c->part.stored_bytes);
     *decoded += c->part.raw_bytes;
@@ -184,7 +209,7 @@ static al_code read_header(block_view *v, al_err *err)
             return c;
     }
     bool has_messages = v->message.is_present != v->templates.is_present &&
-                        (v->templates.is_present || !v->texts.is_present);
+                        (v->templates.is_present || !(v->texts.is_present || v->slots.is_present));
     if (r.left || data.left || !v->ids.is_present || !has_messages || !v->shapes.is_present ||
         v->row_shapes.is_present != v->templates.is_present || !homes_fit(v))
         return al_fail(err, AL_CORRUPT, "block: columns missing or bytes left over");
@@ -215,6 +240,27 @@ al_code block_view_open_slice(block_view *v, al_slice bytes, al_err *err)
     return open_bytes(v, bytes, err);
 }
 
+al_code block_view_open_source(block_view *v, const block_source *source, al_err *err)
+{
+    reset(v);
+    v->source = *source;
+    al_code c = AL_OK;
+    if (source->bytes > v->own_cap) {
+        free(v->own);
+        v->own = al_alloc(source->bytes, 1);
+        v->own_cap = v->own ? source->bytes : 0;
+        if (!v->own)
+            c = al_fail(err, AL_NOMEM, "block of %zu bytes", source->bytes);
+    }
+    if (!c)
+        c = source->read(&v->source, v->own, 0, AL_MIN(source->bytes, (size_t)HEAD_BYTES), err);
+    if (c) {
+        reset(v);
+        return c;
+    }
+    return open_bytes(v, (al_slice){v->own, source->bytes}, err);
+}
+
 const block_info *block_view_info(const block_view *v)
 {
     return &v->info;
@@ -234,8 +280,21 @@ uint8_t block_view_kind(const block_view *v, size_t i)
 
 /* ---- Columns */
 
-al_code block_view_load(block_view *v, const stored_col *c, al_rd *ret, al_err *err)
+static al_code need_bytes(block_view *v, stored_col *c, al_err *err)
 {
+    if (c->has_bytes)
+        return AL_OK;
+    size_t off = (size_t)(c->bytes.ptr - v->own);
+    al_code code = v->source.read(&v->source, v->own + off, off, c->bytes.len, err);
+    c->has_bytes = !code;
+    return code;
+}
+
+al_code block_view_load(block_view *v, stored_col *c, al_rd *ret, al_err *err)
+{
+    al_code code = need_bytes(v, c, err);
+    if (code)
+        return code;
     if (packed_is_raw(&c->part)) {
         *ret = al_rd_of(c->bytes);
         return packed_check(&c->part, c->bytes, err);
@@ -414,6 +473,19 @@ bool block_view_times_are_ids(const block_view *v)
     return !v->times.is_present;
 }
 
+static al_code load_slots(void *ctx, al_slice *ret_slots, al_slice *ret_text, al_err *err)
+{
+    block_view *v = ctx;
+    al_rd slots = {0};
+    al_rd texts = {0};
+    al_code c = v->slots.is_present ? block_view_load(v, &v->slots, &slots, err) : AL_OK;
+    if (!c && v->texts.is_present)
+        c = block_view_load(v, &v->texts, &texts, err);
+    *ret_slots = (al_slice){slots.p, slots.left};
+    *ret_text = (al_slice){texts.p, texts.left};
+    return c;
+}
+
 al_code block_view_templates(block_view *v, msg_view **ret, al_err *err)
 {
     *ret = NULL;
@@ -423,14 +495,10 @@ al_code block_view_templates(block_view *v, msg_view **ret, al_err *err)
         return al_fail(err, AL_CORRUPT, "block: its segment has no lexicon");
     if (!v->templates.is_decoded) {
         al_rd column = {0};
-        al_rd texts = {0};
         al_code c = block_view_load(v, &v->templates, &column, err);
-        if (!c && v->texts.is_present)
-            c = block_view_load(v, &v->texts, &texts, err);
         if (!c)
-            c = msg_view_open(&v->split, (al_slice){column.p, column.left},
-                              (al_slice){texts.p, texts.left}, v->info.n_rows, v->lex, v->pack,
-                              v->arena, err);
+            c = msg_view_open_map(&v->split, (al_slice){column.p, column.left}, load_slots, v,
+                                  v->info.n_rows, v->lex, v->pack, v->arena, err);
         if (c)
             return c;
         v->templates.is_decoded = true;

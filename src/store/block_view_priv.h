@@ -8,8 +8,9 @@
 
 typedef struct stored_col {
     packed part;
-    al_slice bytes; /* stored */
+    al_slice bytes; /* stored; nothing in them yet unless has_bytes */
     bool is_present;
+    bool has_bytes;
     bool is_decoded;
     bool is_homed;  /* FMT_COL_HOMED */
     bool is_opened; /* then: `view` is right */
@@ -27,11 +28,14 @@ typedef struct shape {
 struct block_view {
     packer *pack;
     al_arena *arena;
-    blob *hold; /* NULL: the bytes are the caller's */
+    blob *hold;          /* NULL: the bytes are the caller's, or `own` */
+    block_source source; /* .read NULL: all bytes are there */
+    uint8_t *own;        /* for what `source` gives */
+    size_t own_cap;
     al_slice bytes;
     block_info info;
     lexicon *lex; /* NULL: blocks need none */
-    stored_col ids, times, message, shapes, templates, texts, tuples, row_shapes;
+    stored_col ids, times, message, shapes, templates, slots, texts, tuples, row_shapes;
     uint64_t decoded; /* see field_block */
     uint32_t n_tuples;
     unsigned tuple_width;
@@ -60,7 +64,7 @@ struct block_view {
 /* ---- block_view.c */
 
 /* The raw bytes of a column: where they are when stored as they are, else unpacked in the arena. */
-AL_CHECK al_code block_view_load(block_view *v, const stored_col *c, al_rd *ret, al_err *err);
+AL_CHECK al_code block_view_load(block_view *v, stored_col *c, al_rd *ret, al_err *err);
 /* AL_CORRUPT. */
 al_code block_view_damaged(al_err *err, const char *what);
 

@@ -235,8 +235,9 @@ static al_code put_split(field_putter *p, const field_values *v, lex_builder *le
     for (uint32_t i = 0; i < v->n && !c; i++)
         c = msg_builder_add(p->split,
                             (al_slice){v->texts ? v->texts + v->at[i].off : NULL, v->at[i].len});
+    const msg_column to = {.map = &p->column, .slots = &p->column, .text = &p->texts};
     if (!c)
-        c = msg_builder_encode_field(p->split, lex, &p->column, &p->texts);
+        c = msg_builder_encode_field(p->split, lex, &to);
     if (c)
         return c;
     if (p->texts.len)

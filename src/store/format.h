@@ -2,7 +2,7 @@
 /* format.h: every byte constant of doc/format.md. No code. */
 
 enum {
-    FMT_VERSION = 3,
+    FMT_VERSION = 4,
 
     /* File and part magics, as little-endian words of the letters in the comment. */
     FMT_MAGIC_ROOT = 0x52524c41,      /* "ALRR" */
@@ -30,13 +30,14 @@ enum {
     FMT_COL_MESSAGE = 3,
     FMT_COL_SHAPES = 4,
     FMT_COL_FIELD = 5,
-    FMT_COL_TEMPLATES = 6,  /* messages with a lexicon, in place of FMT_COL_MESSAGE */
-    FMT_COL_TEXTS = 7,      /* what the lexicon did not take of them */
+    FMT_COL_TEMPLATES = 6,  /* messages with a lexicon, in place of FMT_COL_MESSAGE: which template */
+    FMT_COL_TEXTS = 7,      /* ... what the lexicon did not take of them */
     FMT_COL_TUPLES = 8,     /* with a lexicon: which tuple each row has */
     FMT_COL_ROW_SHAPES = 9, /* ... and which shape, in place of the end of FMT_COL_SHAPES */
     FMT_COL_HOMED = 10,     /* ... in place of FMT_COL_FIELD: strings that the lexicon has whole, */
     FMT_COL_HOMED_SPLIT = 11,   /* or as templates and slots, */
     FMT_COL_HOMED_OUTSIDE = 12, /* or other values too */
+    FMT_COL_SLOTS = 13,         /* with FMT_COL_TEMPLATES: the values of slots */
 
     FMT_SEG_OFF = 1, /* flags of a segment summary */
     FMT_SEG_QUARANTINED = 2,

@@ -131,16 +131,19 @@ static al_code load_slot(ids *x, segment *seg, const seg_index *ix, uint32_t blo
             oldest = s;
     }
     const uint64_t *decoded;
-    al_code c = seg_open_block(seg, ix, block, x->view, false, err);
+    uint32_t n = ix->blocks[block].n_rows;
+    uint64_t *copy = al_alloc(n, sizeof *copy);
+    al_code c = copy ? seg_open_block(seg, ix, block, x->view, false, err)
+                     : al_fail(err, AL_NOMEM, "ids of a block");
     if (!c)
         c = block_view_ids(x->view, &decoded, err);
-    if (c)
+    if (!c)
+        memcpy(copy, decoded, n * sizeof *copy);
+    block_view_close(x->view); /* or the segment would stay after it was dropped */
+    if (c) {
+        free(copy);
         return c;
-    uint32_t n = block_view_info(x->view)->n_rows;
-    uint64_t *copy = al_alloc(n, sizeof *copy);
-    if (!copy)
-        return al_fail(err, AL_NOMEM, "ids of a block");
-    memcpy(copy, decoded, n * sizeof *copy);
+    }
     free(oldest->ids);
     *oldest = (slot){.index_id = seg_index_id(seg),
                      .block = block,

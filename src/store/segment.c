@@ -608,30 +608,57 @@ al_code seg_lexicon(segment *s, const seg_index *ix, lexicon **ret, al_err *err)
 
 /* ---- Blocks */
 
-static al_code read_block(segment *s, const seg_index *ix, uint32_t i, bool keeps, blob **ret,
-                          al_err *err)
+static al_code read_at(segment *s, uint8_t *to, uint64_t off, size_t n, al_err *err)
 {
-    cache_key key = key_of(s, i);
-    cache *cached = seg_env_cache(s->env);
-    *ret = cache_get(cached, &key);
-    if (*ret)
-        return AL_OK;
-    AL_CLEANUP(blob_unrefp) blob *b = blob_new(ix->blocks[i].len);
-    if (!b)
-        return al_fail(err, AL_NOMEM, "block of %u bytes", ix->blocks[i].len);
     seg_fd f;
     al_code c = open_file(s, &f, err);
     if (!c) {
         const al_io *io = seg_env_io(s->env);
-        c = io->read_at(io, f.fd, b->bytes, b->len, ix->blocks[i].off, err);
+        c = io->read_at(io, f.fd, to, n, off, err);
         seg_env_put(s->env, f);
     }
+    return c ? al_wrap(err, "segment %s", s->name) : AL_OK;
+}
+
+static al_code read_source(const block_source *b, uint8_t *to, uint64_t off, size_t n, al_err *err)
+{
+    return read_at(b->ctx, to, b->at + off, n, err);
+}
+
+static void source_done(const block_source *b)
+{
+    (void)seg_unref(b->ctx);
+}
+
+/* Into the cache. */
+static al_code read_block(segment *s, const seg_index *ix, uint32_t i, blob **ret, al_err *err)
+{
+    AL_CLEANUP(blob_unrefp) blob *b = blob_new(ix->blocks[i].len);
+    if (!b)
+        return al_fail(err, AL_NOMEM, "block of %u bytes", ix->blocks[i].len);
+    al_code c = read_at(s, b->bytes, ix->blocks[i].off, b->len, err);
     if (c)
-        return al_wrap(err, "segment %s block %u", s->name, i);
-    if (keeps)
-        cache_put(cached, &key, b, &kind_blob, b->len);
+        return al_wrap(err, "block %u", i);
+    cache_key key = key_of(s, i);
+    cache_put(seg_env_cache(s->env), &key, b, &kind_blob, b->len);
     *ret = AL_TAKE(b);
     return AL_OK;
+}
+
+static al_code open_bytes(segment *s, const seg_index *ix, uint32_t i, block_view *view, bool keeps,
+                          al_err *err)
+{
+    cache_key key = key_of(s, i);
+    AL_CLEANUP(blob_unrefp) blob *b = cache_get(seg_env_cache(s->env), &key);
+    al_code c = !b && keeps ? read_block(s, ix, i, &b, err) : AL_OK;
+    if (c || b)
+        return c ? c : block_view_open(view, b, err);
+    const block_source from = {.read = read_source,
+                               .done = source_done,
+                               .ctx = seg_ref(s),
+                               .at = ix->blocks[i].off,
+                               .bytes = ix->blocks[i].len};
+    return block_view_open_source(view, &from, err);
 }
 
 al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *view, bool keeps,
@@ -642,14 +669,11 @@ al_code seg_open_block(segment *s, const seg_index *ix, uint32_t i, block_view *
     if (!err)
         err = &mine;
     AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
-    AL_CLEANUP(blob_unrefp) blob *b = NULL;
-    al_code c = read_block(s, ix, i, keeps, &b, err);
-    if (!c)
-        c = seg_lexicon(s, ix, &lex, err);
+    al_code c = seg_lexicon(s, ix, &lex, err);
     if (c)
         return c;
     block_view_use_lexicon(view, lex);
-    c = block_view_open(view, b, err);
+    c = open_bytes(s, ix, i, view, keeps, err);
     const block_info *want = &ix->blocks[i];
     const block_info *is = block_view_info(view);
     if (!c &&

@@ -127,6 +127,7 @@ static void count_columns(totals *t, al_slice block)
         [FMT_COL_TEXTS] = "(texts)",
         [FMT_COL_TUPLES] = "(tuples)",
         [FMT_COL_ROW_SHAPES] = "(shapes of rows)",
+        [FMT_COL_SLOTS] = "(slots)",
     };
     uint64_t data = 0;
     al_rd r = al_rd_of(al_slice_sub(block, FMT_BLOCK_FIXED_BYTES, block.len));

@@ -251,7 +251,8 @@ static void one_segment(const al_slice *messages, size_t n, totals *t)
         al_buf text;
         al_buf_init(&text, SIZE_MAX);
         must(lex_builder_block(lex), NULL);
-        must(msg_builder_encode(b, lex, &columns, &text, NULL, &n_templates), NULL);
+        const msg_column to = {.map = &columns, .slots = &columns, .text = &text};
+        must(msg_builder_encode(b, lex, &to, NULL, &n_templates), NULL);
         t->encode_ns += now_ns() - added;
         t->add_ns += added - from;
         s.column_len = columns.len - s.column_at;

@@ -61,7 +61,8 @@ static void encode(const al_slice *lines, uint32_t n, lex_builder *lex, al_buf *
     for (uint32_t i = 0; i < n; i++)
         CHECK(msg_builder_add(b, lines[i]) == AL_OK);
     CHECK(lex_builder_block(lex) == AL_OK);
-    CHECK(msg_builder_encode(b, lex, column, text, NULL, &n_templates) == AL_OK);
+    const msg_column to = {.map = column, .slots = column, .text = text};
+    CHECK(msg_builder_encode(b, lex, &to, NULL, &n_templates) == AL_OK);
     (void)msg_builder_free(b);
 }
 

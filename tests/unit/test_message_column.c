@@ -36,7 +36,8 @@ static void block_make(block *k, uint32_t n, rng *r, msg_builder *b, lex_builder
     for (uint32_t i = 0; i < n; i++)
         assert_int_equal(msg_builder_add(b, k->messages[i]), AL_OK);
     assert_int_equal(lex_builder_block(lex), AL_OK);
-    assert_int_equal(msg_builder_encode(b, lex, &k->column, &k->text, NULL, &n_templates), AL_OK);
+    const msg_column to = {.map = &k->column, .slots = &k->column, .text = &k->text};
+    assert_int_equal(msg_builder_encode(b, lex, &to, NULL, &n_templates), AL_OK);
 }
 
 static void block_done(block *k)

@@ -593,15 +593,15 @@ static al_code put_heads(msg_builder *b, al_buf *column)
     return AL_OK;
 }
 
-static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places, al_buf *column,
-                          al_buf *text)
+static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places,
+                          const msg_column *to)
 {
     uint32_t number = 0;
     for (uint32_t i = 0; i < n_places; i++) {
         const local *l = b->places[i];
         size_t heads_at = b->heads.len;
         size_t data_at = b->data.len;
-        put_streams(b, lex, l, text);
+        put_streams(b, lex, l, to->text);
         al_buf_varint(&b->table_out, l->number - number);
         al_buf_varint(&b->table_out, b->first[i + 1] - b->first[i]);
         al_buf_varint(&b->table_out, b->heads.len - heads_at);
@@ -610,22 +610,24 @@ static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places, a
     }
     if (al_buf_code(&b->heads))
         return al_buf_code(&b->heads);
-    al_buf_varint(column, b->bytes.len);
-    al_buf_varint(column, n_places);
-    al_code c = put_heads(b, column);
+    al_buf_varint(to->map, b->bytes.len);
+    al_buf_varint(to->map, n_places);
+    al_code c = put_heads(b, to->map);
     if (c)
         return c;
     for (uint32_t r = 0; r < b->n_rows; r++)
         b->scratch[r] = b->locals[b->rows[r].local].to;
-    bits_pack(b->scratch, b->n_rows, bits_width(n_places - 1), column);
-    al_buf_slice_put(column, al_buf_slice(&b->data));
-    if (al_buf_code(&b->data))
-        return al_buf_code(&b->data);
-    return al_buf_code(column) ? al_buf_code(column) : al_buf_code(text);
+    bits_pack(b->scratch, b->n_rows, bits_width(n_places - 1), to->map);
+    al_buf_slice_put(to->slots, al_buf_slice(&b->data));
+    const al_buf *all[] = {&b->data, to->map, to->slots, to->text};
+    for (size_t i = 0; i < AL_COUNT(all); i++)
+        if (al_buf_code(all[i]))
+            return al_buf_code(all[i]);
+    return AL_OK;
 }
 
-static al_code encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text,
-                      uint16_t *ret_rows, uint32_t *ret_templates)
+static al_code encode(msg_builder *b, lex_builder *lex, const msg_column *to, uint16_t *ret_rows,
+                      uint32_t *ret_templates)
 {
     assert(b->n_rows > 0);
     uint32_t n_places = 0;
@@ -635,7 +637,7 @@ static al_code encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *
     sort_rows(b, n_places);
     c = number_values(b, lex);
     if (!c)
-        c = put_column(b, lex, n_places, column, text);
+        c = put_column(b, lex, n_places, to);
     if (c)
         return c;
     for (uint32_t r = 0; ret_rows && r < b->n_rows; r++)
@@ -645,16 +647,16 @@ static al_code encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *
     return AL_OK;
 }
 
-al_code msg_builder_encode(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text,
+al_code msg_builder_encode(msg_builder *b, lex_builder *lex, const msg_column *to,
                            uint16_t *ret_rows, uint32_t *ret_templates)
 {
     b->in_fields = false;
-    return encode(b, lex, column, text, ret_rows, ret_templates);
+    return encode(b, lex, to, ret_rows, ret_templates);
 }
 
-al_code msg_builder_encode_field(msg_builder *b, lex_builder *lex, al_buf *column, al_buf *text)
+al_code msg_builder_encode_field(msg_builder *b, lex_builder *lex, const msg_column *to)
 {
     uint32_t n_templates = 0;
     b->in_fields = true;
-    return encode(b, lex, column, text, NULL, &n_templates);
+    return encode(b, lex, to, NULL, &n_templates);
 }

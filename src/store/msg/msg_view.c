@@ -72,36 +72,66 @@ static al_code need_heads(msg_view *v, al_err *err)
         return no_memory(err);
     al_code c = packed_load(v->pack, &v->heads, v->stored_heads, raw, err);
     al_rd heads = al_rd_of((al_slice){raw, (size_t)v->heads.raw_bytes});
-    al_rd data = al_rd_of(v->data);
     if (!c)
         c = read_templates(v, &heads, err);
-    for (uint32_t i = 0; !c && i < v->n_templates; i++) {
+    for (uint32_t i = 0; !c && i < v->n_templates; i++)
         v->templates[i].heads = al_rd_bytes(&heads, v->templates[i].heads.len);
-        v->templates[i].data = al_rd_bytes(&data, v->templates[i].data.len);
-    }
-    if (!c && (data.bad || data.left || heads.bad || heads.left))
+    if (!c && (heads.bad || heads.left))
         c = damaged(err, "streams do not fit");
     v->has_heads = !c;
     return c ? c : check_rows(v, err);
 }
 
-al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_rows, lexicon *lex,
-                      packer *pack, al_arena *arena, al_err *err)
+/* The numbers of slots, each template's its own. */
+static al_code need_data(msg_view *v, al_err *err)
 {
-    assert(n_rows > 0 && n_rows <= BLOCK_ROWS_MAX);
-    *v = (msg_view){.arena = arena, .lex = lex, .pack = pack, .text = text, .n_rows = n_rows};
-    al_rd r = al_rd_of(column);
-    v->raw_bytes = al_rd_varint(&r);
-    uint64_t n = al_rd_varint(&r);
-    v->heads = packed_get(&r, COLUMN_BYTES_MAX);
-    v->stored_heads = al_rd_bytes(&r, v->heads.stored_bytes);
-    if (r.bad || v->raw_bytes > COLUMN_BYTES_MAX || n == 0 || n > n_rows)
+    al_code c = need_heads(v, err);
+    if (!c && !v->has_data && v->load)
+        c = v->load(v->load_ctx, &v->data, &v->text, err);
+    if (c || v->has_data)
+        return c;
+    al_rd data = al_rd_of(v->data);
+    for (uint32_t i = 0; i < v->n_templates; i++)
+        v->templates[i].data = al_rd_bytes(&data, v->templates[i].data.len);
+    v->has_data = !data.bad && !data.left;
+    return v->has_data ? AL_OK : damaged(err, "streams do not fit");
+}
+
+static al_code open_map(msg_view *v, al_rd *r, al_err *err)
+{
+    assert(v->n_rows > 0 && v->n_rows <= BLOCK_ROWS_MAX);
+    v->raw_bytes = al_rd_varint(r);
+    uint64_t n = al_rd_varint(r);
+    v->heads = packed_get(r, COLUMN_BYTES_MAX);
+    v->stored_heads = al_rd_bytes(r, v->heads.stored_bytes);
+    if (r->bad || v->raw_bytes > COLUMN_BYTES_MAX || n == 0 || n > v->n_rows)
         return damaged(err, "no header");
     v->n_templates = (uint32_t)n;
     v->width = bits_width(n - 1);
-    v->map = al_rd_bytes(&r, bits_bytes(n_rows, v->width)).ptr;
+    v->map = al_rd_bytes(r, bits_bytes(v->n_rows, v->width)).ptr;
+    return r->bad ? damaged(err, "no rows") : AL_OK;
+}
+
+al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_rows, lexicon *lex,
+                      packer *pack, al_arena *arena, al_err *err)
+{
+    *v = (msg_view){.arena = arena, .lex = lex, .pack = pack, .text = text, .n_rows = n_rows};
+    al_rd r = al_rd_of(column);
+    al_code c = open_map(v, &r, err);
     v->data = (al_slice){r.p, r.left};
-    return r.bad ? damaged(err, "no rows") : AL_OK;
+    return c;
+}
+
+al_code msg_view_open_map(msg_view *v, al_slice map, msg_load_fn *load, void *load_ctx,
+                          uint32_t n_rows, lexicon *lex, packer *pack, al_arena *arena,
+                          al_err *err)
+{
+    *v = (msg_view){.arena = arena, .lex = lex, .pack = pack, .n_rows = n_rows};
+    v->load = load;
+    v->load_ctx = load_ctx;
+    al_rd r = al_rd_of(map);
+    al_code c = open_map(v, &r, err);
+    return !c && r.left ? damaged(err, "bytes behind the map") : c;
 }
 
 al_code msg_view_templates(msg_view *v, const msg_template **ret, al_err *err)
@@ -118,6 +148,11 @@ typedef struct stream_rd {
     al_rd head;
     al_rd data;
 } stream_rd;
+
+static bool has_aux(const msg_stream *s)
+{
+    return s->kind == MSG_STREAM_DIGITS || s->kind == MSG_STREAM_SCALED;
+}
 
 static const uint8_t *get_packed(stream_rd *r, uint32_t n, unsigned width)
 {
@@ -195,7 +230,7 @@ static al_code read_stream(msg_view *v, stream_rd *r, msg_stream *s, al_err *err
     } else {
         s->numbers = get_numbers(r, s->n, &s->base, &s->width);
     }
-    if (s->kind == MSG_STREAM_DIGITS || s->kind == MSG_STREAM_SCALED) {
+    if (has_aux(s)) {
         s->aux = get_numbers(r, s->n, &s->aux_base, &s->aux_width);
         if (s->aux_base > MSG_DIGITS_MAX || s->aux_width > 5)
             return damaged(err, "digits do not fit");
@@ -206,7 +241,7 @@ static al_code read_stream(msg_view *v, stream_rd *r, msg_stream *s, al_err *err
 al_code msg_view_template(msg_view *v, uint32_t i, const msg_template **ret, al_err *err)
 {
     assert(i < v->n_templates);
-    al_code c = need_heads(v, err);
+    al_code c = need_data(v, err);
     if (c)
         return c;
     msg_template *t = &v->templates[i];
@@ -345,7 +380,7 @@ static uint64_t stream_number(const msg_stream *s, uint32_t k)
 
 static uint64_t stream_aux(const msg_stream *s, uint32_t k)
 {
-    return s->aux ? s->aux_base + bits_get(s->aux, s->aux_width, k) : 0;
+    return has_aux(s) ? s->aux_base + bits_get(s->aux, s->aux_width, k) : 0;
 }
 
 al_code msg_stream_text(msg_view *v, const msg_stream *s, uint32_t k, al_buf *out, al_err *err)
@@ -566,7 +601,7 @@ static void unpack_all(const msg_template *t, all_rows *a)
         size_t at = (size_t)i * t->n_rows;
         if (s->kind != MSG_STREAM_TEXT)
             unpack(s, a->numbers + at);
-        if (!s->aux)
+        if (!has_aux(s))
             continue;
         bits_unpack(s->aux, s->n, s->aux_width, a->aux + at);
         for (uint32_t k = 0; k < s->n; k++)

@@ -19,8 +19,8 @@ typedef struct msg_stream {
     uint32_t n;
     uint64_t base; /* added to each number */
     uint64_t aux_base;
-    const uint8_t *numbers; /* bit-packed; lengths for MSG_STREAM_TEXT */
-    const uint8_t *aux;     /* lengths of MSG_STREAM_DIGITS, scales of MSG_STREAM_SCALED */
+    const uint8_t *numbers; /* bit-packed; lengths for MSG_STREAM_TEXT; NULL: they take no bits */
+    const uint8_t *aux;     /* lengths of MSG_STREAM_DIGITS, scales of MSG_STREAM_SCALED; also NULL */
     const uint64_t *list;   /* NULL, or the numbers that occur, ascending */
     uint32_t n_list;
     al_slice text;        /* of MSG_STREAM_TEXT */
@@ -39,16 +39,22 @@ typedef struct msg_template {
     al_slice data;
 } msg_template;
 
+/* What the slots of a column say, when one is first asked for: bytes that stay. */
+typedef al_code msg_load_fn(void *ctx, al_slice *ret_slots, al_slice *ret_text, al_err *err);
+
 typedef struct msg_view {
     al_arena *arena; /* the caller's: what is given out lives there */
     lexicon *lex;
-    al_slice text; /* column of texts */
     uint32_t n_rows;
     uint64_t raw_bytes; /* of all messages */
     uint32_t n_templates;
     packed heads; /* encoded templates and streams */
     al_slice stored_heads;
-    al_slice data;
+    msg_load_fn *load; /* NULL: `data` and `text` are there */
+    void *load_ctx;
+    al_slice data; /* numbers of slots */
+    al_slice text; /* column of texts */
+    bool has_data; /* then: each template has its own */
     packer *pack;
     bool has_heads; /* then: `templates` is there */
     msg_template *templates;
@@ -60,9 +66,14 @@ typedef struct msg_view {
     al_slice *messages;   /* NULL: not decoded */
 } msg_view;
 
-/* Looks at a column of `n_rows` rows; everything borrowed until the view is not used any more. */
+/* Looks at a column of `n_rows` rows, slots behind the map; everything borrowed until the view is not
+ * used any more. */
 AL_CHECK al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_rows,
                                lexicon *lex, packer *pack, al_arena *arena, al_err *err);
+/* As msg_view_open for a column that has its slots elsewhere. */
+AL_CHECK al_code msg_view_open_map(msg_view *v, al_slice map, msg_load_fn *load, void *load_ctx,
+                                   uint32_t n_rows, lexicon *lex, packer *pack, al_arena *arena,
+                                   al_err *err);
 /* Its templates, n_templates of them. */
 AL_CHECK al_code msg_view_templates(msg_view *v, const msg_template **ret, al_err *err);
 /* All messages, by row. */

@@ -132,23 +132,13 @@ block_builder *block_builder_free(block_builder *b)
     return NULL;
 }
 
-/* A buffer that one huge row blew up is not kept for ordinary ones. */
-static void buf_reuse(al_buf *b)
-{
-    size_t max = b->max;
-    if (b->cap > 2 * (size_t)BLOCK_RAW_BYTES)
-        al_buf_done(b);
-    al_buf_clear(b);
-    b->max = max;
-}
-
 static void column_clear(column *c)
 {
     c->name = (al_slice){0};
     c->n_entries = 0;
     c->n_refs = 0;
     c->last_row = 0;
-    buf_reuse(&c->bytes);
+    al_buf_reuse(&c->bytes, BLOCK_BUF_KEPT_BYTES);
     numtab_clear(&c->tab);
 }
 
@@ -168,8 +158,8 @@ void block_builder_clear(block_builder *b)
     b->raw_bytes = 0;
     numtab_clear(&b->col_tab);
     numtab_clear(&b->shape_tab);
-    buf_reuse(&b->lens);
-    buf_reuse(&b->messages);
+    al_buf_reuse(&b->lens, BLOCK_BUF_KEPT_BYTES);
+    al_buf_reuse(&b->messages, BLOCK_BUF_KEPT_BYTES);
     if (b->templates)
         msg_builder_clear(b->templates);
     al_arena_reset(b->arena);
@@ -633,8 +623,8 @@ al_code block_builder_encode(block_builder *b, al_buf *out, block_info *ret, al_
 {
     assert(b->n_rows > 0);
     al_code c = encode(b, out, ret);
-    buf_reuse(&b->raw);
-    buf_reuse(&b->stored);
+    al_buf_reuse(&b->raw, BLOCK_BUF_KEPT_BYTES);
+    al_buf_reuse(&b->stored, BLOCK_BUF_KEPT_BYTES);
     if (c)
         return al_fail(err, c, "encode a block of %u rows: %s", b->n_rows,
                        c == AL_NOMEM ? "no memory" : "too large");

@@ -26,7 +26,6 @@
 enum {
     TABLE_FIRST = 1024,
     LOCALS_MAX = BLOCK_ROWS_MAX,
-    BYTES_KEPT = 8 << 20,
     SEEN_MAX = 4096,    /* numbers of a list */
     LIST_ROWS_MIN = 16, /* a list is not tried for fewer */
 };
@@ -150,23 +149,13 @@ msg_builder *msg_builder_free(msg_builder *b)
     return NULL;
 }
 
-/* What one huge row blew up is not kept for ordinary ones. */
-static void buf_reuse(al_buf *b)
-{
-    size_t max = b->max;
-    if (b->cap > BYTES_KEPT)
-        al_buf_done(b);
-    al_buf_clear(b);
-    b->max = max;
-}
-
 void msg_builder_clear(msg_builder *b)
 {
-    buf_reuse(&b->bytes);
-    buf_reuse(&b->template_bytes);
+    al_buf_reuse(&b->bytes, BLOCK_BUF_KEPT_BYTES);
+    al_buf_reuse(&b->template_bytes, BLOCK_BUF_KEPT_BYTES);
     al_buf_clear(&b->table_out);
     al_buf_clear(&b->heads);
-    buf_reuse(&b->data);
+    al_buf_reuse(&b->data, BLOCK_BUF_KEPT_BYTES);
     if (b->n_table)
         memset(b->table, 0, b->n_table * sizeof *b->table);
     b->n_rows = 0;

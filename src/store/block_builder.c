@@ -1,7 +1,8 @@
 /* Builds blocks: rows in, compressed columns out.
  * Shape: doc/format.md section 4. Every string value goes through its column's dictionary; a value
  * that repeats costs a reference. Rows of one kind have the same names in the same order, so the
- * shape of the row before predicts the columns of this one and no name is hashed.
+ * shape of the row before predicts the columns of this one and no name is hashed. With a lexicon
+ * messages go to a msg_builder instead, and columns get homes when they are put (block_fields.c).
  * Invariants: (1) rows, `ids`, `times`, `row_shape` have n_rows entries; (2) a column's `refs` has
  * one entry for each row whose shape lists it; (3) value and shape numbers are in order of first
  * use (refs.h). */

@@ -1,6 +1,6 @@
 #pragma once
 /* grams.h: keys of a text such that whatever contains a literal has all of the literal's keys: what
- * a filter over a whole segment is asked. A word here is a run of ASCII letters and digits, without
+ * the filters of a lexicon (its sieve) are asked. A word here is a run of ASCII letters and digits, without
  * case. Its grams are the 6 bytes at each place, or 8 where those 6 are all digits (5 digits stand
  * everywhere); of each GRAMS_WINDOW grams in a row the one with the least hash is a key (winnowing:
  * S. Schleimer, D. S. Wilkerson, A. Aiken, "Winnowing: Local Algorithms for Document

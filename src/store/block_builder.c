@@ -447,7 +447,8 @@ al_code block_put_column(block_builder *b, uint8_t kind, al_slice name)
     if (al_buf_code(&b->raw))
         return al_buf_code(&b->raw);
     /* What is bit-packed would hardly get smaller, and is read where it stands. */
-    bool is_field = kind == FMT_COL_FIELD || (kind >= FMT_COL_HOMED && kind <= FMT_COL_HOMED_OUTSIDE);
+    bool is_field =
+        kind == FMT_COL_FIELD || (kind >= FMT_COL_HOMED && kind <= FMT_COL_HOMED_OUTSIDE);
     bool is_raw = kind == FMT_COL_IDS || kind == FMT_COL_TIMES || kind == FMT_COL_TEMPLATES ||
                   kind >= FMT_COL_TUPLES;
     al_slice raw = al_buf_slice(&b->raw);

@@ -1,11 +1,11 @@
 #pragma once
 /* grams.h: keys of a text such that whatever contains a literal has all of the literal's keys: what
- * the filters of a lexicon (its sieve) are asked. A word here is a run of ASCII letters and digits, without
- * case. Its grams are the 6 bytes at each place, or 8 where those 6 are all digits (5 digits stand
- * everywhere); of each GRAMS_WINDOW grams in a row the one with the least hash is a key (winnowing:
- * S. Schleimer, D. S. Wilkerson, A. Aiken, "Winnowing: Local Algorithms for Document
- * Fingerprinting", 2003). A literal with a run of 10 bytes has a key, and one of 8 with a letter
- * among its first and its last 6. Pure. */
+ * the filters of a lexicon (its sieve) are asked. A word here is a run of ASCII letters and digits,
+ * without case. Its grams are the 6 bytes at each place, or 8 where those 6 are all digits (5
+ * digits stand everywhere); of each GRAMS_WINDOW grams in a row the one with the least hash is a
+ * key (winnowing: S. Schleimer, D. S. Wilkerson, A. Aiken, "Winnowing: Local Algorithms for
+ * Document Fingerprinting", 2003). A literal with a run of 10 bytes has a key, and one of 8 with a
+ * letter among its first and its last 6. Pure. */
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -582,8 +582,7 @@ static al_code put_heads(msg_builder *b, al_buf *column)
     return AL_OK;
 }
 
-static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places,
-                          const msg_column *to)
+static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places, const msg_column *to)
 {
     uint32_t number = 0;
     for (uint32_t i = 0; i < n_places; i++) {

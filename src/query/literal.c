@@ -468,7 +468,8 @@ bool literal_fits_hole(const literal *l)
 void literal_holes_make(literal_holes *ret, const literal *l)
 {
     size_t n = l->n_chars < HOLES_CHARS_MAX ? l->n_chars : HOLES_CHARS_MAX;
-    *ret = (literal_holes){.l = l, .goal = UINT64_C(1) << n};
+    *ret = (literal_holes){
+        .l = l, .goal = UINT64_C(1) << n, .begins_at = UINT64_MAX, .ends_at = UINT64_MAX};
     ret->is_certain = n == l->n_chars && !l->starts_bad;
     for (size_t k = 0; k < n; k++) {
         ret->fits |= (uint64_t)fits_hole(l->chars[k]) << k;
@@ -479,6 +480,59 @@ void literal_holes_make(literal_holes *ret, const literal *l)
         uint32_t c = l->ignores_case && byte - 'A' < 26 ? byte | 0x20 : byte;
         ret->begins[byte] = byte >= 0x80 || ret->places[c] & 1;
     }
+}
+
+/* Where word `i` stands; {0, 0} when it is none of the first HOLES_CHARS_MAX characters. */
+static void word_at(const literal *l, size_t i, size_t *ret_from, size_t *ret_to)
+{
+    *ret_from = *ret_to = 0;
+    size_t from = 0;
+    for (size_t k = 0; k <= l->n_chars && k <= HOLES_CHARS_MAX; k++) {
+        if (k < l->n_chars && is_of_word(l->chars[k]))
+            continue;
+        if (k > from && i-- == 0) {
+            *ret_from = from;
+            *ret_to = k;
+            return;
+        }
+        from = k + 1;
+    }
+}
+
+static uint64_t with_bit(uint64_t bits, size_t at, bool is_set)
+{
+    uint64_t bit = UINT64_C(1) << at;
+    return is_set ? bits | bit : bits & ~bit;
+}
+
+void literal_holes_begin(literal_holes *h, size_t i, bool may)
+{
+    size_t from;
+    size_t to;
+    word_at(h->l, i, &from, &to);
+    if (to)
+        h->begins_at = with_bit(h->begins_at, from, may);
+}
+
+void literal_holes_end(literal_holes *h, size_t i, bool may)
+{
+    size_t from;
+    size_t to;
+    word_at(h->l, i, &from, &to);
+    if (to)
+        h->ends_at = with_bit(h->ends_at, to, may);
+}
+
+void literal_holes_of_words(literal_holes *h)
+{
+    h->begins_at = 0;
+    h->ends_at = 0;
+    for (size_t i = 0; i < h->l->n_words; i++) {
+        literal_holes_begin(h, i, true);
+        literal_holes_end(h, i, true);
+    }
+    if (h->l->n_chars > HOLES_CHARS_MAX) /* what is behind them is not looked at */
+        h->begins_at = h->ends_at = UINT64_MAX;
 }
 
 static uint64_t places_of(const literal_holes *h, uint32_t c)
@@ -506,7 +560,8 @@ holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark)
 {
     if (h->goal == 1)
         return HOLES_ALWAYS;
-    const uint64_t inside = through_hole(h, 1) & ~h->goal; /* all of it in one is not asked here */
+    /* All of it in one hole is not asked here. */
+    const uint64_t inside = through_hole(h, 1) & h->ends_at & ~h->goal;
     uint64_t plain = 1;                                    /* only known text before it */
     uint64_t mixed = 0;                                    /* a hole had some of it */
     uint64_t seen = 0;
@@ -519,7 +574,8 @@ holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark)
                 break;
         }
         if (*p == mark) {
-            mixed = through_hole(h, (plain & ~UINT64_C(1)) | mixed);
+            mixed = through_hole(h, ((plain & ~UINT64_C(1)) | mixed) & h->begins_at);
+            mixed &= h->ends_at | h->goal;
             seen |= mixed;
             mixed |= inside;
             plain = 1;

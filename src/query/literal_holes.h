@@ -11,6 +11,8 @@ typedef struct literal_holes {
     bool is_certain;      /* it is as long as the bits are */
     uint64_t goal;        /* the bit behind its last character */
     uint64_t fits;        /* its characters that a hole can have */
+    uint64_t begins_at;   /* places of it where a hole may begin that has what follows */
+    uint64_t ends_at;     /* ... may end that has what is before */
     uint64_t places[128]; /* of a character in it */
     bool begins[256];     /* bytes that may begin it, whether or not they do */
 } literal_holes;
@@ -33,6 +35,12 @@ bool literal_fits_hole(const literal *l);
 /* Is it made of letters, digits and bytes from 0x80 only? */
 bool literal_is_word(const literal *l);
 void literal_holes_make(literal_holes *ret, const literal *l);
+/* From now on holes stand for whole words: what touches one is no letter, digit or character from
+ * U+0080 on, and neither are its own ends. */
+void literal_holes_of_words(literal_holes *h);
+/* ... and no hole begins (or ends) with word `i` of literal_words; `may`: one does. */
+void literal_holes_begin(literal_holes *h, size_t i, bool may);
+void literal_holes_end(literal_holes *h, size_t i, bool may);
 /* `text` has a byte `mark` where a hole is. A hole is at least one character long, each of them a
  * letter, a digit, '.', '-', a control character or one from U+0080 on. */
 holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark);

@@ -27,7 +27,6 @@ typedef struct text {
     known_text is;
     const ast_node *leaf;
     bool is_whole; /* it looks for whole values */
-    bool has_word; /* slots may have a part of the literal */
     uint8_t *templates;
     uint64_t *values;
     uint8_t *blocks;
@@ -71,15 +70,16 @@ static bool holds(const literal *l, al_slice s)
     return literal_find(l, s, 0, &start, &end);
 }
 
+typedef void text_fn(void *ctx, uint32_t number, al_slice text);
+
 /* Calls `fn` for each text of the chunk that holds the literal. */
-static void search_chunk(const literal *l, const lex_chunk *c, void (*fn)(text *t, uint32_t number),
-                         text *t)
+static void search_chunk(const literal *l, const lex_chunk *c, text_fn *fn, void *ctx)
 {
     const scan_word *word = literal_scan_word(l);
     if (word->bytes.n == 0) {
         for (uint32_t k = 0; k < c->n; k++)
             if (holds(l, lex_chunk_text(c, k)))
-                fn(t, c->first + k);
+                fn(ctx, c->first + k, lex_chunk_text(c, k));
         return;
     }
     literal_scan s;
@@ -89,7 +89,7 @@ static void search_chunk(const literal *l, const lex_chunk *c, void (*fn)(text *
         while (c->ends[k] - c->begin <= at)
             k++;
         if (holds(l, lex_chunk_text(c, k)))
-            fn(t, c->first + k);
+            fn(ctx, c->first + k, lex_chunk_text(c, k));
         at = c->ends[k] - c->begin;
     }
 }
@@ -101,8 +101,8 @@ static lex_keys keys_of(const literal *l)
 }
 
 /* ... of all values, chunk by chunk, until *until. */
-static al_code each_value(known *k, const literal *l, void (*fn)(text *t, uint32_t number), text *t,
-                          const bool *until, al_err *err)
+static al_code each_value(known *k, const literal *l, text_fn *fn, void *ctx, const bool *until,
+                          al_err *err)
 {
     lex_keys keys = keys_of(l);
     for (uint32_t i = 0; i < lexicon_chunks(k->lex) && !(until && *until); i++) {
@@ -114,15 +114,17 @@ static al_code each_value(known *k, const literal *l, void (*fn)(text *t, uint32
         if (c)
             return c;
         if (may)
-            search_chunk(l, &chunk, fn, t);
+            search_chunk(l, &chunk, fn, ctx);
     }
     return AL_OK;
 }
 
 /* ---- Templates */
 
-static void note_held(text *t, uint32_t number)
+static void note_held(void *ctx, uint32_t number, al_slice ignored)
 {
+    (void)ignored;
+    text *t = ctx;
     t->templates[number] = t->is.is_leaf ? KNOWN_YES : KNOWN_ASK;
 }
 
@@ -139,24 +141,115 @@ static uint8_t ask_template(const text *t, const literal_holes *holes, al_slice 
     return msg_marks(s) > MSG_VARIABLES_MAX ? KNOWN_ASK : KNOWN_NO; /* the rest of a long message */
 }
 
-/* A literal that is more than one word stands over the edge of a slot only if the slot ends with,
- * begins with or is one of its words. */
-static void note_word_held(text *t, uint32_t number)
+/* ---- Over the edge of a slot
+ * Where slots stand for whole words, a literal of several words stands over the edge of one only if
+ * a slot ends or begins with one of them. Mostly none does: slots have a digit or a NUL. */
+
+/* Does some slot begin, or end, with a word of the literal? */
+typedef struct edges {
+    const literal *word;
+    bool is_known;
+    bool begins;
+    bool ends;
+    bool is_both;
+} edges;
+
+/* Could the text be that of a slot? */
+static bool is_like_slot(al_slice s)
 {
-    (void)number;
-    t->has_word = true;
+    bool has_digit = false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (query_is_space(s.ptr[i]))
+            return false;
+        has_digit |= s.ptr[i] == MSG_MARK || (s.ptr[i] >= '0' && s.ptr[i] <= '9');
+    }
+    return has_digit;
 }
 
-static al_code ask_words(known *k, text *t, al_err *err)
+static void note_edges(void *ctx, uint32_t number, al_slice s)
+{
+    (void)number;
+    edges *e = ctx;
+    size_t start;
+    size_t end;
+    if (!is_like_slot(s))
+        return;
+    for (size_t from = 0; literal_find(e->word, s, from, &start, &end); from = start + 1) {
+        e->begins |= start == 0;
+        e->ends |= end == s.len;
+    }
+    e->is_both = e->begins && e->ends;
+}
+
+static al_code know_edges(known *k, edges *e, al_err *err)
+{
+    if (e->is_known)
+        return AL_OK;
+    e->begins = e->ends = e->is_both = literal_may_be_number(e->word);
+    al_code c = e->is_both ? AL_OK : each_value(k, e->word, note_edges, e, &e->is_both, err);
+    e->is_known = !c;
+    return c;
+}
+
+/* Is that a slot begins (or ends) with word `i` all that lets the literal stand in `s`? Then it is
+ * found out whether one does; if not, `holes` knows from now on. */
+static al_code try_without(known *k, literal_holes *holes, edges *e, size_t i, bool begins,
+                           al_slice s, bool *ret_is_never, al_err *err)
+{
+    void (*set)(literal_holes *, size_t, bool) = begins ? literal_holes_begin : literal_holes_end;
+    set(holes, i, false);
+    if (literal_in_holes(holes, s, MSG_MARK) == HOLES_NEVER) {
+        al_code c = know_edges(k, e, err);
+        *ret_is_never = !c && !(begins ? e->begins : e->ends);
+        if (c || *ret_is_never)
+            return c;
+    }
+    set(holes, i, !e->is_known || (begins ? e->begins : e->ends));
+    return AL_OK;
+}
+
+/* A template where the literal perhaps stands over an edge: does it? */
+static al_code ask_edges(known *k, const text *t, literal_holes *holes, edges *all, al_slice s,
+                         bool *ret_is_never, al_err *err)
 {
     size_t n = 0;
-    const literal *const *words = literal_words(t->is.literal, &n);
-    t->has_word = n == 0 || literal_has(t->is.literal, MSG_MARK);
-    for (size_t w = 0; w < n && !t->has_word; w++) {
-        t->has_word = literal_may_be_number(words[w]);
-        al_code c = each_value(k, words[w], note_word_held, t, &t->has_word, err);
+    (void)literal_words(t->is.literal, &n);
+    for (size_t i = 0; i < n && !*ret_is_never; i++) {
+        al_code c = try_without(k, holes, &all[i], i, true, s, ret_is_never, err);
+        if (!c && !*ret_is_never)
+            c = try_without(k, holes, &all[i], i, false, s, ret_is_never, err);
         if (c)
             return c;
+    }
+    return AL_OK;
+}
+
+static al_code ask_each_template(known *k, text *t, const lex_chunk *all, al_err *err)
+{
+    size_t n_words = 0;
+    const literal *const *words = literal_words(t->is.literal, &n_words);
+    bool asks_edges =
+        lexicon_is_plain(k->lex) && n_words && !literal_has(t->is.literal, MSG_MARK);
+    edges *known_edges = al_arena_alloc(k->arena, n_words + 1, sizeof *known_edges);
+    if (!known_edges)
+        return al_fail(err, AL_NOMEM, "search");
+    for (size_t i = 0; i < n_words; i++)
+        known_edges[i] = (edges){.word = words[i]};
+    literal_holes holes;
+    literal_holes_make(&holes, t->is.literal);
+    if (asks_edges)
+        literal_holes_of_words(&holes);
+    for (uint32_t i = 0; i < all->n; i++) {
+        al_slice s = lex_chunk_text(all, i);
+        bool is_never = false;
+        t->templates[i] = ask_template(t, &holes, s);
+        if (t->templates[i] != KNOWN_ASK || !asks_edges)
+            continue;
+        al_code c = ask_edges(k, t, &holes, known_edges, s, &is_never, err);
+        if (c)
+            return c;
+        if (is_never)
+            t->templates[i] = KNOWN_NO;
     }
     return AL_OK;
 }
@@ -167,33 +260,25 @@ static al_code ask_templates(known *k, text *t, al_err *err)
     lex_keys keys = keys_of(t->is.literal);
     al_code c = lexicon_may_hold(k->lex, LEX_TEMPLATES, &keys, &may_hold, err);
     memset(t->templates, KNOWN_NO, lexicon_templates(k->lex));
-    bool is_plain = lexicon_is_plain(k->lex);
-    bool is_inside = literal_is_word(t->is.literal); /* never over the edge of a slot */
-    if (!c && is_plain && !is_inside) {
-        c = ask_words(k, t, err);
-        is_inside = !t->has_word;
-    }
+    /* A word never stands over the edge of a slot. */
+    bool is_inside = lexicon_is_plain(k->lex) && literal_is_word(t->is.literal);
     lex_chunk all;
-    bool is_done = is_plain && is_inside && !may_hold;
+    bool is_done = is_inside && !may_hold;
     if (!c && !is_done)
         c = lexicon_all_templates(k->lex, &all, err);
     if (c || is_done)
         return c;
-    if (is_plain && is_inside) {
+    if (is_inside)
         search_chunk(t->is.literal, &all, note_held, t);
-        return AL_OK;
-    }
-    literal_holes holes;
-    literal_holes_make(&holes, t->is.literal);
-    for (uint32_t i = 0; i < all.n; i++)
-        t->templates[i] = ask_template(t, &holes, lex_chunk_text(&all, i));
-    return AL_OK;
+    return is_inside ? AL_OK : ask_each_template(k, t, &all, err);
 }
 
 /* ---- Values */
 
-static void note_value_held(text *t, uint32_t number)
+static void note_value_held(void *ctx, uint32_t number, al_slice ignored)
 {
+    (void)ignored;
+    text *t = ctx;
     t->values[number / 64] |= UINT64_C(1) << (number % 64);
     t->is.values = t->values;
 }
@@ -216,7 +301,7 @@ static al_code find_values(known *k, text *t, const ast_node *leaf, al_err *err)
         if (c && c != AL_NOT_FOUND)
             return c;
         if (!c)
-            note_value_held(t, number);
+            note_value_held(t, number, (al_slice){0});
     }
     return AL_OK;
 }

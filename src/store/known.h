@@ -21,8 +21,8 @@ enum {
 typedef struct known_text {
     const literal *literal; /* NULL: all messages have to be asked */
     bool is_leaf;           /* a text with the literal matches; else it has to be asked */
-    /* It could stand in numbers that are in no lexicon: bytes of the longest of each template. */
-    const uint8_t *longest; /* NULL: it could not */
+    /* It could stand in numbers that are in no lexicon: lexicon_numbers; NULL: it could not. */
+    const uint8_t *longest;
     bool asks_message;
     uint8_t heads; /* SEG_FIELD_, of the fields that are asked */
     const uint8_t *templates;
@@ -52,7 +52,8 @@ AL_CHECK al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t blo
 /* Could a number in a slot of the template? */
 static inline bool known_asks_numbers(const known_text *t, uint32_t template)
 {
-    return t->longest && t->longest[template] >= literal_chars(t->literal);
+    return t->longest &&
+           t->longest[2 * template + literal_has(t->literal, '.')] >= literal_chars(t->literal);
 }
 /* False: no field of the block that the leaf asks has the literal or value. */
 bool known_asks_heads(const known *k, uint32_t text_no, uint32_t block);

@@ -205,10 +205,12 @@ static al_code template_number(lex_builder *b, al_slice text, uint32_t rows, boo
                 in_field ? LEX_USE_SPLIT : 0);
 }
 
-void lex_builder_numbers(lex_builder *b, uint32_t number, uint32_t bytes)
+void lex_builder_numbers(lex_builder *b, uint32_t number, uint32_t bytes, bool has_point)
 {
     assert(number < b->templates.n);
-    b->longest[number] = (uint8_t)AL_MAX(b->longest[number], AL_MIN(bytes, (uint32_t)UINT8_MAX));
+    uint8_t len = (uint8_t)AL_MIN(bytes, (uint32_t)UINT8_MAX);
+    for (size_t i = 0; i <= (size_t)has_point; i++)
+        b->longest[number][i] = AL_MAX(b->longest[number][i], len);
 }
 
 al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t rows, uint32_t *ret)

@@ -24,8 +24,9 @@ AL_CHECK al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t ro
 /* ... that `n` values of a field have; once per block, field and template. */
 AL_CHECK al_code lex_builder_field_template(lex_builder *b, al_slice text, uint32_t n,
                                             uint32_t *ret);
-/* A slot of template `number` has numbers that are in no lexicon, of up to so many bytes. */
-void lex_builder_numbers(lex_builder *b, uint32_t number, uint32_t bytes);
+/* A slot of template `number` has numbers that are in no lexicon, of up to so many bytes; some of
+ * them with a point. */
+void lex_builder_numbers(lex_builder *b, uint32_t number, uint32_t bytes, bool has_point);
 /* Rows of this block whose whole message is one slot. */
 AL_CHECK al_code lex_builder_whole(lex_builder *b, uint32_t rows);
 /* The number of a variable in the message of row `row` (ascending within a block); *ret is LEX_NONE

@@ -270,7 +270,7 @@ static al_code put_all(writing *w, al_buf *out)
     if (!c)
         c = put_template_postings(w);
     if (!c) {
-        al_buf_put(&w->raw, b->longest, b->templates.n);
+        al_buf_put(&w->raw, b->longest, b->templates.n * sizeof b->longest[0]);
         c = put_part(w);
     }
     if (!c)

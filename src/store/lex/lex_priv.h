@@ -46,7 +46,8 @@ typedef struct lex_block {
 struct lex_builder {
     lex_table values;
     lex_table templates;
-    uint8_t longest[LEX_TEMPLATES_MAX]; /* of templates: bytes of their longest number */
+    uint8_t longest[LEX_TEMPLATES_MAX][2]; /* of templates: bytes of their longest number, of their
+                                              longest with a point */
     lex_use *uses;                      /* of values */
     size_t uses_cap;
     lex_postings value_postings; /* in blocks before the last use */

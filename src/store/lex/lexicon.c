@@ -183,13 +183,14 @@ static al_code get_head(lexicon *l, al_slice head, al_err *err)
     if (c)
         return c;
     uint64_t off = head.len;
+    const uint64_t longest_bytes = 2 * (uint64_t)l->templates.n;
     get_part(&r, LEX_TEMPLATE_BYTES_MAX + LEX_TEMPLATES_MAX * 5, &off, &l->templates.at);
     get_part(&r, (uint64_t)l->n_blocks * 10, &off, &l->blocks);
     get_part(&r, LEX_POSTING_BYTES_MAX, &off, &l->template_postings);
-    get_part(&r, l->templates.n, &off, &l->longest);
+    get_part(&r, longest_bytes, &off, &l->longest);
     get_part(&r, LEX_SIEVE_BYTES_MAX, &off, &l->sieve);
     get_chunks(l, &r, &off);
-    if (r.bad || r.left || off != l->source.bytes || l->longest.d.raw_bytes != l->templates.n)
+    if (r.bad || r.left || off != l->source.bytes || l->longest.d.raw_bytes != longest_bytes)
         return damaged(err, "parts do not fit");
     return AL_OK;
 }

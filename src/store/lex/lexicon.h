@@ -87,8 +87,8 @@ AL_CHECK al_code lexicon_chunk(lexicon *l, uint32_t i, lex_chunk *ret, al_err *e
 AL_CHECK al_code lexicon_template_blocks(lexicon *l, lex_posting_fn *fn, void *ctx, al_err *err);
 AL_CHECK al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, void *ctx,
                                       al_err *err);
-/* Of each template: bytes of the longest number that stands in a slot of it and in no lexicon (0:
- * none does; 255: or more). Valid until the last unref. */
+/* Of each template two: bytes of the longest number that stands in a slot of it and in no lexicon (0:
+ * none does; 255: or more), and of the longest with a point. Valid until the last unref. */
 AL_CHECK al_code lexicon_numbers(lexicon *l, const uint8_t **ret, al_err *err);
 /* LEX_BLOCK_ flags of a block. */
 AL_CHECK al_code lexicon_block_flags(lexicon *l, uint32_t block, uint32_t *ret, al_err *err);

@@ -554,7 +554,7 @@ static void put_streams(msg_builder *b, lex_builder *lex, const local *l, al_buf
         const stream *s = &b->streams[l->first_stream + p.k];
         if (s->can) {
             put_number_stream(b, s, &p);
-            lex_builder_numbers(lex, l->number, s->len_max);
+            lex_builder_numbers(lex, l->number, s->len_max, s->scale_max > 0);
         } else if (!s->is_text) {
             put_stream(b, &p, MSG_STREAM_VALUES);
         } else {

@@ -19,9 +19,9 @@
 #include "store/msg/msg_builder.h"
 
 enum {
-    BITS_SHARE = 16, /* a list of rows, when fewer than one in so many has the field */
-    NUMBERS_MIN = 64,
-    VALUE_BITS = 40, /* that a number takes as a value, about */
+    BITS_SHARE = 16,  /* a list of rows, when fewer than one in so many has the field */
+    NUMBERS_MIN = 64, /* distinct values; fewer are not looked at */
+    VALUE_BITS = 40,  /* that a number takes as a value, about */
 };
 
 struct field_putter {

@@ -272,8 +272,8 @@ static void one_segment(const al_slice *messages, size_t n, totals *t)
     t->lexicon += lexicon_bytes_out.len;
     t->rows += n;
     size_t with_builders = heap_bytes();
-    b = msg_builder_free(b);
-    lex = lex_builder_free(lex);
+    (void)msg_builder_free(AL_TAKE(b));
+    (void)lex_builder_free(AL_TAKE(lex));
     t->builder_bytes = AL_MAX(t->builder_bytes, with_builders - heap_bytes());
     count_parts(al_buf_slice(&lexicon_bytes_out), t);
     decode(messages, blocks, n_blocks, al_buf_slice(&columns), al_buf_slice(&texts),

@@ -535,6 +535,22 @@ void literal_holes_of_words(literal_holes *h)
         h->begins_at = h->ends_at = UINT64_MAX;
 }
 
+bool literal_holes_need_word(const literal_holes *h)
+{
+    for (size_t i = 0; i < h->l->n_words; i++) {
+        size_t from;
+        size_t to;
+        word_at(h->l, i, &from, &to);
+        if (to == 0 || h->begins_at >> from & 1 || h->ends_at >> to & 1)
+            continue;
+        /* With what is beside it in the same hole, it might be in its middle. */
+        bool is_inner = (from && h->fits >> (from - 1) & 1) || h->fits >> to & 1;
+        if (!is_inner)
+            return true;
+    }
+    return false;
+}
+
 static uint64_t places_of(const literal_holes *h, uint32_t c)
 {
     if (c < AL_COUNT(h->places))

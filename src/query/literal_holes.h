@@ -41,6 +41,8 @@ void literal_holes_of_words(literal_holes *h);
 /* ... and no hole begins (or ends) with word `i` of literal_words; `may`: one does. */
 void literal_holes_begin(literal_holes *h, size_t i, bool may);
 void literal_holes_end(literal_holes *h, size_t i, bool may);
+/* Is there a word that no hole can have? Then a text that has the literal has that word. */
+bool literal_holes_need_word(const literal_holes *h);
 /* `text` has a byte `mark` where a hole is. A hole is at least one character long, each of them a
  * letter, a digit, '.', '-', a control character or one from U+0080 on. */
 holes_say literal_in_holes(const literal_holes *h, al_slice text, uint8_t mark);

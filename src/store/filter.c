@@ -357,12 +357,13 @@ static al_code take_templates(run *r, const plan_node *node, msg_view *split, ro
 {
     const known_text *known = known_text_of(r->lex, node->text_no);
     filter_text *f = &r->known->texts[node->text_no];
-    bool asks_slots = false;
+    filter_text_asks asks = {
+        .numbers = known_asks_block_numbers(r->lex, node->text_no, r->block)};
     al_code c = AL_OK;
     if (!f->is_open)
-        c = known_asks_slots(r->lex, node->text_no, r->block, &asks_slots, r->err);
+        c = known_asks_slots(r->lex, node->text_no, r->block, &asks.slots, r->err);
     if (!c && !f->is_open)
-        c = filter_text_open(f, known, asks_slots, split, r->known->arena, r->err);
+        c = filter_text_open(f, known, asks, split, r->known->arena, r->err);
     for (uint32_t w = r->word_from; w < r->word_to && f->is_any && !c; w++) {
         uint64_t ask = 0;
         uint64_t yes = 0;

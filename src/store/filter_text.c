@@ -18,6 +18,7 @@ typedef struct looking {
     msg_view *split;
     al_arena *arena;
     bool asks_slots;
+    bool asks_numbers;
     const msg_template *templates;
     uint32_t i;        /* template */
     uint64_t *numbers; /* of a stream; room for all rows */
@@ -186,19 +187,21 @@ static al_code look(looking *l)
         uint8_t says = l->known->templates[l->templates[l->i].number];
         l->f->says[l->i] = says;
         if (says == KNOWN_NO &&
-            (l->asks_slots || known_asks_numbers(l->known, l->templates[l->i].number)))
+            (l->asks_slots ||
+             (l->asks_numbers && known_asks_numbers(l->known, l->templates[l->i].number))))
             c = look_at_slots(l);
         l->f->is_any |= l->f->says[l->i] != KNOWN_NO;
     }
     return c;
 }
 
-al_code filter_text_open(filter_text *f, const known_text *known, bool asks_slots, msg_view *split,
-                         al_arena *arena, al_err *err)
+al_code filter_text_open(filter_text *f, const known_text *known, filter_text_asks asks,
+                         msg_view *split, al_arena *arena, al_err *err)
 {
     looking l = {.f = f,
                  .known = known,
-                 .asks_slots = asks_slots,
+                 .asks_slots = asks.slots,
+                 .asks_numbers = asks.numbers,
                  .split = split,
                  .arena = arena,
                  .err = err};

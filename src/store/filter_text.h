@@ -16,8 +16,14 @@ typedef struct filter_text {
     uint8_t **hits;            /* KNOWN_, of each row of a template; NULL: none of them has one */
 } filter_text;
 
-/* `asks_slots`: slots may hold it. AL_CORRUPT, AL_NOMEM. */
-AL_CHECK al_code filter_text_open(filter_text *f, const known_text *known, bool asks_slots,
+/* Where else than in fixed text the literal may stand. */
+typedef struct filter_text_asks {
+    bool slots;   /* known_asks_slots */
+    bool numbers; /* known_asks_block_numbers */
+} filter_text_asks;
+
+/* AL_CORRUPT, AL_NOMEM. */
+AL_CHECK al_code filter_text_open(filter_text *f, const known_text *known, filter_text_asks asks,
                                   msg_view *split, al_arena *arena, al_err *err);
 /* KNOWN_ASK: nothing but the message itself tells. Only if is_any. */
 static inline uint8_t filter_text_says(const filter_text *f, uint32_t row)

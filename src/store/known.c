@@ -27,11 +27,13 @@ typedef struct text {
     known_text is;
     const ast_node *leaf;
     bool is_whole; /* it looks for whole values */
+    lex_keys digits; /* of its numbers */
     uint8_t *templates;
     uint64_t *values;
     uint8_t *blocks;
     uint32_t *rows;
-    uint8_t *value_blocks; /* a bit for each block whose messages have a value that holds it */
+    uint8_t *value_blocks;  /* a bit for each block whose messages have a value that holds it */
+    uint8_t *number_blocks; /* ... of which a number in no lexicon may hold it */
     uint32_t *value_rows;  /* of each block: with its only value that holds the literal; or MANY */
 } text;
 
@@ -145,112 +147,51 @@ static uint8_t ask_template(const text *t, const literal_holes *holes, al_slice 
  * Where slots stand for whole words, a literal of several words stands over the edge of one only if
  * a slot ends or begins with one of them. Mostly none does: slots have a digit or a NUL. */
 
-/* Does some slot begin, or end, with a word of the literal? */
-typedef struct edges {
-    const literal *word;
-    bool is_known;
-    bool begins;
-    bool ends;
-    bool is_both;
-} edges;
-
-/* Could the text be that of a slot? */
-static bool is_like_slot(al_slice s)
-{
-    bool has_digit = false;
-    for (size_t i = 0; i < s.len; i++) {
-        if (query_is_space(s.ptr[i]))
-            return false;
-        has_digit |= s.ptr[i] == MSG_MARK || (s.ptr[i] >= '0' && s.ptr[i] <= '9');
-    }
-    return has_digit;
-}
-
-static void note_edges(void *ctx, uint32_t number, al_slice s)
-{
-    (void)number;
-    edges *e = ctx;
-    size_t start;
-    size_t end;
-    if (!is_like_slot(s))
-        return;
-    for (size_t from = 0; literal_find(e->word, s, from, &start, &end); from = start + 1) {
-        e->begins |= start == 0;
-        e->ends |= end == s.len;
-    }
-    e->is_both = e->begins && e->ends;
-}
-
-static al_code know_edges(known *k, edges *e, al_err *err)
-{
-    if (e->is_known)
-        return AL_OK;
-    e->begins = e->ends = e->is_both = literal_may_be_number(e->word);
-    al_code c = e->is_both ? AL_OK : each_value(k, e->word, note_edges, e, &e->is_both, err);
-    e->is_known = !c;
-    return c;
-}
-
-/* Is that a slot begins (or ends) with word `i` all that lets the literal stand in `s`? Then it is
- * found out whether one does; if not, `holes` knows from now on. */
-static al_code try_without(known *k, literal_holes *holes, edges *e, size_t i, bool begins,
-                           al_slice s, bool *ret_is_never, al_err *err)
-{
-    void (*set)(literal_holes *, size_t, bool) = begins ? literal_holes_begin : literal_holes_end;
-    set(holes, i, false);
-    if (literal_in_holes(holes, s, MSG_MARK) == HOLES_NEVER) {
-        al_code c = know_edges(k, e, err);
-        *ret_is_never = !c && !(begins ? e->begins : e->ends);
-        if (c || *ret_is_never)
-            return c;
-    }
-    set(holes, i, !e->is_known || (begins ? e->begins : e->ends));
-    return AL_OK;
-}
-
-/* A template where the literal perhaps stands over an edge: does it? */
-static al_code ask_edges(known *k, const text *t, literal_holes *holes, edges *all, al_slice s,
-                         bool *ret_is_never, al_err *err)
+static al_code know_edges(known *k, const text *t, literal_holes *holes, al_err *err)
 {
     size_t n = 0;
-    (void)literal_words(t->is.literal, &n);
-    for (size_t i = 0; i < n && !*ret_is_never; i++) {
-        al_code c = try_without(k, holes, &all[i], i, true, s, ret_is_never, err);
-        if (!c && !*ret_is_never)
-            c = try_without(k, holes, &all[i], i, false, s, ret_is_never, err);
+    const literal *const *words = literal_words(t->is.literal, &n);
+    literal_holes_of_words(holes);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t bytes[LITERAL_BYTES_MAX];
+        al_slice word = {bytes, literal_put(words[i], bytes, sizeof bytes)};
+        bool begins = true;
+        bool ends = true;
+        al_code c = lexicon_may_have_edge(k->lex, word, false, &begins, err);
+        if (!c)
+            c = lexicon_may_have_edge(k->lex, word, true, &ends, err);
         if (c)
             return c;
+        literal_holes_begin(holes, i, begins);
+        literal_holes_end(holes, i, ends);
     }
     return AL_OK;
+}
+
+static void note_word(void *ctx, uint32_t number, al_slice ignored)
+{
+    (void)ignored;
+    text *t = ctx;
+    t->templates[number] = KNOWN_ASK;
 }
 
 static al_code ask_each_template(known *k, text *t, const lex_chunk *all, al_err *err)
 {
     size_t n_words = 0;
     const literal *const *words = literal_words(t->is.literal, &n_words);
-    bool asks_edges =
-        lexicon_is_plain(k->lex) && n_words && !literal_has(t->is.literal, MSG_MARK);
-    edges *known_edges = al_arena_alloc(k->arena, n_words + 1, sizeof *known_edges);
-    if (!known_edges)
-        return al_fail(err, AL_NOMEM, "search");
-    for (size_t i = 0; i < n_words; i++)
-        known_edges[i] = (edges){.word = words[i]};
     literal_holes holes;
     literal_holes_make(&holes, t->is.literal);
-    if (asks_edges)
-        literal_holes_of_words(&holes);
-    for (uint32_t i = 0; i < all->n; i++) {
-        al_slice s = lex_chunk_text(all, i);
-        bool is_never = false;
-        t->templates[i] = ask_template(t, &holes, s);
-        if (t->templates[i] != KNOWN_ASK || !asks_edges)
-            continue;
-        al_code c = ask_edges(k, t, &holes, known_edges, s, &is_never, err);
-        if (c)
-            return c;
-        if (is_never)
-            t->templates[i] = KNOWN_NO;
-    }
+    bool is_plain = lexicon_is_plain(k->lex) && n_words && !literal_has(t->is.literal, MSG_MARK);
+    al_code c = is_plain ? know_edges(k, t, &holes, err) : AL_OK;
+    if (c)
+        return c;
+    /* It stands in fixed text, at least one of its words, or in slots alone. */
+    bool needs_word = is_plain && literal_holes_need_word(&holes);
+    for (size_t i = 0; i < n_words && needs_word; i++)
+        search_chunk(words[i], all, note_word, t);
+    for (uint32_t i = 0; i < all->n; i++)
+        if (!needs_word || t->templates[i] != KNOWN_NO)
+            t->templates[i] = ask_template(t, &holes, lex_chunk_text(all, i));
     return AL_OK;
 }
 
@@ -317,8 +258,10 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
                 .blocks = al_arena_alloc(k->arena, n_blocks + 1, 1),
                 .rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->rows),
                 .value_blocks = al_arena_alloc(k->arena, n_blocks / 8 + 1, 1),
+                .number_blocks = al_arena_alloc(k->arena, n_blocks / 8 + 1, 1),
                 .value_rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->value_rows)};
-    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_blocks || !t->value_rows)
+    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_blocks || !t->number_blocks ||
+        !t->value_rows)
         return al_fail(err, AL_NOMEM, "search");
     memset(t->templates, KNOWN_ASK, lexicon_templates(k->lex));
     memset(t->values, 0, ((size_t)lexicon_values(k->lex) / 64 + 1) * sizeof *t->values);
@@ -327,6 +270,9 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     t->is_whole = leaf->ast->kind == AST_EQUALS;
     t->is.literal = query_leaf_literal(leaf->ast, &t->is.is_leaf);
     if (t->is.literal && literal_may_be_number(t->is.literal)) {
+        uint8_t bytes[LITERAL_BYTES_MAX];
+        al_slice digits = {bytes, literal_put(t->is.literal, bytes, sizeof bytes)};
+        t->digits = lex_keys_of_digits(digits);
         al_code c = lexicon_numbers(k->lex, &t->is.longest, err);
         if (c)
             return c;
@@ -375,13 +321,24 @@ al_code known_new(const plan *p, lexicon *lex, const known_names *names, known *
 
 /* ---- Blocks */
 
+static bool has_bit(const uint8_t *bits, uint32_t at)
+{
+    return bits[at / 8] >> (at % 8) & 1;
+}
+
+static void set_bit(uint8_t *bits, uint32_t at)
+{
+    bits[at / 8] |= (uint8_t)(1U << (at % 8));
+}
+
 static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
 {
     const known *k = ctx;
     for (uint32_t i = 0; i < k->plan->n_texts; i++) {
         text *t = &k->texts[i];
         if (!t->is.literal ||
-            (t->templates[number] == KNOWN_NO && !known_asks_numbers(&t->is, number)))
+            (t->templates[number] == KNOWN_NO &&
+             !(has_bit(t->number_blocks, use->block) && known_asks_numbers(&t->is, number))))
             continue;
         bool is_yes = t->templates[number] == KNOWN_YES;
         bool in_message = t->is.asks_message && use->rows;
@@ -407,7 +364,7 @@ static void note_value(void *ctx, uint32_t number, const lex_use_in *use)
         return;
     t->value_rows[use->block] = t->blocks[use->block] || in_heads ? MANY : rows;
     if (rows)
-        t->value_blocks[use->block / 8] |= (uint8_t)(1U << (use->block % 8));
+        set_bit(t->value_blocks, use->block);
     t->blocks[use->block] |= (rows ? KNOWN_BLOCK_ELSE : 0) | (in_heads ? KNOWN_BLOCK_HEADS : 0);
 }
 
@@ -443,9 +400,16 @@ al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool 
     uint8_t hides = 0;
     al_code c = may_hide(k, t, block, &hides, err);
     bool has_value =
-        k->has_blocks ? t->value_blocks[block / 8] >> (block % 8) & 1 : t->is.values != NULL;
+        k->has_blocks ? has_bit(t->value_blocks, block) : t->is.values != NULL;
     *ret = has_value || hides & KNOWN_BLOCK_ELSE;
     return c;
+}
+
+bool known_asks_block_numbers(const known *k, uint32_t text_no, uint32_t block)
+{
+    assert(text_no < k->plan->n_texts);
+    const text *t = &k->texts[text_no];
+    return t->is.longest && (!k->has_blocks || has_bit(t->number_blocks, block));
 }
 
 bool known_asks_heads(const known *k, uint32_t text_no, uint32_t block)
@@ -462,6 +426,12 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
         if (c)
             return c;
         t->blocks[b] |= hides; /* and value_rows stays MANY */
+        bool has_number = true;
+        c = t->is.longest ? lexicon_may_have_number(k->lex, b, &t->digits, &has_number, err) : AL_OK;
+        if (c)
+            return c;
+        if (has_number)
+            set_bit(t->number_blocks, b);
     }
     al_code c = t->is_whole ? find_values(k, t, t->leaf, err) : AL_OK;
     for (uint32_t i = 0; t->is.values && !c && i < lexicon_chunks(k->lex); i++)
@@ -475,6 +445,7 @@ static void forget_blocks(text *t, uint32_t n)
     memset(t->blocks, 0, n + 1);
     memset(t->rows, 0, (n + 1) * sizeof *t->rows);
     memset(t->value_blocks, 0, n / 8 + 1);
+    memset(t->number_blocks, 0, n / 8 + 1);
     memset(t->value_rows, 0xff, (n + 1) * sizeof *t->value_rows); /* MANY */
 }
 

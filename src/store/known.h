@@ -49,6 +49,8 @@ const known_text *known_text_of(const known *k, uint32_t text_no);
  * may be true when they do not. As known_new. */
 AL_CHECK al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool *ret,
                                   al_err *err);
+/* Could a number in a slot of the block? */
+bool known_asks_block_numbers(const known *k, uint32_t text_no, uint32_t block);
 /* Could a number in a slot of the template? */
 static inline bool known_asks_numbers(const known_text *t, uint32_t template)
 {

@@ -15,8 +15,7 @@
 
 enum {
     GRAM = 6,
-    GRAM_OF_DIGITS = 8,
-    REACH = GRAM_OF_DIGITS + GRAMS_WINDOW - 1, /* bytes that a window may look at */
+    REACH = GRAMS_DIGITS + GRAMS_WINDOW - 1, /* bytes that a window may look at */
     WORD_BYTES = 256,
 };
 
@@ -57,7 +56,7 @@ static bool gram_at(const words *w, uint32_t at, uint64_t *ret)
     while (n_digits < GRAM && is_digit(w->word[at + n_digits]))
         n_digits++;
     if (n_digits == GRAM)
-        len = GRAM_OF_DIGITS;
+        len = GRAMS_DIGITS;
     if (at + len > w->n)
         return false;
     memcpy(&bytes, w->word + at, len);
@@ -128,4 +127,78 @@ bool grams_each(al_slice text, grams_fn *fn, void *ctx)
             return false;
     }
     return end_word(&w);
+}
+
+bool grams_of_digits(al_slice text, grams_fn *fn, void *ctx)
+{
+    uint32_t n_digits = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        n_digits = is_digit(text.ptr[i]) ? n_digits + 1 : 0;
+        if (n_digits < GRAMS_DIGITS)
+            continue;
+        uint64_t bytes;
+        memcpy(&bytes, text.ptr + i + 1 - GRAMS_DIGITS, sizeof bytes);
+        if (!fn(ctx, spread(bytes)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Edges */
+
+_Static_assert(GRAMS_EDGE == sizeof(uint64_t), "letters fill a number");
+
+/* Letters beside each other make a number; those of ends are told from those of beginnings. */
+static uint64_t edge_key(uint64_t letters, bool ends)
+{
+    return spread(ends ? ~letters : letters);
+}
+
+/* The character that ends before `end`, which is not 0, without case; 0: it is no ASCII letter. */
+static uint8_t last_letter(al_slice text, size_t *end)
+{
+    size_t at = *end - 1;
+    while (at > 0 && *end - at < AL_CHAR_BYTES_MAX && (text.ptr[at] & 0xC0) == 0x80)
+        at--;
+    size_t next = at;
+    uint8_t c = next_char((al_slice){text.ptr, *end}, &next);
+    *end = at;
+    return is_letter(c) ? c : 0;
+}
+
+/* The next letter from the beginning (`ends`: from the end); 0: there is none. */
+static uint8_t next_letter(al_slice text, bool ends, size_t *at)
+{
+    if (ends ? *at == 0 : *at >= text.len)
+        return 0;
+    uint8_t c = ends ? last_letter(text, at) : next_char(text, at);
+    return is_letter(c) ? c : 0;
+}
+
+bool grams_of_edges(al_slice text, grams_fn *fn, void *ctx)
+{
+    for (int ends = 0; ends < 2; ends++) {
+        size_t at = ends ? text.len : 0;
+        uint64_t letters = 0;
+        for (unsigned n = 0; n < GRAMS_EDGE; n++) {
+            uint8_t c = next_letter(text, ends, &at);
+            if (c == 0)
+                break;
+            letters |= (uint64_t)c << (8 * n);
+            if (!fn(ctx, edge_key(letters, ends)))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool grams_edge_key(al_slice word, bool ends, uint64_t *ret)
+{
+    size_t at = ends ? word.len : 0;
+    uint64_t letters = 0;
+    unsigned n = 0;
+    for (uint8_t c; n < GRAMS_EDGE && (c = next_letter(word, ends, &at)); n++)
+        letters |= (uint64_t)c << (8 * n);
+    *ret = edge_key(letters, ends);
+    return n == GRAMS_EDGE || (n > 0 && at == (ends ? 0 : word.len));
 }

@@ -11,7 +11,11 @@
 
 #include "base/slice.h"
 
-enum { GRAMS_WINDOW = 3 };
+enum {
+    GRAMS_WINDOW = 3,
+    GRAMS_DIGITS = 8, /* of a gram that is a number */
+    GRAMS_EDGE = 8,   /* letters of an edge */
+};
 
 /* False ends the call. */
 typedef bool grams_fn(void *ctx, uint64_t key);
@@ -19,3 +23,11 @@ typedef bool grams_fn(void *ctx, uint64_t key);
 /* Keys of everything that is in `text`, some of them twice. Characters that are an ASCII letter
  * without case (the Kelvin sign, the long s) count as that. False: `fn` said so. */
 bool grams_each(al_slice text, grams_fn *fn, void *ctx);
+/* Keys of numbers: every GRAMS_DIGITS digits in a row, at each place. */
+bool grams_of_digits(al_slice text, grams_fn *fn, void *ctx);
+/* Keys of the ASCII letters, without case, that a text begins and ends with: the first (last) 1 to
+ * GRAMS_EDGE of them. */
+bool grams_of_edges(al_slice text, grams_fn *fn, void *ctx);
+/* The key of the first (`ends`: last) letters of `word`, GRAMS_EDGE at most: what begins (ends) with
+ * the word has it. False: it is not made of ASCII letters only. */
+bool grams_edge_key(al_slice word, bool ends, uint64_t *ret);

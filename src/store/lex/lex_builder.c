@@ -12,6 +12,8 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "store/codec/fuse.h"
+#include "store/codec/grams.h"
 #include "store/lex/lex_priv.h"
 #include "store/msg/split.h"
 
@@ -110,6 +112,8 @@ lex_builder *lex_builder_new(void)
         return NULL;
     al_buf_init(&b->values.bytes, LEX_TEXT_BYTES_MAX);
     al_buf_init(&b->templates.bytes, LEX_TEMPLATE_BYTES_MAX);
+    al_buf_init(&b->number_lens, LEX_NUMBER_BYTES_MAX);
+    al_buf_init(&b->number_filters, LEX_NUMBER_BYTES_MAX);
     return put_whole_template(b) ? lex_builder_free(b) : b;
 }
 
@@ -123,8 +127,59 @@ lex_builder *lex_builder_free(lex_builder *b)
     free(b->value_postings.at);
     free(b->template_postings.at);
     free(b->blocks);
+    free(b->numbers.at);
+    al_buf_done(&b->number_lens);
+    al_buf_done(&b->number_filters);
     free(b);
     return NULL;
+}
+
+/* ---- Numbers of a block */
+
+static void begin_numbers(lex_builder *b)
+{
+    b->numbers.n = 0;
+    b->has_many_numbers = false;
+    memset(b->recent, 0, sizeof b->recent);
+}
+
+/* Without memory, or with too many, the block has no filter. */
+static bool add_number_key(void *ctx, uint64_t key)
+{
+    lex_builder *b = ctx;
+    uint64_t *recent = &b->recent[key % LEX_RECENT];
+    if (*recent == key)
+        return true;
+    *recent = key;
+    lex_key_list *k = &b->numbers;
+    uint64_t *grown = al_grow(k->at, &k->cap, k->n, sizeof *grown, 8192, LEX_NUMBER_KEYS_MAX);
+    b->has_many_numbers |= !grown;
+    if (!grown)
+        return false;
+    k->at = grown;
+    k->at[k->n++] = key;
+    return true;
+}
+
+void lex_builder_number(lex_builder *b, al_slice text)
+{
+    if (!b->has_many_numbers)
+        (void)grams_of_digits(text, add_number_key, b);
+}
+
+al_code lex_end_block(lex_builder *b)
+{
+    size_t at = b->number_filters.len;
+    if (b->n_blocks == 0)
+        return AL_OK;
+    al_code c = b->has_many_numbers
+                    ? AL_LIMIT
+                    : fuse_build(b->numbers.at, b->numbers.n, &b->number_filters);
+    if (c == AL_LIMIT) /* it has none */
+        b->number_filters.len = at;
+    al_buf_varint(&b->number_lens, b->number_filters.len - at);
+    begin_numbers(b);
+    return c == AL_LIMIT ? al_buf_code(&b->number_lens) : c;
 }
 
 uint32_t lex_builder_values(const lex_builder *b)
@@ -141,6 +196,9 @@ al_code lex_builder_block(lex_builder *b)
     if (!grown)
         return AL_NOMEM;
     b->blocks = grown;
+    al_code c = lex_end_block(b);
+    if (c)
+        return c;
     b->blocks[b->n_blocks++] = (lex_block){.first_value = b->values.n};
     return AL_OK;
 }

@@ -24,6 +24,8 @@ AL_CHECK al_code lex_builder_template(lex_builder *b, al_slice text, uint32_t ro
 /* ... that `n` values of a field have; once per block, field and template. */
 AL_CHECK al_code lex_builder_field_template(lex_builder *b, al_slice text, uint32_t n,
                                             uint32_t *ret);
+/* A number in a slot of the block, that is in no lexicon, as it is spelled. */
+void lex_builder_number(lex_builder *b, al_slice text);
 /* A slot of template `number` has numbers that are in no lexicon, of up to so many bytes; some of
  * them with a point. */
 void lex_builder_numbers(lex_builder *b, uint32_t number, uint32_t bytes, bool has_point);

@@ -14,7 +14,7 @@
 #include "store/msg/split.h"
 
 typedef struct writing {
-    const lex_builder *b;
+    lex_builder *b;
     packer *pack;
     al_buf raw;      /* of one part */
     al_buf head;     /* entries of parts */
@@ -158,17 +158,16 @@ static al_code put_value_postings(writing *w, uint32_t from, uint32_t to)
     return put_part(w);
 }
 
-/* ---- The sieve: a filter for templates and for each chunk */
+/* ---- The sieve: a filter for templates, for each chunk, and for edges of values */
 
-typedef struct keys {
-    uint64_t *at;
-    size_t cap;
-    size_t n;
-} keys;
+typedef struct lex_edge_keys {
+    lex_key_list all;
+    uint64_t recent[LEX_RECENT];
+} lex_edge_keys;
 
 static bool add_key(void *ctx, uint64_t key)
 {
-    keys *k = ctx;
+    lex_key_list *k = ctx;
     uint64_t *grown = al_grow(k->at, &k->cap, k->n, sizeof *grown, 8192, LEX_PART_BYTES_MAX);
     if (!grown)
         return false;
@@ -178,8 +177,8 @@ static bool add_key(void *ctx, uint64_t key)
 }
 
 /* Appends the filter of texts [from, to) to `raw`, its length to `head`. */
-static al_code put_filter(writing *w, const lex_table *t, uint32_t from, uint32_t to, keys *k,
-                          al_buf *lens)
+static al_code put_filter(writing *w, const lex_table *t, uint32_t from, uint32_t to,
+                          lex_key_list *k, al_buf *lens)
 {
     size_t at = w->raw.len;
     k->n = 0;
@@ -191,10 +190,53 @@ static al_code put_filter(writing *w, const lex_table *t, uint32_t from, uint32_
     return c;
 }
 
+static bool add_edge(void *ctx, uint64_t key)
+{
+    lex_edge_keys *k = ctx;
+    uint64_t *recent = &k->recent[key % LEX_RECENT];
+    if (*recent == key)
+        return true;
+    *recent = key;
+    return add_key(&k->all, key);
+}
+
+/* The letters that values begin and end with: real words are few, and so are the beginnings of
+ * hexadecimal numbers. */
+static al_code put_edges(writing *w, al_buf *lens)
+{
+    AL_CLEANUP(al_freep) lex_edge_keys *k = al_zalloc(1, sizeof *k);
+    size_t at = w->raw.len;
+    if (!k)
+        return AL_NOMEM;
+    bool fits = true;
+    for (uint32_t i = 0; i < w->b->values.n && fits; i++)
+        fits = grams_of_edges(lex_table_text(&w->b->values, i), add_edge, k);
+    al_code c = fits ? fuse_build(k->all.at, k->all.n, &w->raw) : AL_NOMEM;
+    al_buf_varint(lens, w->raw.len - at);
+    free(k->all.at);
+    return c;
+}
+
+/* Filters of the numbers in each block. */
+static al_code put_number_filters(writing *w)
+{
+    lex_builder *b = w->b;
+    packed d;
+    al_code c = lex_end_block(b);
+    al_buf_slice_put(&b->number_lens, al_buf_slice(&b->number_filters)); /* lengths come first */
+    if (!c)
+        c = al_buf_code(&b->number_lens);
+    if (!c)
+        c = packed_store_raw(al_buf_slice(&b->number_lens), &w->parts, &d);
+    if (!c)
+        packed_put(&d, &w->head);
+    return c;
+}
+
 static al_code put_sieve(writing *w)
 {
     const lex_builder *b = w->b;
-    keys k = {0};
+    lex_key_list k = {0};
     al_buf lens;
     al_buf_init(&lens, LEX_SIEVE_BYTES_MAX);
     al_code c = put_filter(w, &b->templates, 0, b->templates.n, &k, &lens);
@@ -204,6 +246,8 @@ static al_code put_sieve(writing *w)
     }
     free(k.at);
     packed d;
+    if (!c)
+        c = put_edges(w, &lens);
     if (!c)
         c = al_buf_code(&w->raw);
     al_buf_slice_put(&lens, al_buf_slice(&w->raw)); /* lengths come first */
@@ -237,12 +281,6 @@ static al_code put_values(writing *w)
 
 /* ---- All of it */
 
-static bool is_word(uint8_t c)
-{
-    uint8_t lower = c | 0x20;
-    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c >= 0x80;
-}
-
 bool lex_template_is_plain(al_slice t)
 {
     assert(t.len == 0 || t.ptr);
@@ -250,7 +288,7 @@ bool lex_template_is_plain(al_slice t)
         return false;
     for (size_t k = 0; k < t.len; k++)
         if (t.ptr[k] == MSG_MARK &&
-            ((k && is_word(t.ptr[k - 1])) || (k + 1 < t.len && is_word(t.ptr[k + 1]))))
+            ((k && msg_is_word(t.ptr[k - 1])) || (k + 1 < t.len && msg_is_word(t.ptr[k + 1]))))
             return false;
     return true;
 }
@@ -276,6 +314,8 @@ static al_code put_all(writing *w, al_buf *out)
     }
     if (!c)
         c = put_sieve(w);
+    if (!c)
+        c = put_number_filters(w);
     if (!c && b->values.n)
         c = put_values(w);
     if (!c)

@@ -25,6 +25,8 @@ typedef struct lex_use {
     uint8_t uses;
 } lex_use;
 
+enum { LEX_RECENT = 1024 };
+
 typedef struct lex_posting {
     uint32_t number;
     uint32_t block;
@@ -37,6 +39,13 @@ typedef struct lex_postings {
     size_t cap;
     size_t n;
 } lex_postings;
+
+/* Keys of a filter. */
+typedef struct lex_key_list {
+    uint64_t *at;
+    size_t cap;
+    size_t n;
+} lex_key_list;
 
 typedef struct lex_block {
     uint32_t first_value; /* values below it appeared in earlier blocks */
@@ -55,6 +64,11 @@ struct lex_builder {
     lex_block *blocks;
     size_t blocks_cap;
     uint32_t n_blocks;
+    lex_key_list numbers;    /* of the present block */
+    uint64_t recent[LEX_RECENT]; /* keys that it has; the same numbers come again and again */
+    bool has_many_numbers;
+    al_buf number_lens;    /* of each block before: how long its filter is */
+    al_buf number_filters; /* one behind the other */
 };
 
 static inline al_slice lex_table_text(const lex_table *t, uint32_t i)
@@ -65,3 +79,6 @@ static inline al_slice lex_table_text(const lex_table *t, uint32_t i)
 /* No slot stands right beside a letter, a digit or a byte from 0x80, and there are not more than
  * MSG_VARIABLES_MAX. */
 bool lex_template_is_plain(al_slice template);
+
+/* Ends the present block: its filter of numbers. AL_NOMEM. */
+AL_CHECK al_code lex_end_block(lex_builder *b);

@@ -43,6 +43,12 @@ typedef struct chunk {
     part postings;
 } chunk;
 
+typedef struct filter_set {
+    part at;
+    uint32_t n;
+    _Atomic(fuse *) filters; /* NULL: not read */
+} filter_set;
+
 struct lexicon {
     atomic_uint refs;
     lex_source source; /* immutable, as the counts and where parts are */
@@ -58,9 +64,9 @@ struct lexicon {
     part longest; /* of templates: bytes of their longest number */
     chunk *chunks;
     uint32_t n_chunks;
-    part sieve;
-    _Atomic(fuse *) filters; /* of templates, then of each chunk; NULL: not read */
-    atomic_size_t bytes;     /* of what was read */
+    filter_set sieve;   /* of templates, then of each chunk, then of edges of values */
+    filter_set numbers; /* of each block */
+    atomic_size_t bytes; /* of what was read */
 };
 
 static al_code damaged(al_err *err, const char *what)
@@ -79,6 +85,12 @@ static void texts_done(texts *t)
     free(atomic_load(&t->ends));
 }
 
+static void filters_done(filter_set *s)
+{
+    part_done(&s->at);
+    free(atomic_load(&s->filters));
+}
+
 lexicon *lexicon_ref(lexicon *l)
 {
     unsigned old = atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
@@ -94,8 +106,8 @@ lexicon *lexicon_unref(lexicon *l)
         texts_done(&l->chunks[i].t);
         part_done(&l->chunks[i].postings);
     }
-    part_done(&l->sieve);
-    free(atomic_load(&l->filters));
+    filters_done(&l->sieve);
+    filters_done(&l->numbers);
     texts_done(&l->templates);
     part_done(&l->blocks);
     part_done(&l->template_postings);
@@ -188,7 +200,10 @@ static al_code get_head(lexicon *l, al_slice head, al_err *err)
     get_part(&r, (uint64_t)l->n_blocks * 10, &off, &l->blocks);
     get_part(&r, LEX_POSTING_BYTES_MAX, &off, &l->template_postings);
     get_part(&r, longest_bytes, &off, &l->longest);
-    get_part(&r, LEX_SIEVE_BYTES_MAX, &off, &l->sieve);
+    get_part(&r, LEX_SIEVE_BYTES_MAX, &off, &l->sieve.at);
+    get_part(&r, LEX_NUMBER_BYTES_MAX, &off, &l->numbers.at);
+    l->sieve.n = l->n_chunks + 2;
+    l->numbers.n = l->n_blocks;
     get_chunks(l, &r, &off);
     if (r.bad || r.left || off != l->source.bytes || l->longest.d.raw_bytes != longest_bytes)
         return damaged(err, "parts do not fit");
@@ -375,42 +390,46 @@ al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 
 /* ---- Finding */
 
-static al_code open_filters(const lexicon *l, al_rd *r, fuse *filters, al_err *err)
+static al_code open_filters(uint32_t n, al_rd *r, fuse *filters, al_err *err)
 {
     al_rd lens = *r;
-    for (uint32_t i = 0; i <= l->n_chunks; i++)
+    for (uint32_t i = 0; i < n; i++)
         (void)al_rd_varint(r);
-    for (uint32_t i = 0; i <= l->n_chunks; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         al_slice bytes = al_rd_bytes(r, al_rd_varint(&lens));
-        al_code c =
-            r->bad ? damaged(err, "the sieve does not fit") : fuse_open(bytes, &filters[i], err);
+        al_code c = AL_OK;
+        filters[i] = (fuse){0};
+        if (r->bad)
+            return damaged(err, "filters do not fit");
+        if (bytes.len) /* else it has none */
+            c = fuse_open(bytes, &filters[i], err);
         if (c)
             return c;
     }
-    return r->left ? damaged(err, "the sieve does not fit") : AL_OK;
+    return r->left ? damaged(err, "filters do not fit") : AL_OK;
 }
 
-static al_code load_filters(lexicon *l, const fuse **ret, al_err *err)
+static al_code load_filters(lexicon *l, filter_set *s, const fuse **ret, al_err *err)
 {
-    *ret = atomic_load_explicit(&l->filters, memory_order_acquire);
+    *ret = atomic_load_explicit(&s->filters, memory_order_acquire);
     if (*ret)
         return AL_OK;
     AL_LOCKED(&l->lock);
-    *ret = atomic_load_explicit(&l->filters, memory_order_relaxed);
+    *ret = atomic_load_explicit(&s->filters, memory_order_relaxed);
     if (*ret)
         return AL_OK; /* another thread was faster */
     al_rd r = {0};
-    al_code c = load_locked(l, &l->sieve, &r, err);
-    AL_CLEANUP(al_freep) fuse *filters = al_alloc((size_t)l->n_chunks + 1, sizeof *filters);
+    al_code c = load_locked(l, &s->at, &r, err);
+    AL_CLEANUP(al_freep) fuse *filters = al_alloc((size_t)s->n + 1, sizeof *filters);
     if (!c && !filters)
         return al_fail(err, AL_NOMEM, "lexicon");
     if (!c)
-        c = open_filters(l, &r, filters, err);
+        c = open_filters(s->n, &r, filters, err);
     if (c)
         return c;
     *ret = filters;
-    atomic_store_explicit(&l->filters, AL_TAKE(filters), memory_order_release);
-    add_bytes(l, ((size_t)l->n_chunks + 1) * sizeof(fuse));
+    atomic_store_explicit(&s->filters, AL_TAKE(filters), memory_order_release);
+    add_bytes(l, ((size_t)s->n + 1) * sizeof(fuse));
     return AL_OK;
 }
 
@@ -428,25 +447,53 @@ lex_keys lex_keys_of(al_slice text)
     return k;
 }
 
+lex_keys lex_keys_of_digits(al_slice text)
+{
+    lex_keys k = {.n = 0};
+    (void)grams_of_digits(text, add_key, &k);
+    return k;
+}
+
 static bool has_all(const fuse *f, const lex_keys *k)
 {
-    for (uint32_t i = 0; i < k->n; i++)
+    for (uint32_t i = 0; i < k->n && f->prints.len; i++)
         if (!fuse_has(f, k->at[i]))
             return false;
     return true;
 }
 
-al_code lexicon_may_hold(lexicon *l, uint32_t chunk, const lex_keys *k, bool *ret, al_err *err)
+static al_code may_hold(lexicon *l, filter_set *s, uint32_t i, const lex_keys *k, bool *ret,
+                        al_err *err)
 {
-    assert(chunk == LEX_TEMPLATES || chunk < l->n_chunks);
+    assert(i < s->n);
     const fuse *filters = NULL;
     *ret = true;
     if (k->n == 0)
         return AL_OK;
-    al_code c = load_filters(l, &filters, err);
+    al_code c = load_filters(l, s, &filters, err);
     if (!c)
-        *ret = has_all(&filters[chunk == LEX_TEMPLATES ? 0 : chunk + 1], k);
+        *ret = has_all(&filters[i], k);
     return c;
+}
+
+al_code lexicon_may_hold(lexicon *l, uint32_t chunk, const lex_keys *k, bool *ret, al_err *err)
+{
+    return may_hold(l, &l->sieve, chunk == LEX_TEMPLATES ? 0 : chunk + 1, k, ret, err);
+}
+
+al_code lexicon_may_have_number(lexicon *l, uint32_t block, const lex_keys *k, bool *ret,
+                                al_err *err)
+{
+    return may_hold(l, &l->numbers, block, k, ret, err);
+}
+
+al_code lexicon_may_have_edge(lexicon *l, al_slice word, bool ends, bool *ret, al_err *err)
+{
+    lex_keys k = {.n = 1};
+    *ret = true;
+    return grams_edge_key(word, ends, &k.at[0])
+               ? may_hold(l, &l->sieve, l->n_chunks + 1, &k, ret, err)
+               : AL_OK;
 }
 
 al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err)
@@ -678,7 +725,9 @@ al_code lexicon_check(lexicon *l, al_err *err)
     if (!c)
         c = load_blocks(l, err);
     if (!c)
-        c = load_filters(l, &filters, err);
+        c = load_filters(l, &l->sieve, &filters, err);
+    if (!c)
+        c = load_filters(l, &l->numbers, &filters, err);
     for (uint32_t i = 0; !c && i < l->templates.n; i++)
         if (lexicon_is_plain(l) && !lex_template_is_plain(text_of(&l->templates, i)))
             c = damaged(err, "a template is not plain");

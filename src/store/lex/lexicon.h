@@ -77,6 +77,14 @@ lex_keys lex_keys_of(al_slice text);
  * keys of. */
 AL_CHECK al_code lexicon_may_hold(lexicon *l, uint32_t chunk, const lex_keys *k, bool *ret,
                                   al_err *err);
+/* ... of a number: of its runs of at least 8 digits. */
+lex_keys lex_keys_of_digits(al_slice text);
+/* *ret is false: no number in a slot of the block's messages or fields, that is in no lexicon, holds
+ * what these are the keys of. */
+AL_CHECK al_code lexicon_may_have_number(lexicon *l, uint32_t block, const lex_keys *k, bool *ret,
+                                         al_err *err);
+/* *ret is false: no value begins (`ends`: ends) with the word. */
+AL_CHECK al_code lexicon_may_have_edge(lexicon *l, al_slice word, bool ends, bool *ret, al_err *err);
 /* The number of a value. AL_NOT_FOUND. */
 AL_CHECK al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err);
 /* All values by chunks; what is given out is valid until the last unref. */

@@ -17,6 +17,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "store/codec/bits.h"
+#include "store/codec/grams.h"
 #include "store/codec/packed.h"
 #include "store/limits.h"
 #include "store/msg/decimal.h"
@@ -555,6 +556,10 @@ static void put_streams(msg_builder *b, lex_builder *lex, const local *l, al_buf
         if (s->can) {
             put_number_stream(b, s, &p);
             lex_builder_numbers(lex, l->number, s->len_max, s->scale_max > 0);
+            for (uint32_t i = 0; i < p.n && s->len_max >= GRAMS_DIGITS; i++) {
+                const slot *x = slot_at(b, &p, i);
+                lex_builder_number(lex, (al_slice){b->bytes.ptr + x->off, x->len});
+            }
         } else if (!s->is_text) {
             put_stream(b, &p, MSG_STREAM_VALUES);
         } else {

@@ -30,8 +30,7 @@ static bool is_digit(uint8_t c)
 
 static bool is_word(uint8_t c)
 {
-    uint8_t lower = c | 0x20;
-    return is_digit(c) || (lower >= 'a' && lower <= 'z') || c >= 0x80;
+    return msg_is_word(c) || c == MSG_MARK;
 }
 
 void msg_masks_portable(al_slice message, uint64_t *words, uint64_t *digits)

@@ -1,6 +1,8 @@
 #pragma once
 /* split.h: a message taken apart into fixed text (its template) and variables (its slots), and
  * back. Pure; any thread with its own msg_split. */
+#include <stdbool.h>
+
 #include "base/slice.h"
 
 enum {
@@ -33,6 +35,13 @@ typedef struct msg_split {
 void msg_split_make(al_slice message, msg_split *ret);
 /* All of it as one slot. */
 void msg_split_whole(al_slice message, msg_split *ret);
+
+/* A letter, a digit, or a byte from 0x80: what words of fixed text are made of. */
+static inline bool msg_is_word(uint8_t c)
+{
+    uint8_t lower = c | 0x20;
+    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c >= 0x80;
+}
 
 /* How many slots a template has. */
 static inline uint32_t msg_marks(al_slice template)

@@ -17,7 +17,10 @@
 #include "store/lex/lex_priv.h"
 #include "store/msg/split.h"
 
-enum { SLOTS_FIRST = 1024 };
+enum {
+    SLOTS_FIRST = 1024,
+    LENGTH_BYTES = 4, /* that the length of a block's filter takes, at most */
+};
 
 /* The hash that numbers are found by. */
 static uint64_t hash_of(al_slice text)
@@ -113,7 +116,7 @@ lex_builder *lex_builder_new(void)
     al_buf_init(&b->values.bytes, LEX_TEXT_BYTES_MAX);
     al_buf_init(&b->templates.bytes, LEX_TEMPLATE_BYTES_MAX);
     al_buf_init(&b->number_lens, LEX_NUMBER_BYTES_MAX);
-    al_buf_init(&b->number_filters, LEX_NUMBER_BYTES_MAX);
+    al_buf_init(&b->number_filters, LEX_NUMBER_BYTES_MAX - LEX_BLOCKS_MAX * LENGTH_BYTES);
     return put_whole_template(b) ? lex_builder_free(b) : b;
 }
 
@@ -172,9 +175,8 @@ al_code lex_end_block(lex_builder *b)
     size_t at = b->number_filters.len;
     if (b->n_blocks == 0)
         return AL_OK;
-    al_code c = b->has_many_numbers
-                    ? AL_LIMIT
-                    : fuse_build(b->numbers.at, b->numbers.n, &b->number_filters);
+    al_code c = b->has_many_numbers ? AL_LIMIT
+                                    : fuse_build(b->numbers.at, b->numbers.n, &b->number_filters);
     if (c == AL_LIMIT) /* it has none */
         b->number_filters.len = at;
     al_buf_varint(&b->number_lens, b->number_filters.len - at);

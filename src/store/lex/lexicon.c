@@ -64,8 +64,8 @@ struct lexicon {
     part longest; /* of templates: bytes of their longest number */
     chunk *chunks;
     uint32_t n_chunks;
-    filter_set sieve;   /* of templates, then of each chunk, then of edges of values */
-    filter_set numbers; /* of each block */
+    filter_set sieve;    /* of templates, then of each chunk, then of edges of values */
+    filter_set numbers;  /* of each block */
     atomic_size_t bytes; /* of what was read */
 };
 
@@ -390,6 +390,8 @@ al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 
 /* ---- Finding */
 
+enum { NO_FILTER = UINT8_MAX }; /* segment_bits of one that was not made; one without keys is one */
+
 static al_code open_filters(uint32_t n, al_rd *r, fuse *filters, al_err *err)
 {
     al_rd lens = *r;
@@ -398,7 +400,7 @@ static al_code open_filters(uint32_t n, al_rd *r, fuse *filters, al_err *err)
     for (uint32_t i = 0; i < n; i++) {
         al_slice bytes = al_rd_bytes(r, al_rd_varint(&lens));
         al_code c = AL_OK;
-        filters[i] = (fuse){0};
+        filters[i] = (fuse){.segment_bits = NO_FILTER};
         if (r->bad)
             return damaged(err, "filters do not fit");
         if (bytes.len) /* else it has none */
@@ -456,7 +458,7 @@ lex_keys lex_keys_of_digits(al_slice text)
 
 static bool has_all(const fuse *f, const lex_keys *k)
 {
-    for (uint32_t i = 0; i < k->n && f->prints.len; i++)
+    for (uint32_t i = 0; i < k->n && f->segment_bits != NO_FILTER; i++)
         if (!fuse_has(f, k->at[i]))
             return false;
     return true;

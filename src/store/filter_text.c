@@ -60,18 +60,28 @@ static al_code hit(looking *l, uint32_t rank)
 
 /* ---- Streams */
 
+/* The greatest number that `width` bits above `base` can say. */
+static uint64_t most_of(uint64_t base, unsigned width)
+{
+    uint64_t most = width < 64 ? (UINT64_C(1) << width) - 1 : UINT64_MAX;
+    return most > UINT64_MAX - base ? UINT64_MAX : base + most;
+}
+
 static bool may_have_value(const looking *l, const msg_stream *s)
 {
     if (!l->known->values)
+        return false;
+    uint64_t least = s->list ? s->list[0] : s->base;
+    uint64_t most = s->list ? s->list[s->n_list - 1] : most_of(s->base, s->width);
+    if (l->known->last_value < least || l->known->first_value > most)
         return false;
     for (uint32_t k = 0; s->list && k < s->n_list; k++)
         if (has_value(l->known, s->list[k]))
             return true;
     if (s->list)
         return false;
-    uint64_t n = lexicon_values(l->split->lex);
-    uint64_t end = s->width < 32 ? s->base + (UINT64_C(1) << s->width) : n;
-    for (uint64_t v = s->base; v < end && v < n; v += 64 - v % 64) {
+    uint64_t end = AL_MIN(most, (uint64_t)l->known->last_value) + 1;
+    for (uint64_t v = AL_MAX(least, (uint64_t)l->known->first_value); v < end; v += 64 - v % 64) {
         uint64_t word = l->known->values[v / 64] >> (v % 64);
         if (word && (end - v >= 64 || word << (64 - (end - v))))
             return true;
@@ -98,13 +108,6 @@ static unsigned digits_of(uint64_t v)
         n++;
     }
     return n;
-}
-
-/* The greatest number that `width` bits above `base` can say. */
-static uint64_t most_of(uint64_t base, unsigned width)
-{
-    uint64_t most = width < 64 ? (UINT64_C(1) << width) - 1 : UINT64_MAX;
-    return most > UINT64_MAX - base ? UINT64_MAX : base + most;
 }
 
 /* Bytes of the longest number of a stream, or more. */

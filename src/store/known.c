@@ -220,6 +220,8 @@ static void note_value_held(void *ctx, uint32_t number, al_slice ignored)
 {
     (void)ignored;
     text *t = ctx;
+    t->is.first_value = t->is.values ? AL_MIN(t->is.first_value, number) : number;
+    t->is.last_value = AL_MAX(t->is.last_value, number);
     t->values[number / 64] |= UINT64_C(1) << (number % 64);
     t->is.values = t->values;
 }
@@ -355,9 +357,8 @@ static void note_template(void *ctx, uint32_t number, const lex_use_in *use)
 
 static void note_value(void *ctx, uint32_t number, const lex_use_in *use)
 {
+    (void)number;
     text *t = ctx;
-    if (!(t->values[number / 64] >> (number % 64) & 1))
-        return;
     uint32_t rows = t->is.asks_message ? use->rows : 0;
     bool in_heads = use->uses & t->is.heads;
     if (!rows && !in_heads)
@@ -436,7 +437,7 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
     al_code c = t->is_whole ? find_values(k, t, t->leaf, err) : AL_OK;
     for (uint32_t i = 0; t->is.values && !c && i < lexicon_chunks(k->lex); i++)
         if (has_values(k, t, i))
-            c = lexicon_value_blocks(k->lex, i, note_value, t, err);
+            c = lexicon_value_blocks(k->lex, i, t->values, note_value, t, err);
     return c;
 }
 
@@ -449,28 +450,34 @@ static void forget_blocks(text *t, uint32_t n)
     memset(t->value_rows, 0xff, (n + 1) * sizeof *t->value_rows); /* MANY */
 }
 
-static bool has_templates(const known *k, const text *t)
+/* Templates whose blocks some text asks for. Of many texts there is none. */
+static bool wants_templates(const known *k, uint64_t *ret)
 {
-    for (uint32_t i = 0; i < lexicon_templates(k->lex); i++)
-        if (t->templates[i] != KNOWN_NO)
-            return true;
-    return false;
+    bool any = false;
+    for (uint32_t i = 0; i < k->plan->n_texts; i++) {
+        const text *t = &k->texts[i];
+        for (uint32_t n = 0; t->is.literal && n < lexicon_templates(k->lex); n++) {
+            bool is_wanted = t->templates[n] != KNOWN_NO || known_asks_numbers(&t->is, n);
+            ret[n / 64] |= (uint64_t)is_wanted << (n % 64);
+            any |= is_wanted;
+        }
+    }
+    return any;
 }
 
 al_code known_blocks(known *k, al_err *err)
 {
     if (k->has_blocks)
         return AL_OK;
-    bool asks = false; /* of many texts no template says anything */
-    al_code c = AL_OK;
+    size_t n_words = (size_t)lexicon_templates(k->lex) / 64 + 1;
+    AL_CLEANUP(al_freep) uint64_t *wanted = al_zalloc(n_words, sizeof *wanted);
+    al_code c = wanted ? AL_OK : al_fail(err, AL_NOMEM, "search");
     for (uint32_t i = 0; i < k->plan->n_texts && !c; i++) {
         forget_blocks(&k->texts[i], lexicon_blocks(k->lex)); /* of an attempt before this one */
         c = ask_blocks(k, &k->texts[i], err);
-        asks |=
-            k->texts[i].is.longest || (k->texts[i].is.literal && has_templates(k, &k->texts[i]));
     }
-    if (!c && asks)
-        c = lexicon_template_blocks(k->lex, note_template, k, err);
+    if (!c && wants_templates(k, wanted))
+        c = lexicon_template_blocks(k->lex, wanted, note_template, k, err);
     k->has_blocks = !c;
     return c;
 }

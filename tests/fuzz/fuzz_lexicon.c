@@ -78,7 +78,7 @@ static void use(lexicon *l)
     for (uint32_t i = 0; i < lexicon_templates(l) && i < 100; i++)
         (void)lexicon_template(l, i, &s, &err); /* corrupt is an answer, here and below */
     last was = {.l = l};
-    (void)lexicon_template_blocks(l, check_posting, &was, &err);
+    (void)lexicon_template_blocks(l, NULL, check_posting, &was, &err);
     lex_keys keys = lex_keys_of(AL_LIT("connection refused"));
     bool may = false;
     (void)lexicon_may_hold(l, LEX_TEMPLATES, &keys, &may, &err);
@@ -86,7 +86,7 @@ static void use(lexicon *l)
         lex_chunk c;
         (void)lexicon_may_hold(l, i, &keys, &may, &err);
         was = (last){.l = l};
-        (void)lexicon_value_blocks(l, i, check_posting, &was, &err);
+        (void)lexicon_value_blocks(l, i, NULL, check_posting, &was, &err);
         if (lexicon_chunk(l, i, &c, &err) == AL_OK)
             CHECK(c.n == 0 || lex_chunk_text(&c, c.n - 1).len <= LEX_VALUE_BYTES_MAX);
     }

@@ -99,7 +99,7 @@ static void check_value(lexicon *l, uint32_t i)
     al_buf out;
     al_buf_init(&out, SIZE_MAX);
     told t = {.number = number, .out = &out};
-    assert_int_equal(lexicon_value_blocks(l, number / LEX_CHUNK_VALUES, note, &t, &err), AL_OK);
+    assert_int_equal(lexicon_value_blocks(l, number / LEX_CHUNK_VALUES, NULL, note, &t, &err), AL_OK);
     const block_rows *got = (const block_rows *)out.ptr;
     size_t n = 0;
     for (uint32_t block = 0; block < BLOCKS; block++) {
@@ -202,7 +202,7 @@ static void templates_come_back(void **state)
     for (uint32_t i = 0; i < 3; i++) {
         al_buf_clear(&found);
         told t = {.number = i, .out = &found};
-        assert_int_equal(lexicon_template_blocks(l, note, &t, &err), AL_OK);
+        assert_int_equal(lexicon_template_blocks(l, NULL, note, &t, &err), AL_OK);
         assert_int_equal(found.len, n[i] * sizeof(block_rows));
         assert_memory_equal(found.ptr, expected[i], found.len);
     }

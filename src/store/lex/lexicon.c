@@ -596,10 +596,20 @@ static uint32_t first_block(const lexicon *l, uint32_t i)
     return lo;
 }
 
+/* Each ends with a byte below 0x80: eight bytes at a time, as long as their ends are not enough. */
 static void skip_varints(al_rd *r, uint64_t n)
 {
-    for (uint64_t i = 0; i < n && !r->bad; i++)
-        (void)al_rd_varint(r);
+    while (n && r->left >= sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, r->p, sizeof word);
+        uint64_t n_ends = (uint64_t)__builtin_popcountll(~word & UINT64_C(0x8080808080808080));
+        if (n_ends >= n)
+            break;
+        n -= n_ends;
+        (void)al_rd_bytes(r, sizeof word);
+    }
+    while (n && !r->bad)
+        n -= al_rd_u8(r) < 0x80;
 }
 
 /* Postings: how many blocks each thing has, which, and with how many rows, one list behind the
@@ -609,6 +619,7 @@ typedef struct postings {
     al_rd counts;
     al_rd blocks;
     al_rd rows;
+    const uint64_t *wanted; /* NULL: all */
     lex_posting_fn *fn;
     void *ctx;
 } postings;
@@ -634,6 +645,11 @@ static bool open_postings(postings *p, const al_rd *part, uint32_t n, uint64_t e
     return !end.bad && !end.left;
 }
 
+static bool is_wanted(const postings *p, uint32_t number)
+{
+    return !p->wanted || p->wanted[number / 64] >> (number % 64) & 1;
+}
+
 static bool tell(postings *p, uint32_t number, uint64_t block)
 {
     uint64_t use = al_rd_varint(&p->rows);
@@ -649,6 +665,11 @@ static bool tell(postings *p, uint32_t number, uint64_t block)
 static bool tell_listed(postings *p, uint32_t number, uint64_t next)
 {
     uint64_t count = al_rd_varint(&p->counts);
+    if (!is_wanted(p, number)) {
+        skip_varints(&p->blocks, count);
+        skip_varints(&p->rows, count);
+        return true;
+    }
     for (uint64_t i = 0; i < count; i++) {
         uint64_t skip = al_rd_varint(&p->blocks);
         if (skip > p->l->n_blocks || !tell(p, number, next + skip))
@@ -658,9 +679,10 @@ static bool tell_listed(postings *p, uint32_t number, uint64_t next)
     return true;
 }
 
-al_code lexicon_template_blocks(lexicon *l, lex_posting_fn *fn, void *ctx, al_err *err)
+al_code lexicon_template_blocks(lexicon *l, const uint64_t *wanted, lex_posting_fn *fn, void *ctx,
+                                al_err *err)
 {
-    postings p = {.l = l, .fn = fn, .ctx = ctx};
+    postings p = {.l = l, .wanted = wanted, .fn = fn, .ctx = ctx};
     al_rd part = {0};
     al_code c = load(l, &l->template_postings, &part, err);
     if (c)
@@ -671,10 +693,12 @@ al_code lexicon_template_blocks(lexicon *l, lex_posting_fn *fn, void *ctx, al_er
     return fits ? AL_OK : damaged(err, "blocks of templates do not fit");
 }
 
-al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, void *ctx, al_err *err)
+/* NOLINTNEXTLINE(readability-function-size): as lexicon_template_blocks, and of which chunk */
+al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, const uint64_t *wanted, lex_posting_fn *fn,
+                             void *ctx, al_err *err)
 {
     assert(chunk < l->n_chunks);
-    postings p = {.l = l, .fn = fn, .ctx = ctx};
+    postings p = {.l = l, .wanted = wanted, .fn = fn, .ctx = ctx};
     al_rd part = {0};
     al_code c = load_blocks(l, err);
     if (!c)
@@ -686,7 +710,11 @@ al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, voi
     for (uint32_t i = 0; fits && i < n; i++) {
         uint32_t number = chunk * LEX_CHUNK_VALUES + i;
         uint32_t first = first_block(l, number);
-        fits = tell(&p, number, first) && tell_listed(&p, number, (uint64_t)first + 1);
+        if (is_wanted(&p, number))
+            fits = tell(&p, number, first);
+        else
+            skip_varints(&p.rows, 1);
+        fits = fits && tell_listed(&p, number, (uint64_t)first + 1);
     }
     return fits ? AL_OK : damaged(err, "blocks of values do not fit");
 }
@@ -710,9 +738,9 @@ static void ignore_posting(void *ctx, uint32_t number, const lex_use_in *use)
 
 static al_code check_postings(lexicon *l, al_err *err)
 {
-    al_code c = lexicon_template_blocks(l, ignore_posting, NULL, err);
+    al_code c = lexicon_template_blocks(l, NULL, ignore_posting, NULL, err);
     for (uint32_t i = 0; !c && i < l->n_chunks; i++)
-        c = lexicon_value_blocks(l, i, ignore_posting, NULL, err);
+        c = lexicon_value_blocks(l, i, NULL, ignore_posting, NULL, err);
     return c;
 }
 

@@ -90,11 +90,13 @@ AL_CHECK al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *
 /* All values by chunks; what is given out is valid until the last unref. */
 uint32_t lexicon_chunks(const lexicon *l);
 AL_CHECK al_code lexicon_chunk(lexicon *l, uint32_t i, lex_chunk *ret, al_err *err);
-/* Calls `fn` for each block of each template, of each value of a chunk: by number, then by block.
+/* Calls `fn` for each block of each template, of each value of a chunk: by number, then by block;
+ * `wanted` has a bit for each number (of all values), NULL: all are.
  * What it was told before AL_CORRUPT is of no use. */
-AL_CHECK al_code lexicon_template_blocks(lexicon *l, lex_posting_fn *fn, void *ctx, al_err *err);
-AL_CHECK al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, lex_posting_fn *fn, void *ctx,
-                                      al_err *err);
+AL_CHECK al_code lexicon_template_blocks(lexicon *l, const uint64_t *wanted, lex_posting_fn *fn,
+                                         void *ctx, al_err *err);
+AL_CHECK al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, const uint64_t *wanted,
+                                      lex_posting_fn *fn, void *ctx, al_err *err);
 /* Of each template two: bytes of the longest number that stands in a slot of it and in no lexicon (0:
  * none does; 255: or more), and of the longest with a point. Valid until the last unref. */
 AL_CHECK al_code lexicon_numbers(lexicon *l, const uint8_t **ret, al_err *err);

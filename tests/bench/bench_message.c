@@ -133,12 +133,12 @@ static void count_parts(al_slice lex_bytes, totals *t)
     (void)reads(&m);
     must(lexicon_all_templates(lex, &all, &err), &err);
     t->templates_bytes += reads(&m);
-    must(lexicon_template_blocks(lex, pass_over, NULL, &err), &err);
+    must(lexicon_template_blocks(lex, NULL, pass_over, NULL, &err), &err);
     t->blocks_bytes += reads(&m);
     for (uint32_t i = 0; i < lexicon_chunks(lex); i++) {
         must(lexicon_chunk(lex, i, &all, &err), &err);
         t->values_bytes += reads(&m);
-        must(lexicon_value_blocks(lex, i, pass_over, NULL, &err), &err);
+        must(lexicon_value_blocks(lex, i, NULL, pass_over, NULL, &err), &err);
         t->blocks_bytes += reads(&m);
     }
     must(lexicon_may_hold(lex, LEX_TEMPLATES, &keys, &holds, &err), &err);

@@ -17,7 +17,6 @@
 
 enum {
     ARENA_BYTES = 256 * 1024,
-    KEEP_BYTES = 12 << 20, /* a full block with all its columns takes 6 to 10 MB */
     FIXED_COLUMNS = 9,     /* that are no fields, at most */
     HEAD_BYTES = 2048,     /* read at once of a source: most headers are shorter */
     ALL_SHARE = 4,         /* writing one message takes as long as this many of all of them */
@@ -35,9 +34,9 @@ block_view *block_view_new(void)
     return v;
 }
 
-void block_view_keep(block_view *v)
+void block_view_keep(block_view *v, size_t bytes)
 {
-    al_arena_keep(v->arena, KEEP_BYTES);
+    al_arena_keep(v->arena, bytes);
 }
 
 /* Of what the bytes come from. */

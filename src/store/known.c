@@ -96,29 +96,41 @@ static void search_chunk(const literal *l, const lex_chunk *c, text_fn *fn, void
     }
 }
 
-static lex_keys keys_of(const literal *l)
-{
+/* The bytes of a literal, for sieves. */
+typedef struct spelled {
     uint8_t bytes[LITERAL_BYTES_MAX];
-    return lex_keys_of((al_slice){bytes, literal_put(l, bytes, sizeof bytes)});
+    size_t len;
+} spelled;
+
+static al_slice spell(const literal *l, spelled *to)
+{
+    to->len = literal_put(l, to->bytes, sizeof to->bytes);
+    return (al_slice){to->bytes, to->len};
 }
 
-/* ... of all values, chunk by chunk, until *until. */
-static al_code each_value(known *k, const literal *l, text_fn *fn, void *ctx, const bool *until,
-                          al_err *err)
+static lex_keys keys_of(const literal *l)
 {
+    spelled s;
+    return lex_keys_of(spell(l, &s));
+}
+
+/* ... of all values, chunk by chunk. */
+static al_code each_value(known *k, const literal *l, text_fn *fn, void *ctx, al_err *err)
+{
+    spelled s;
+    bool has_letters = false;
     lex_keys keys = keys_of(l);
-    for (uint32_t i = 0; i < lexicon_chunks(k->lex) && !(until && *until); i++) {
+    al_code c = lexicon_may_have_letters(k->lex, spell(l, &s), &has_letters, err);
+    for (uint32_t i = 0; i < lexicon_chunks(k->lex) && has_letters && !c; i++) {
         lex_chunk chunk;
         bool may = false;
-        al_code c = lexicon_may_hold(k->lex, i, &keys, &may, err);
+        c = lexicon_may_hold(k->lex, i, &keys, &may, err);
         if (!c && may)
             c = lexicon_chunk(k->lex, i, &chunk, err);
-        if (c)
-            return c;
-        if (may)
+        if (!c && may)
             search_chunk(l, &chunk, fn, ctx);
     }
-    return AL_OK;
+    return c;
 }
 
 /* ---- Templates */
@@ -153,8 +165,8 @@ static al_code know_edges(known *k, const text *t, literal_holes *holes, al_err 
     const literal *const *words = literal_words(t->is.literal, &n);
     literal_holes_of_words(holes);
     for (size_t i = 0; i < n; i++) {
-        uint8_t bytes[LITERAL_BYTES_MAX];
-        al_slice word = {bytes, literal_put(words[i], bytes, sizeof bytes)};
+        spelled s;
+        al_slice word = spell(words[i], &s);
         bool begins = true;
         bool ends = true;
         al_code c = lexicon_may_have_edge(k->lex, word, false, &begins, err);
@@ -232,7 +244,7 @@ static al_code ask_values(known *k, text *t, al_err *err)
     if (lexicon_is_plain(k->lex) && !literal_fits_hole(t->is.literal) &&
         !(t->is.heads & SEG_FIELD_WHOLE))
         return AL_OK;
-    return each_value(k, t->is.literal, note_value_held, t, NULL, err);
+    return each_value(k, t->is.literal, note_value_held, t, err);
 }
 
 /* Those that a field must be equal to. */
@@ -272,9 +284,8 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     t->is_whole = leaf->ast->kind == AST_EQUALS;
     t->is.literal = query_leaf_literal(leaf->ast, &t->is.is_leaf);
     if (t->is.literal && literal_may_be_number(t->is.literal)) {
-        uint8_t bytes[LITERAL_BYTES_MAX];
-        al_slice digits = {bytes, literal_put(t->is.literal, bytes, sizeof bytes)};
-        t->digits = lex_keys_of_digits(digits);
+        spelled s;
+        t->digits = lex_keys_of_digits(spell(t->is.literal, &s));
         al_code c = lexicon_numbers(k->lex, &t->is.longest, err);
         if (c)
             return c;

@@ -271,7 +271,7 @@ static al_code scan_block_of(worker *w, const open_unit *o, uint32_t i, al_err *
 
 static void worker_done(worker *w)
 {
-    (void)block_view_free(w->d.view);
+    spare_views_give(store_spare_views(w->rd->e), w->d.view);
     (void)verdicts_free(w->d.known);
 }
 
@@ -280,12 +280,11 @@ static al_code worker_ready(worker *w, al_err *err)
     if (w->is_ready)
         return AL_OK;
     if (!w->d.view)
-        w->d.view = block_view_new();
+        w->d.view = spare_views_take(store_spare_views(w->rd->e));
     if (!w->ctx)
         w->ctx = w->s->opt->part(w->s->ctx);
     if (!w->d.view || !w->ctx)
         return al_fail(err, AL_NOMEM, "scan");
-    block_view_keep(w->d.view);
     w->is_ready = true;
     return AL_OK;
 }

@@ -268,6 +268,7 @@ static void op_close(engine *e)
     damage_forget(st);
     free_indexes(st);
     (void)pool_free(st->pool);
+    spare_views_done(&st->spare_views);
     (void)seg_env_free(st->env);
     (void)wal_close(st->wal);
     (void)ids_free(st->ids);
@@ -343,6 +344,7 @@ static store *new_store(const store_options *o, const eng_hooks *hooks)
     st->tidied_ns = al_mono_ns();
     (void)pthread_mutex_init(&st->queue_lock, NULL);
     (void)pthread_mutex_init(&st->lock, NULL);
+    spare_views_init(&st->spare_views);
     al_cond_init(&st->queue_changed);
     al_cond_init(&st->call_done);
     al_cond_init(&st->changed);
@@ -393,6 +395,11 @@ static al_code open_files(store *st, const store_options *o, al_err *err)
 pool *store_pool(engine *e)
 {
     return store_of(e)->pool;
+}
+
+spare_views *store_spare_views(engine *e)
+{
+    return &store_of(e)->spare_views;
 }
 
 /* Who asks works too. With a single core one helper is no loss. */

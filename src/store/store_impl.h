@@ -90,6 +90,7 @@ struct store {
     uint8_t store_id[STORE_ID_BYTES];
     seg_env *env;
     pool *pool;
+    spare_views spare_views;
     uint64_t queue_bytes_max;
     uint64_t tail_bytes_max;
     int64_t idle_ns; /* < 0: never */

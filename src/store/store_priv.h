@@ -5,6 +5,7 @@
 #include "query/engine.h"
 #include "store/pool.h"
 #include "store/snapshot.h"
+#include "store/spare_views.h"
 #include "store/store.h"
 
 typedef struct store store; /* starts with a struct engine */
@@ -35,6 +36,8 @@ store_pin *store_pin_free(store_pin *p);
 AL_CHECK al_code store_snapshot(engine *e, const char *index, snapshot **ret, al_err *err);
 /* Helpers of long questions. */
 pool *store_pool(engine *e);
+/* Views for the blocks that a question opens. */
+spare_views *store_spare_views(engine *e);
 /* A reader met damage: has the file set aside (the store checks it again before). Does not block.
  */
 void store_report_damage(engine *e, const unit *u);

@@ -39,11 +39,11 @@ views *views_new(reading *rd)
     return v;
 }
 
-static void slot_free(view_slot *s)
+static void slot_free(views *v, view_slot *s)
 {
     if (!s)
         return;
-    (void)block_view_free(s->d.view);
+    spare_views_give(store_spare_views(v->rd->e), s->d.view);
     (void)verdicts_free(s->d.known);
     free(s);
 }
@@ -51,7 +51,7 @@ static void slot_free(view_slot *s)
 views *views_free(views *v)
 {
     for (uint32_t i = 0; v && i < v->n_slots; i++)
-        slot_free(v->slots[i]);
+        slot_free(v, v->slots[i]);
     free(v);
     return NULL;
 }
@@ -89,7 +89,7 @@ static void shrink(views *v)
 {
     for (weigh(v); v->n_slots > 1 && v->bytes > VIEWS_BYTES; weigh(v)) {
         uint32_t at = oldest(v);
-        slot_free(v->slots[at]);
+        slot_free(v, v->slots[at]);
         v->slots[at] = v->slots[--v->n_slots];
     }
 }
@@ -110,10 +110,8 @@ static view_slot *new_slot(views *v)
     view_slot *s = al_zalloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->d.view = block_view_new();
+    s->d.view = spare_views_take(store_spare_views(v->rd->e));
     s->d.index_no = UINT32_MAX;
-    if (s->d.view)
-        block_view_keep(s->d.view);
     v->slots[v->n_slots++] = s;
     return s;
 }

@@ -99,7 +99,8 @@ static void check_value(lexicon *l, uint32_t i)
     al_buf out;
     al_buf_init(&out, SIZE_MAX);
     told t = {.number = number, .out = &out};
-    assert_int_equal(lexicon_value_blocks(l, number / LEX_CHUNK_VALUES, NULL, note, &t, &err), AL_OK);
+    assert_int_equal(lexicon_value_blocks(l, number / LEX_CHUNK_VALUES, NULL, note, &t, &err),
+                     AL_OK);
     const block_rows *got = (const block_rows *)out.ptr;
     size_t n = 0;
     for (uint32_t block = 0; block < BLOCKS; block++) {

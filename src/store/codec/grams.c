@@ -144,6 +144,21 @@ bool grams_of_digits(al_slice text, grams_fn *fn, void *ctx)
     return true;
 }
 
+bool grams_of_letters(al_slice text, grams_fn *fn, void *ctx)
+{
+    const uint64_t mask = (UINT64_C(1) << (8 * GRAMS_LETTERS)) - 1;
+    uint64_t letters = 0; /* the last one lowest */
+    unsigned n = 0;
+    for (size_t at = 0; at < text.len;) {
+        uint8_t c = next_char(text, &at);
+        n = is_letter(c) ? n + 1 : 0;
+        letters = (letters << 8 | c) & mask;
+        if (n >= GRAMS_LETTERS && !fn(ctx, spread(letters | UINT64_C(1) << 63)))
+            return false;
+    }
+    return true;
+}
+
 /* ---- Edges */
 
 _Static_assert(GRAMS_EDGE == sizeof(uint64_t), "letters fill a number");

@@ -15,6 +15,7 @@ enum {
     GRAMS_WINDOW = 3,
     GRAMS_DIGITS = 8, /* of a gram that is a number */
     GRAMS_EDGE = 8,   /* letters of an edge */
+    GRAMS_LETTERS = 5,
 };
 
 /* False ends the call. */
@@ -28,6 +29,9 @@ bool grams_of_digits(al_slice text, grams_fn *fn, void *ctx);
 /* Keys of the ASCII letters, without case, that a text begins and ends with: the first (last) 1 to
  * GRAMS_EDGE of them. */
 bool grams_of_edges(al_slice text, grams_fn *fn, void *ctx);
-/* The key of the first (`ends`: last) letters of `word`, GRAMS_EDGE at most: what begins (ends) with
- * the word has it. False: it is not made of ASCII letters only. */
+/* The key of the first (`ends`: last) letters of `word`, GRAMS_EDGE at most: what begins (ends)
+ * with the word has it. False: it is not made of ASCII letters only. */
 bool grams_edge_key(al_slice word, bool ends, uint64_t *ret);
+/* Keys of every GRAMS_LETTERS ASCII letters in a row, without case: fewer than other grams, and
+ * short words have them. */
+bool grams_of_letters(al_slice text, grams_fn *fn, void *ctx);

@@ -158,12 +158,12 @@ static al_code put_value_postings(writing *w, uint32_t from, uint32_t to)
     return put_part(w);
 }
 
-/* ---- The sieve: a filter for templates, for each chunk, and for edges of values */
+/* ---- The sieve: a filter for templates, for each chunk, and for letters of values */
 
-typedef struct lex_edge_keys {
+typedef struct lex_letter_keys {
     lex_key_list all;
     uint64_t recent[LEX_RECENT];
-} lex_edge_keys;
+} lex_letter_keys;
 
 static bool add_key(void *ctx, uint64_t key)
 {
@@ -190,9 +190,9 @@ static al_code put_filter(writing *w, const lex_table *t, uint32_t from, uint32_
     return c;
 }
 
-static bool add_edge(void *ctx, uint64_t key)
+static bool add_new_key(void *ctx, uint64_t key)
 {
-    lex_edge_keys *k = ctx;
+    lex_letter_keys *k = ctx;
     uint64_t *recent = &k->recent[key % LEX_RECENT];
     if (*recent == key)
         return true;
@@ -200,17 +200,19 @@ static bool add_edge(void *ctx, uint64_t key)
     return add_key(&k->all, key);
 }
 
-/* The letters that values begin and end with: real words are few, and so are the beginnings of
- * hexadecimal numbers. */
-static al_code put_edges(writing *w, al_buf *lens)
+/* The letters of values, and those that they begin and end with: real words are few, and so are the
+ * beginnings of hexadecimal numbers. */
+static al_code put_letters(writing *w, al_buf *lens)
 {
-    AL_CLEANUP(al_freep) lex_edge_keys *k = al_zalloc(1, sizeof *k);
+    AL_CLEANUP(al_freep) lex_letter_keys *k = al_zalloc(1, sizeof *k);
     size_t at = w->raw.len;
     if (!k)
         return AL_NOMEM;
     bool fits = true;
-    for (uint32_t i = 0; i < w->b->values.n && fits; i++)
-        fits = grams_of_edges(lex_table_text(&w->b->values, i), add_edge, k);
+    for (uint32_t i = 0; i < w->b->values.n && fits; i++) {
+        al_slice text = lex_table_text(&w->b->values, i);
+        fits = grams_of_edges(text, add_new_key, k) && grams_of_letters(text, add_new_key, k);
+    }
     al_code c = fits ? fuse_build(k->all.at, k->all.n, &w->raw) : AL_NOMEM;
     al_buf_varint(lens, w->raw.len - at);
     free(k->all.at);
@@ -247,7 +249,7 @@ static al_code put_sieve(writing *w)
     free(k.at);
     packed d;
     if (!c)
-        c = put_edges(w, &lens);
+        c = put_letters(w, &lens);
     if (!c)
         c = al_buf_code(&w->raw);
     al_buf_slice_put(&lens, al_buf_slice(&w->raw)); /* lengths come first */

@@ -64,7 +64,7 @@ struct lexicon {
     part longest; /* of templates: bytes of their longest number */
     chunk *chunks;
     uint32_t n_chunks;
-    filter_set sieve;    /* of templates, then of each chunk, then of edges of values */
+    filter_set sieve;    /* of templates, then of each chunk, then of letters of all values */
     filter_set numbers;  /* of each block */
     atomic_size_t bytes; /* of what was read */
 };
@@ -489,6 +489,13 @@ al_code lexicon_may_have_number(lexicon *l, uint32_t block, const lex_keys *k, b
     return may_hold(l, &l->numbers, block, k, ret, err);
 }
 
+al_code lexicon_may_have_letters(lexicon *l, al_slice text, bool *ret, al_err *err)
+{
+    lex_keys k = {.n = 0};
+    (void)grams_of_letters(text, add_key, &k);
+    return may_hold(l, &l->sieve, l->n_chunks + 1, &k, ret, err);
+}
+
 al_code lexicon_may_have_edge(lexicon *l, al_slice word, bool ends, bool *ret, al_err *err)
 {
     lex_keys k = {.n = 1};
@@ -602,7 +609,8 @@ static void skip_varints(al_rd *r, uint64_t n)
     while (n && r->left >= sizeof(uint64_t)) {
         uint64_t word;
         memcpy(&word, r->p, sizeof word);
-        uint64_t n_ends = (uint64_t)__builtin_popcountll(~word & UINT64_C(0x8080808080808080));
+        uint64_t n_ends =
+            (~word >> 7 & UINT64_C(0x0101010101010101)) * UINT64_C(0x0101010101010101) >> 56;
         if (n_ends >= n)
             break;
         n -= n_ends;

@@ -29,6 +29,16 @@ void al_buf_clear(al_buf *b)
     b->code = AL_OK;
 }
 
+void al_buf_reuse(al_buf *b, size_t kept)
+{
+    if (b->cap > kept) {
+        size_t max = b->max;
+        al_buf_done(b);
+        b->max = max;
+    }
+    al_buf_clear(b);
+}
+
 void al_buf_fail(al_buf *b, al_code code)
 {
     if (!b->code)

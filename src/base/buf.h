@@ -23,6 +23,9 @@ void al_buf_init(al_buf *b, size_t max);
 void al_buf_done(al_buf *b);
 /* Empty again and without error; keeps the memory. */
 void al_buf_clear(al_buf *b);
+/* As al_buf_clear, but keeps at most `kept` bytes: what one huge row blew up is not held for
+ * ordinary ones. */
+void al_buf_reuse(al_buf *b, size_t kept);
 /* What is to be appended cannot be made: this error sticks, unless one did before or it is AL_OK.
  */
 void al_buf_fail(al_buf *b, al_code code);

@@ -1,8 +1,9 @@
 /* CRC-32C: the SSE4.2 instruction where the processor has it, else one table look-up a byte.
  * Both are checked against each other and against RFC 3720's vectors in the unit test.
- * The instruction takes three cycles, but one can begin in each: three lanes of the input go side by
- * side, and are put together as the checksum of a text is: that of its beginning, moved on over as
- * many zero bytes as follow, xor that of the rest. Moving on is linear: a table for each byte. */
+ * The instruction takes three cycles, but one can begin in each: three lanes of the input go side
+ * by side, and are put together as the checksum of a text is: that of its beginning, moved on over
+ * as many zero bytes as follow, xor that of the rest. Moving on is linear: a table for each byte.
+ */
 #include "base/crc32c.h"
 
 #include <pthread.h>
@@ -70,14 +71,15 @@ SSE42 static uint32_t three_lanes(uint32_t crc, const uint8_t *p)
     for (size_t i = 0; i < LANE; i += 8) {
         a = __builtin_ia32_crc32di(a, word_at(p + i));
         b = __builtin_ia32_crc32di(b, word_at(p + LANE + i));
-        c = __builtin_ia32_crc32di(c, word_at(p + 2 * LANE + i));
+        c = __builtin_ia32_crc32di(c, word_at(p + (size_t)2 * LANE + i));
     }
     return move(move((uint32_t)a) ^ (uint32_t)b) ^ (uint32_t)c;
 }
 
 SSE42 static uint32_t crc_by_sse42(uint32_t crc, const uint8_t *p, size_t n)
 {
-    for (; n >= 3 * LANE; n -= 3 * LANE, p += 3 * LANE)
+    const size_t lanes = (size_t)3 * LANE;
+    for (; n >= lanes; n -= lanes, p += lanes)
         crc = three_lanes(crc, p);
     uint64_t wide = crc;
     for (; n >= 8; n -= 8, p += 8)

@@ -261,6 +261,20 @@ al_code al_dir_open(const char *path, bool create, int *ret_fd, al_err *err)
     return posix_open_dir(NULL, AT_FDCWD, path, create, ret_fd, err);
 }
 
+al_code al_write_file(const al_io *io, int dir, const char *name, al_open_mode mode,
+                      al_slice content, al_err *err)
+{
+    int fd = -1;
+    al_code c = io->open(io, dir, name, mode, &fd, err);
+    if (c)
+        return c;
+    c = io->write_at(io, fd, content.ptr, content.len, 0, err);
+    if (!c)
+        c = io->sync(io, fd, err);
+    io->close(io, fd);
+    return c;
+}
+
 al_code al_publish_file(const al_io *io, int dir, const char *name, al_slice content, al_err *err)
 {
     char tmp[256];
@@ -276,14 +290,7 @@ al_code al_publish_file(const al_io *io, int dir, const char *name, al_slice con
         if (c)
             return c;
     }
-    int fd = -1;
-    c = io->open(io, dir, tmp, AL_OPEN_CREATE, &fd, err);
-    if (c)
-        return c;
-    c = io->write_at(io, fd, content.ptr, content.len, 0, err);
-    if (!c)
-        c = io->sync(io, fd, err);
-    io->close(io, fd);
+    c = al_write_file(io, dir, tmp, AL_OPEN_CREATE, content, err);
     if (!c)
         c = io->rename(io, dir, tmp, name, err);
     if (!c)

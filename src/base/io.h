@@ -63,6 +63,11 @@ const al_io *al_io_posix(void);
 /* Opens a directory by path for use as `dir` above (mode 0750 when `create`). */
 AL_CHECK al_code al_dir_open(const char *path, bool create, int *ret_fd, al_err *err);
 
+/* Writes `content` from the start of a file on and syncs that, not its name. On failure any part of
+ * it may be there. */
+AL_CHECK al_code al_write_file(const al_io *io, int dir, const char *name, al_open_mode mode,
+                               al_slice content, al_err *err);
+
 /* The only way a small file is replaced: write `name`.tmp, sync, rename, sync the directory.
  * On any failure the old content is still there and the .tmp may be left over; but when only the
  * last step fails, the new content is there and may not survive a power cut. Never a mix. */

@@ -37,11 +37,11 @@ struct client {
 
 int client_take_flag(client_options *o, int c, const char *value)
 {
-    if (c == 1001)
+    if (c == CLIENT_SERVER)
         o->server = value;
-    else if (c == 1002)
+    else if (c == CLIENT_TOKEN)
         o->token = value;
-    else if (c == 1003)
+    else if (c == CLIENT_DATA)
         o->data = value;
     else
         return 0;

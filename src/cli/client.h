@@ -14,11 +14,14 @@ typedef struct client_options {
     bool may_create;    /* `data` may be empty or not there yet: for commands that write */
 } client_options;
 
-/* The flags --server, --token, --data of every client command, for getopt_long. */
+/* The flags --server, --token, --data of every client command, for getopt_long: numbers that are no
+ * letter and no other flag's of theirs. */
+enum { CLIENT_SERVER = 1001, CLIENT_TOKEN, CLIENT_DATA };
 #define CLIENT_FLAGS                                                                               \
-    {"server", required_argument, NULL, 1001}, {"token", required_argument, NULL, 1002},           \
+    {"server", required_argument, NULL, CLIENT_SERVER},                                            \
+        {"token", required_argument, NULL, CLIENT_TOKEN},                                          \
     {                                                                                              \
-        "data", required_argument, NULL, 1003                                                      \
+        "data", required_argument, NULL, CLIENT_DATA                                               \
     }
 #define CLIENT_HELP                                                                                \
     "  --server URL        the server (ALCO_SERVER, else http://127.0.0.1:8000)\n"                 \

@@ -159,14 +159,7 @@ al_code new_dir_begin(const char *path, new_dir *ret, al_err *err)
 static al_code mark_to_file(const new_dir *d, const char *name, al_slice content, al_err *err)
 {
     const al_io *io = al_io_posix();
-    int fd = -1;
-    al_code c = io->open(io, d->fd, NEW_DIR_MARK, AL_OPEN_WRITE, &fd, err);
-    if (c)
-        return c;
-    c = io->write_at(io, fd, content.ptr, content.len, 0, err);
-    if (!c)
-        c = io->sync(io, fd, err);
-    io->close(io, fd);
+    al_code c = al_write_file(io, d->fd, NEW_DIR_MARK, AL_OPEN_WRITE, content, err);
     if (!c)
         c = io->rename(io, d->fd, NEW_DIR_MARK, name, err);
     return c ? c : io->sync_dir(io, d->fd, err);

@@ -93,8 +93,5 @@ al_code amqp_message_body(amqp_message *m, al_slice piece, bool *ret_is_whole, a
 
 void amqp_message_taken(amqp_message *m)
 {
-    if (m->body.cap <= AMQP_BODY_BYTES_KEPT)
-        return;
-    al_buf_done(&m->body);
-    al_buf_init(&m->body, AMQP_BODY_BYTES_MAX);
+    al_buf_reuse(&m->body, AMQP_BODY_BYTES_KEPT);
 }

@@ -2,11 +2,7 @@
  * a server without a management URL needs none. */
 #include "libs/curl_lib.h"
 
-#include <pthread.h>
-#include <stdbool.h>
-
 #include "base/checked.h"
-#include "base/thread.h"
 #include "libs/library.h"
 
 #define CURL_LIB_NAME(name) "curl_" #name,
@@ -15,20 +11,20 @@ static const library wanted = {
     .file = "libcurl.so.4", .package = "libcurl4", .names = names, .n_names = AL_COUNT(names)};
 _Static_assert(sizeof(curl_lib) == AL_COUNT(names) * sizeof(void *), "a member for each name");
 
+static al_code start(const void *table, al_err *err)
+{
+    const curl_lib *l = table;
+    return l->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK
+               ? AL_OK
+               : al_fail(err, AL_IO, "libcurl does not start");
+}
+
 al_code curl_lib_get(const curl_lib **ret, al_err *err)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static curl_lib lib;  /* guarded by lock, immutable once is_ready */
-    static bool is_ready; /* guarded by lock */
-    AL_LOCKED(&lock);
-    if (!is_ready) {
-        al_code c = library_load(&wanted, &lib, err);
-        if (c)
-            return c;
-        if (lib.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-            return al_fail(err, AL_IO, "libcurl does not start");
-        is_ready = true;
-    }
-    *ret = &lib;
-    return AL_OK;
+    static curl_lib lib; /* immutable once is_ready */
+    static bool is_ready;
+    al_code c = library_need(&wanted, start, &is_ready, &lib, err);
+    if (!c)
+        *ret = &lib;
+    return c;
 }

@@ -6,10 +6,12 @@
 
 #include <assert.h>
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 static al_code fail(const library *l, al_err *err)
 {
@@ -36,4 +38,18 @@ al_code library_load(const library *l, void *ret_table, al_err *err)
     }
     memcpy(ret_table, found, l->n_names * sizeof *found);
     return AL_OK;
+}
+
+al_code library_need(const library *l, library_start_fn *start, bool *is_ready, void *table,
+                     al_err *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    AL_LOCKED(&lock);
+    if (*is_ready)
+        return AL_OK;
+    al_code c = library_load(l, table, err);
+    if (!c && start)
+        c = start(table, err);
+    *is_ready = !c;
+    return c;
 }

@@ -11,9 +11,9 @@ enum {
     UPLOADS_MIN = 32 << 20, /* some lines of the longest kind at once */
     SLICE_BYTES_MAX = 256 * 1024,
     SLICE_BYTES_MIN = 16 * 1024,
-    TRIM_BYTES = 8 << 20,
+    TRIM_BYTES = 8 << 20, /* fewer were given up since the last time: no reason for it */
     TRIM_CONNS = 64,
-    TRIM_WAIT = 3,
+    TRIM_WAIT = 3, /* calls of held_give_back after one that did */
 };
 
 void held_init(held *answers, held *uploads, uint64_t memory_bytes)

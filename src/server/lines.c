@@ -114,11 +114,7 @@ static void forget_carried(lines *l)
 {
     if (!l->was_carried)
         return;
-    if (l->carry.cap > CARRY_BYTES_KEPT) {
-        al_buf_done(&l->carry);
-        al_buf_init(&l->carry, LINES_LINE_BYTES_MAX);
-    }
-    al_buf_clear(&l->carry);
+    al_buf_reuse(&l->carry, CARRY_BYTES_KEPT);
     l->is_cut = false;
     l->was_carried = false;
 }

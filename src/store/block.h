@@ -31,8 +31,8 @@ typedef struct block_builder block_builder;
 /* NULL without memory. */
 block_builder *block_builder_new(void);
 block_builder *block_builder_free(block_builder *b);
-/* From now on messages are written with this lexicon, which outlives the builder; each encoded
- * block is its next block. Before the first row. AL_NOMEM. */
+/* From now on messages and fields are written with this lexicon, which outlives the builder; each
+ * encoded block is its next block. Before the first row. AL_NOMEM. */
 AL_CHECK al_code block_builder_use_lexicon(block_builder *b, lex_builder *lex);
 /* Adds a row; everything is copied. Ids must ascend strictly. AL_AGAIN: the block is full, encode
  * it first (never for the first row). AL_LIMIT: the row alone is too large. AL_NOMEM: start over
@@ -66,7 +66,7 @@ void block_view_keep(block_view *v, size_t bytes);
 enum { BLOCK_VIEW_USUAL_BYTES = 12 << 20 }; /* a full block with all its columns takes 6 to 10 MB */
 block_view *block_view_free(block_view *v);
 /* The lexicon of the blocks that are opened from now on (takes a reference); NULL: they have none.
- * Messages of a block that needs one and has none are AL_CORRUPT. */
+ * Messages and fields of a block that needs one and has none are AL_CORRUPT. */
 void block_view_use_lexicon(block_view *v, lexicon *lex);
 /* Looks at another block; takes its own reference. Checks and decodes the header only. What the
  * view gave out before is gone. AL_CORRUPT, AL_NOMEM. */

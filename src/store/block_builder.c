@@ -1,7 +1,8 @@
 /* Builds blocks: rows in, compressed columns out.
  * Shape: doc/format.md section 4. Every string value goes through its column's dictionary; a value
  * that repeats costs a reference. Rows of one kind have the same names in the same order, so the
- * shape of the row before predicts the columns of this one and no name is hashed.
+ * shape of the row before predicts the columns of this one and no name is hashed. With a lexicon
+ * messages go to a msg_builder instead, and columns get homes when they are put (block_fields.c).
  * Invariants: (1) rows, `ids`, `times`, `row_shape` have n_rows entries; (2) a column's `refs` has
  * one entry for each row whose shape lists it; (3) value and shape numbers are in order of first
  * use (refs.h). */
@@ -132,23 +133,13 @@ block_builder *block_builder_free(block_builder *b)
     return NULL;
 }
 
-/* A buffer that one huge row blew up is not kept for ordinary ones. */
-static void buf_reuse(al_buf *b)
-{
-    size_t max = b->max;
-    if (b->cap > 2 * (size_t)BLOCK_RAW_BYTES)
-        al_buf_done(b);
-    al_buf_clear(b);
-    b->max = max;
-}
-
 static void column_clear(column *c)
 {
     c->name = (al_slice){0};
     c->n_entries = 0;
     c->n_refs = 0;
     c->last_row = 0;
-    buf_reuse(&c->bytes);
+    al_buf_reuse(&c->bytes, BLOCK_BUF_KEPT_BYTES);
     numtab_clear(&c->tab);
 }
 
@@ -168,8 +159,8 @@ void block_builder_clear(block_builder *b)
     b->raw_bytes = 0;
     numtab_clear(&b->col_tab);
     numtab_clear(&b->shape_tab);
-    buf_reuse(&b->lens);
-    buf_reuse(&b->messages);
+    al_buf_reuse(&b->lens, BLOCK_BUF_KEPT_BYTES);
+    al_buf_reuse(&b->messages, BLOCK_BUF_KEPT_BYTES);
     if (b->templates)
         msg_builder_clear(b->templates);
     al_arena_reset(b->arena);
@@ -456,7 +447,8 @@ al_code block_put_column(block_builder *b, uint8_t kind, al_slice name)
     if (al_buf_code(&b->raw))
         return al_buf_code(&b->raw);
     /* What is bit-packed would hardly get smaller, and is read where it stands. */
-    bool is_field = kind == FMT_COL_FIELD || (kind >= FMT_COL_HOMED && kind <= FMT_COL_HOMED_OUTSIDE);
+    bool is_field =
+        kind == FMT_COL_FIELD || (kind >= FMT_COL_HOMED && kind <= FMT_COL_HOMED_OUTSIDE);
     bool is_raw = kind == FMT_COL_IDS || kind == FMT_COL_TIMES || kind == FMT_COL_TEMPLATES ||
                   kind >= FMT_COL_TUPLES;
     al_slice raw = al_buf_slice(&b->raw);
@@ -471,7 +463,7 @@ al_code block_put_column(block_builder *b, uint8_t kind, al_slice name)
     }
     packed_put(&d, &b->dir);
     al_buf_clear(&b->raw);
-    return AL_OK;
+    return al_buf_code(&b->dir);
 }
 
 static bool times_differ(const block_builder *b)
@@ -633,8 +625,8 @@ al_code block_builder_encode(block_builder *b, al_buf *out, block_info *ret, al_
 {
     assert(b->n_rows > 0);
     al_code c = encode(b, out, ret);
-    buf_reuse(&b->raw);
-    buf_reuse(&b->stored);
+    al_buf_reuse(&b->raw, BLOCK_BUF_KEPT_BYTES);
+    al_buf_reuse(&b->stored, BLOCK_BUF_KEPT_BYTES);
     if (c)
         return al_fail(err, c, "encode a block of %u rows: %s", b->n_rows,
                        c == AL_NOMEM ? "no memory" : "too large");

@@ -41,11 +41,11 @@ struct block_builder {
     uint64_t *ids;
     int64_t *times;
     uint32_t *row_shape;
-    lex_builder *lex; /* borrowed; NULL: messages are text, in lens and messages */
+    lex_builder *lex; /* borrowed; NULL: messages are text, in `lens` and `messages` */
     msg_builder *templates;
     block_fields *fields; /* with a lexicon: puts their columns */
-    al_buf lens;          /* of messages */
-    al_buf messages;
+    al_buf lens;          /* of messages; with a lexicon what is in slots, then */
+    al_buf messages;      /* texts that the lexicon did not take */
     column *cols;
     size_t cols_cap;
     size_t n_cols;

@@ -174,9 +174,3 @@ void cache_grow(cache *c, const cache_key *key, size_t bytes)
     }
     free_entries(evicted);
 }
-
-size_t cache_bytes(cache *c)
-{
-    AL_LOCKED(&c->lock);
-    return c->bytes;
-}

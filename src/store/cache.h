@@ -33,6 +33,5 @@ void *cache_get(cache *c, const cache_key *key);
 void cache_put(cache *c, const cache_key *key, void *p, const cache_kind *kind, size_t bytes);
 /* What is remembered under this key has grown by so much; does nothing when it is not there. */
 void cache_grow(cache *c, const cache_key *key, size_t bytes);
-size_t cache_bytes(cache *c);
 
 AL_DEFINE_CLEANUP(cache, cache_free);

@@ -292,15 +292,6 @@ static void report(item *first, al_code c, const al_err *err)
     }
 }
 
-/* One huge frame's memory is not kept. */
-static void keep_small(al_buf *b)
-{
-    if (b->cap <= FRAME_RAW_BYTES)
-        return;
-    al_buf_done(b);
-    al_buf_init(b, FRAME_BYTES_MAX);
-}
-
 void commit_items(store *st, item *first)
 {
     al_err err = {0};
@@ -320,6 +311,6 @@ void commit_items(store *st, item *first)
     free(g.parts);
     free(g.rows);
     report(first, c, &err);
-    keep_small(&st->frame);
-    keep_small(&st->encoded);
+    al_buf_reuse(&st->frame, FRAME_RAW_BYTES);
+    al_buf_reuse(&st->encoded, FRAME_RAW_BYTES);
 }

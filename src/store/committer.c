@@ -194,7 +194,8 @@ static void run_calls(store *st, call *k)
     }
 }
 
-void committer_offer_room(store *st)
+/* Calls has_room when it is owed and there is room. */
+static void offer_room(store *st)
 {
     bool is_owed = false;
     if (!must_wait(st)) {
@@ -218,7 +219,7 @@ void *committer_run(void *store_ptr)
         retention_look_at_disk(st, false);
         if (w.items)
             commit_items(st, w.items);
-        committer_offer_room(st);
+        offer_room(st);
         if (al_mono_ns() - st->tidied_ns > TIDY_NS)
             retention_tidy(st);
     }

@@ -1,6 +1,6 @@
 #pragma once
 /* field_format.h: constants of a field's column in a block with a lexicon (doc/format.md section 4,
- * kind 9). No code. */
+ * kinds 9 to 12). No code. */
 enum {
     FIELD_FORM_VALUES = 0,  /* distinct values and references to them */
     FIELD_FORM_NUMBERS = 1, /* decimals; home rows only */

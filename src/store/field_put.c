@@ -19,9 +19,9 @@
 #include "store/msg/msg_builder.h"
 
 enum {
-    BITS_SHARE = 16, /* a list of rows, when fewer than one in so many has the field */
-    NUMBERS_MIN = 64,
-    VALUE_BITS = 40, /* that a number takes as a value, about */
+    BITS_SHARE = 16,  /* a list of rows, when fewer than one in so many has the field */
+    NUMBERS_MIN = 64, /* distinct values; fewer are not looked at */
+    VALUE_BITS = 40,  /* that a number takes as a value, about */
 };
 
 struct field_putter {
@@ -170,8 +170,8 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
                          bool *ret_is_outside)
 {
     int64_t before = -1;
-    al_buf_clear(&p->lens);
-    al_buf_clear(&p->texts);
+    al_buf_reuse(&p->lens, BLOCK_BUF_KEPT_BYTES);
+    al_buf_reuse(&p->texts, BLOCK_BUF_KEPT_BYTES);
     for (uint32_t i = 0; i < v->n; i++) {
         const field_value *x = &v->at[i];
         al_slice text = {v->texts ? v->texts + x->off : NULL, x->len};
@@ -196,13 +196,14 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
         al_buf_varint(&p->lens, text.len);
         al_buf_slice_put(&p->texts, text);
     }
+    al_buf_fail(&p->lens, al_buf_code(&p->texts));
     if (p->lens.len == 0)
         return al_buf_code(&p->lens);
     al_buf_slice_put(&p->lens, al_buf_slice(&p->texts));
     if (al_buf_code(&p->lens))
         return al_buf_code(&p->lens);
     packed d;
-    al_buf_clear(&p->stored);
+    al_buf_reuse(&p->stored, BLOCK_BUF_KEPT_BYTES);
     al_code c = packed_store(p->pack, al_buf_slice(&p->lens), &p->stored, &d);
     if (c)
         return c;
@@ -229,8 +230,8 @@ static al_code put_split(field_putter *p, const field_values *v, lex_builder *le
 {
     al_code c = AL_OK;
     msg_builder_clear(p->split);
-    al_buf_clear(&p->column);
-    al_buf_clear(&p->texts);
+    al_buf_reuse(&p->column, BLOCK_BUF_KEPT_BYTES);
+    al_buf_reuse(&p->texts, BLOCK_BUF_KEPT_BYTES);
     for (uint32_t i = 0; i < v->n && !c; i++)
         c = msg_builder_add(p->split,
                             (al_slice){v->texts ? v->texts + v->at[i].off : NULL, v->at[i].len});
@@ -242,7 +243,7 @@ static al_code put_split(field_putter *p, const field_values *v, lex_builder *le
     if (p->texts.len)
         lex_builder_has_field_text(lex);
     packed d;
-    al_buf_clear(&p->stored);
+    al_buf_reuse(&p->stored, BLOCK_BUF_KEPT_BYTES);
     c = packed_store(p->pack, al_buf_slice(&p->texts), &p->stored, &d);
     if (c)
         return c;
@@ -290,7 +291,7 @@ al_code field_put(field_putter *p, const field_values *values, const field_refs 
                    : are_long(values, absent)   ? FIELD_FORM_SPLIT
                                                 : FIELD_FORM_VALUES;
     al_code c = AL_OK;
-    al_buf_clear(&p->body);
+    al_buf_reuse(&p->body, BLOCK_BUF_KEPT_BYTES);
     put_rows(refs, &p->body);
     if (form == FIELD_FORM_NUMBERS) {
         is_outside = true;

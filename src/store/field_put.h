@@ -1,6 +1,6 @@
 #pragma once
 /* field_put.h: writes the column of a field in a block with a lexicon (doc/format.md section 4,
- * kind 9). One thread. */
+ * kinds 9 to 12). One thread. */
 #include "base/buf.h"
 #include "store/codec/packed.h"
 #include "store/homes.h"

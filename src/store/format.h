@@ -30,9 +30,10 @@ enum {
     FMT_COL_MESSAGE = 3,
     FMT_COL_SHAPES = 4,
     FMT_COL_FIELD = 5,
-    FMT_COL_TEMPLATES = 6,  /* messages with a lexicon, in place of FMT_COL_MESSAGE: which template */
-    FMT_COL_TEXTS = 7,      /* ... what the lexicon did not take of them */
-    FMT_COL_TUPLES = 8,     /* with a lexicon: which tuple each row has */
+    FMT_COL_TEMPLATES =
+        6,              /* messages with a lexicon, in place of FMT_COL_MESSAGE: which template */
+    FMT_COL_TEXTS = 7,  /* ... what the lexicon did not take of them */
+    FMT_COL_TUPLES = 8, /* with a lexicon: which tuple each row has */
     FMT_COL_ROW_SHAPES = 9, /* ... and which shape, in place of the end of FMT_COL_SHAPES */
     FMT_COL_HOMED = 10,     /* ... in place of FMT_COL_FIELD: strings that the lexicon has whole, */
     FMT_COL_HOMED_SPLIT = 11,   /* or as templates and slots, */

@@ -19,7 +19,11 @@
 #include "base/mem.h"
 #include "store/codec/bits.h"
 
-enum { SLOTS = 2 * BLOCK_ROWS_MAX, NONE = UINT16_MAX, EXCEPTION_BITS = 16 };
+enum {
+    SLOTS = 2 * BLOCK_ROWS_MAX, /* a tuple a row at most: half of them stay empty */
+    NONE = UINT16_MAX,
+    EXCEPTION_BITS = 16, /* that the place of a row that differs takes, about */
+};
 
 struct homes {
     uint64_t sums[BLOCK_ROWS_MAX]; /* of the hashes of each row's members */

@@ -10,6 +10,8 @@ enum {
     /* Decoded bytes of a block after which it is closed; only a single larger row makes it bigger.
      * A merge holds one such block per input. */
     BLOCK_RAW_BYTES = 4 << 20,
+    /* Of each buffer, from one block to the next: an ordinary block fits, one huge row does not. */
+    BLOCK_BUF_KEPT_BYTES = 2 * BLOCK_RAW_BYTES,
     /* Names of fields in one block; the block is closed before a row that would need more. */
     BLOCK_NAMES_MAX = 16384,
     BLOCK_SHAPES_MAX = BLOCK_ROWS_MAX,

@@ -165,6 +165,7 @@ al_code memtab_list_add(memtab_list *l, al_slice block, block_view *scratch, con
     l->at = grown;
     AL_CLEANUP(memtab_unrefp) memtab *m = NULL;
     al_code c = memtab_new(block, scratch, head, &m, err);
+    assert(c || m);
     if (!c && !head->log)
         c = memtab_put_block(m, block, err);
     if (c)

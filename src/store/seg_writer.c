@@ -265,16 +265,8 @@ static al_code write_positions(seg_writer *w, uint64_t *ret_bytes, al_err *err)
         return al_fail(err, c, "positions");
     char name[NAME_BYTES];
     names_format(name, NAME_POS, w->o.seg_id);
-    int fd = -1;
-    c = io->open(io, w->dir, name, AL_OPEN_CREATE, &fd, err);
-    if (c)
-        return c;
-    c = io->write_at(io, fd, w->out.ptr, w->out.len, 0, err);
-    if (!c)
-        c = io->sync(io, fd, err);
-    io->close(io, fd);
     *ret_bytes = w->out.len;
-    return c;
+    return al_write_file(io, w->dir, name, AL_OPEN_CREATE, al_buf_slice(&w->out), err);
 }
 
 static void summarize(const seg_writer *w, uint64_t pos_bytes, seg_summary *sum)

@@ -22,7 +22,7 @@ seg_list *seg_list_new(segment *const *segs, size_t n)
     return l;
 }
 
-seg_list *seg_list_ref(seg_list *l)
+static seg_list *seg_list_ref(seg_list *l)
 {
     unsigned old = atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
     assert(old > 0);

@@ -12,7 +12,6 @@ typedef struct seg_list {
 
 /* References are taken. NULL without memory. */
 seg_list *seg_list_new(segment *const *segs, size_t n);
-seg_list *seg_list_ref(seg_list *l);
 seg_list *seg_list_unref(seg_list *l);
 
 struct snapshot {

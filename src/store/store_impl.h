@@ -177,8 +177,6 @@ void *committer_run(void *store_ptr);
 AL_CHECK al_code committer_call(store *st, al_code (*fn)(store *, void *, al_err *), void *arg,
                                 al_err *err);
 AL_CHECK al_code store_append(engine *e, const eng_append *a, al_err *err);
-/* Calls has_room when it is owed and there is room. */
-void committer_offer_room(store *st);
 
 /* ---- commit.c: committer's thread */
 /* Makes the items durable and visible and reports each done; frees them. */

@@ -2,6 +2,7 @@
  * as a length (4 bytes, little-endian) and bytes each. Splits, encodes in blocks of 16,384 rows
  * with a lexicon for each SEGMENT_ROWS (1 Mi), decodes and compares every message; prints bytes by
  * part and nanoseconds a row. Ends with an error when a message comes back otherwise. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ typedef struct totals {
     uint64_t values, templates;
     size_t builder_bytes, lexicon_memory;
     uint64_t map, stream_bytes[MSG_STREAM_KINDS], stream_values[MSG_STREAM_KINDS];
-    lexicon_parts parts;
+    uint64_t templates_bytes, values_bytes, blocks_bytes, sieve_bytes; /* of the lexicon */
 } totals;
 
 static void must(al_code c, const al_err *err)
@@ -90,15 +91,61 @@ static void measure_split(const al_slice *messages, size_t n)
 
 typedef struct memory_source {
     al_slice bytes;
+    uint64_t n_read;
 } memory_source;
 
 static al_code read_memory(void *ctx, uint64_t off, uint8_t *to, size_t n, al_err *err)
 {
-    const memory_source *m = ctx;
+    memory_source *m = ctx;
     if (off > m->bytes.len || n > m->bytes.len - off)
         return al_fail(err, AL_CORRUPT, "behind the end");
     memcpy(to, m->bytes.ptr + off, n);
+    m->n_read += n;
     return AL_OK;
+}
+
+static uint64_t reads(memory_source *m)
+{
+    uint64_t n = m->n_read;
+    m->n_read = 0;
+    return n;
+}
+
+static void pass_over(void *ctx, uint32_t number, const lex_use_in *use)
+{
+    (void)ctx;
+    (void)number;
+    (void)use;
+}
+
+/* A lexicon reads a part when it is first asked for: what it reads then is the part's length. */
+static void count_parts(al_slice lex_bytes, totals *t)
+{
+    al_err err;
+    memory_source m = {.bytes = lex_bytes};
+    lex_source source = {.read = read_memory, .ctx = &m, .bytes = lex_bytes.len};
+    AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
+    lex_chunk all = {0};
+    bool holds = false;
+    const lex_keys keys = lex_keys_of(AL_LIT("abcdefghijkl"));
+    const lex_keys digits = lex_keys_of_digits(AL_LIT("12345678"));
+    must(lexicon_open(&source, &lex, &err), &err);
+    (void)reads(&m);
+    must(lexicon_all_templates(lex, &all, &err), &err);
+    t->templates_bytes += reads(&m);
+    must(lexicon_template_blocks(lex, NULL, pass_over, NULL, &err), &err);
+    t->blocks_bytes += reads(&m);
+    for (uint32_t i = 0; i < lexicon_chunks(lex); i++) {
+        must(lexicon_chunk(lex, i, &all, &err), &err);
+        t->values_bytes += reads(&m);
+        must(lexicon_value_blocks(lex, i, NULL, pass_over, NULL, &err), &err);
+        t->blocks_bytes += reads(&m);
+    }
+    must(lexicon_may_hold(lex, LEX_TEMPLATES, &keys, &holds, &err), &err);
+    must(lexicon_may_have_number(lex, 0, &digits, &holds, &err), &err);
+    t->sieve_bytes += reads(&m);
+    t->values += lexicon_values(lex);
+    t->templates += lexicon_templates(lex);
 }
 
 /* Where a block's bytes are. */
@@ -125,18 +172,16 @@ static void print_parts(const totals *t)
     for (unsigned i = 0; i < MSG_STREAM_KINDS; i++)
         printf("  %-10s %llu values, about %llu bytes\n", kinds[i],
                (unsigned long long)t->stream_values[i], (unsigned long long)t->stream_bytes[i]);
-    printf("  templates  %llu bytes, their blocks %llu\n", (unsigned long long)t->parts.templates,
-           (unsigned long long)t->parts.template_postings);
-    printf("  values     %llu bytes, their blocks %llu, fingerprints %llu\n",
-           (unsigned long long)t->parts.values, (unsigned long long)t->parts.value_postings,
-           (unsigned long long)t->parts.sieve);
+    printf("of lexicons: templates %llu bytes, values %llu, blocks of both %llu, sieves %llu\n",
+           (unsigned long long)t->templates_bytes, (unsigned long long)t->values_bytes,
+           (unsigned long long)t->blocks_bytes, (unsigned long long)t->sieve_bytes);
 }
 
 static void decode(const al_slice *messages, const stored_block *blocks, size_t n, al_slice columns,
                    al_slice texts, al_slice lex_bytes, totals *t)
 {
     al_err err;
-    memory_source m = {lex_bytes};
+    memory_source m = {.bytes = lex_bytes};
     lex_source source = {.read = read_memory, .ctx = &m, .bytes = lex_bytes.len};
     AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
     AL_CLEANUP(packer_freep) packer *pack = packer_new();
@@ -161,12 +206,6 @@ static void decode(const al_slice *messages, const stored_block *blocks, size_t 
             }
         count_streams(&v, t);
     }
-    lexicon_parts p = lexicon_parts_of(lex);
-    t->parts.templates += p.templates;
-    t->parts.template_postings += p.template_postings;
-    t->parts.values += p.values;
-    t->parts.value_postings += p.value_postings;
-    t->parts.sieve += p.sieve;
     t->lexicon_memory = AL_MAX(t->lexicon_memory, lexicon_bytes(lex));
 }
 
@@ -178,6 +217,12 @@ static void pack(packer *p, al_slice raw, uint64_t *sum)
     must(packed_store(p, raw, &out, &d), NULL);
     *sum += d.stored_bytes;
     al_buf_done(&out);
+}
+
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
 }
 
 static void one_segment(const al_slice *messages, size_t n, totals *t)
@@ -228,9 +273,11 @@ static void one_segment(const al_slice *messages, size_t n, totals *t)
     t->text += texts.len;
     t->lexicon += lexicon_bytes_out.len;
     t->rows += n;
-    t->values += lex_builder_values(lex);
-    t->templates += lex_builder_templates(lex);
-    t->builder_bytes = AL_MAX(t->builder_bytes, lex_builder_bytes(lex) + msg_builder_bytes(b));
+    size_t with_builders = heap_bytes();
+    (void)msg_builder_free(AL_TAKE(b));
+    (void)lex_builder_free(AL_TAKE(lex));
+    t->builder_bytes = AL_MAX(t->builder_bytes, with_builders - heap_bytes());
+    count_parts(al_buf_slice(&lexicon_bytes_out), t);
     decode(messages, blocks, n_blocks, al_buf_slice(&columns), al_buf_slice(&texts),
            al_buf_slice(&lexicon_bytes_out), t);
     al_buf_done(&columns);

@@ -62,6 +62,27 @@ static void buffer_keeps_its_ceiling(void **state)
     al_buf_done(&b);
 }
 
+static void a_reused_buffer_gives_back_what_is_too_much(void **state)
+{
+    (void)state;
+    al_buf b;
+    al_buf_init(&b, 2000);
+    al_buf_str(&b, "few");
+    size_t cap = b.cap;
+    al_buf_reuse(&b, cap);
+    assert_int_equal(b.cap, cap);
+    assert_int_equal(b.len, 0);
+    assert_non_null(al_buf_extend(&b, 2000));
+    al_buf_u8(&b, 1);
+    assert_int_equal(al_buf_code(&b), AL_LIMIT);
+    al_buf_reuse(&b, cap);
+    assert_int_equal(b.cap, 0);
+    assert_int_equal(al_buf_code(&b), AL_OK);
+    assert_non_null(al_buf_extend(&b, 2000)); /* the ceiling is the same */
+    assert_null(al_buf_extend(&b, 1));
+    al_buf_done(&b);
+}
+
 static void varints_come_back_and_every_cut_is_noticed(void **state)
 {
     (void)state;
@@ -229,6 +250,7 @@ int main(void)
         cmocka_unit_test(crc32c_matches_rfc3720_vectors),
         cmocka_unit_test(crc32c_of_long_texts_is_that_of_their_bytes),
         cmocka_unit_test(buffer_keeps_its_ceiling),
+        cmocka_unit_test(a_reused_buffer_gives_back_what_is_too_much),
         cmocka_unit_test(varints_come_back_and_every_cut_is_noticed),
         cmocka_unit_test(numbers_are_parsed_whole_or_not_at_all),
         cmocka_unit_test(arena_hands_out_aligned_memory),

@@ -4,6 +4,7 @@
 #include "unit/seg_help.h"
 
 #include "base/crc32c.h"
+#include "base/mem.h"
 #include "store/block_view_priv.h"
 #include "store/codec/bits.h"
 #include "store/field_format.h"
@@ -591,6 +592,58 @@ static void damage_is_named(void **state)
     damage_of(by_template, 1, 97);
 }
 
+/* ---- Memory */
+
+/* The rows of `s` as one block, and its lexicon; new builders, so that they have to grow. */
+static al_code write_again(const mem_seg *s, bool has_lexicon, al_buf *out)
+{
+    al_err err;
+    block_info info;
+    AL_CLEANUP(block_builder_freep) block_builder *b = block_builder_new();
+    AL_CLEANUP(lex_builder_freep) lex_builder *lex = lex_builder_new();
+    al_code c = b && lex ? AL_OK : AL_NOMEM;
+    if (!c && has_lexicon)
+        c = block_builder_use_lexicon(b, lex);
+    for (size_t i = 0; !c && i < s->rows->n; i++)
+        c = block_builder_add(b, &s->rows->recs[i]);
+    if (!c)
+        c = block_builder_encode(b, out, &info, &err);
+    if (!c && has_lexicon)
+        c = lex_builder_encode(lex, out, &err);
+    return c;
+}
+
+/* Each allocation fails once: what is said to be written is written whole. */
+static void missing_memory_loses_nothing(void **state)
+{
+    (void)state;
+    static row_maker *const makers[] = {by_template, tuples,     numbers,          absent,
+                                        mixed_types, long_texts, distinct_objects, many_names};
+    for (size_t i = 0; i < 2 * AL_COUNT(makers); i++) {
+        mem_seg s;
+        al_buf whole;
+        mem_seg_init(&s);
+        add_block(&s, makers[i / 2], 60, 98);
+        al_buf_init(&whole, SIZE_MAX);
+        assert_int_equal(write_again(&s, i % 2, &whole), AL_OK);
+        bool has_failed = true;
+        for (unsigned long fail_at = 1; has_failed; fail_at++) {
+            al_buf out;
+            al_buf_init(&out, SIZE_MAX);
+            al_mem_fail_at(fail_at);
+            al_code c = write_again(&s, i % 2, &out);
+            has_failed = al_mem_calls() >= fail_at;
+            al_mem_fail_at(0);
+            assert_int_equal(c, has_failed ? AL_NOMEM : AL_OK);
+            if (!c)
+                assert_true(al_slice_eq(al_buf_slice(&out), al_buf_slice(&whole)));
+            al_buf_done(&out);
+        }
+        al_buf_done(&whole);
+        mem_seg_done(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -606,6 +659,7 @@ int main(void)
         cmocka_unit_test(random_records_come_back),
         cmocka_unit_test(a_full_lexicon_loses_no_field),
         cmocka_unit_test(damage_is_named),
+        cmocka_unit_test(missing_memory_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

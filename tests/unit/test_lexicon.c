@@ -99,7 +99,8 @@ static void check_value(lexicon *l, uint32_t i)
     al_buf out;
     al_buf_init(&out, SIZE_MAX);
     told t = {.number = number, .out = &out};
-    assert_int_equal(lexicon_value_blocks(l, number / LEX_CHUNK_VALUES, NULL, note, &t, &err), AL_OK);
+    assert_int_equal(lexicon_value_blocks(l, number / LEX_CHUNK_VALUES, NULL, note, &t, &err),
+                     AL_OK);
     const block_rows *got = (const block_rows *)out.ptr;
     size_t n = 0;
     for (uint32_t block = 0; block < BLOCKS; block++) {
@@ -235,11 +236,38 @@ static void limits_hold(void **state)
         assert_int_equal(lex_builder_value(b, s, 0, &number), AL_OK);
         assert_int_equal(number, i < LEX_VALUES_MAX ? i : LEX_NONE);
     }
-    lex_builder_clear(b);
-    assert_int_equal(lex_builder_values(b), 0);
+}
+
+static void numbers_are_known_by_block(void **state)
+{
+    (void)state;
+    AL_CLEANUP(lex_builder_freep) lex_builder *b = lex_builder_new();
+    AL_CLEANUP(lexicon_unrefp) lexicon *l = NULL;
+    al_err err;
+    char text[32];
     assert_int_equal(lex_builder_block(b), AL_OK);
-    assert_int_equal(lex_builder_value(b, AL_LIT("7"), 0, &number), AL_OK);
-    assert_int_equal(number, 0);
+    lex_builder_number(b, AL_LIT("1234567890123456"));
+    assert_int_equal(lex_builder_block(b), AL_OK); /* none */
+    assert_int_equal(lex_builder_block(b), AL_OK); /* more than a filter takes */
+    for (uint32_t i = 0; i <= LEX_NUMBER_KEYS_MAX; i++) {
+        int n = snprintf(text, sizeof text, "%08u", i);
+        lex_builder_number(b, (al_slice){(const uint8_t *)text, (size_t)n});
+    }
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    assert_int_equal(lex_builder_encode(b, &out, &err), AL_OK);
+    al_slice bytes = al_buf_slice(&out);
+    assert_int_equal(lex_open_slice(&bytes, &l, &err), AL_OK);
+    const lex_keys there = lex_keys_of_digits(AL_LIT("2345678901234"));
+    const lex_keys absent = lex_keys_of_digits(AL_LIT("9753197531975319"));
+    for (uint32_t block = 0; block < 3; block++) {
+        bool may = false;
+        assert_int_equal(lexicon_may_have_number(l, block, &there, &may, &err), AL_OK);
+        assert_int_equal(may, block != 1);
+        assert_int_equal(lexicon_may_have_number(l, block, &absent, &may, &err), AL_OK);
+        assert_int_equal(may, block == 2);
+    }
+    al_buf_done(&out);
 }
 
 /* What a damaged lexicon says is either right or refused. */
@@ -311,6 +339,7 @@ int main(void)
         cmocka_unit_test(templates_come_back),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_lexicon_of_nothing_but_the_empty_text),
+        cmocka_unit_test(numbers_are_known_by_block),
         cmocka_unit_test(damage_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

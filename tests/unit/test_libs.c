@@ -84,6 +84,33 @@ static void a_missing_function_is_said_and_nothing_is_taken(void **state)
     assert_ptr_equal(table[1], state);
 }
 
+static int starts;
+
+static al_code start_fails_at_first(const void *table, al_err *err)
+{
+    size_t (*const *found)(const char *) = table;
+    assert_int_equal((*found)("four"), 4);
+    return starts++ ? AL_OK : al_fail(err, AL_IO, "not yet");
+}
+
+static void a_library_is_started_once(void **state)
+{
+    (void)state;
+    const char *const names[] = {"strlen"};
+    const library l = {
+        .file = "libc.so.6", .package = "libc6", .names = names, .n_names = AL_COUNT(names)};
+    void *table = NULL;
+    bool is_ready = false;
+    al_err err = {0};
+    starts = 0;
+    assert_int_equal(library_need(&l, start_fails_at_first, &is_ready, &table, &err), AL_IO);
+    assert_false(is_ready);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(library_need(&l, start_fails_at_first, &is_ready, &table, &err), AL_OK);
+    assert_true(is_ready);
+    assert_int_equal(starts, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +119,7 @@ int main(void)
         cmocka_unit_test(rabbitmq_is_the_one_of_the_headers),
         cmocka_unit_test(a_missing_library_is_said_with_its_package),
         cmocka_unit_test(a_missing_function_is_said_and_nothing_is_taken),
+        cmocka_unit_test(a_library_is_started_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,16 +193,6 @@ static void whoever_says_no_is_not_asked_again(void **s)
     assert_int_equal(n, 1);
 }
 
-static void values_have_keys_of_their_own(void **s)
-{
-    (void)s;
-    uint64_t key = grams_of_value(AL_LIT("host"), 4, AL_LIT("web1"));
-    assert_true(key != grams_of_value(AL_LIT("hos"), 4, AL_LIT("tweb1")));
-    assert_true(key != grams_of_value(AL_LIT("host"), 3, AL_LIT("web1")));
-    assert_true(key != grams_of_value(AL_LIT("host"), 4, AL_LIT("web2")));
-    assert_true(key == grams_of_value(AL_LIT("host"), 4, AL_LIT("web1")));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,7 +202,6 @@ int main(void)
         cmocka_unit_test(case_is_no_matter),
         cmocka_unit_test(short_literals_have_no_key),
         cmocka_unit_test(whoever_says_no_is_not_asked_again),
-        cmocka_unit_test(values_have_keys_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,12 @@
 
 #include "base/mem.h"
 
-enum { HEAD_BYTES = 13, SEGMENT_BITS_MAX = 18, TRIES_MAX = 100, WAYS = 3 };
+enum {
+    WAYS = 3,
+    HEAD_BYTES = 8 + 1 + 4, /* seed, segment_bits, n_segments */
+    SEGMENT_BITS_MAX = 18,  /* as in the paper's own program */
+    TRIES_MAX = 100,        /* seeds; as there */
+};
 
 typedef struct places {
     uint32_t at[WAYS];

@@ -217,9 +217,3 @@ bool grams_edge_key(al_slice word, bool ends, uint64_t *ret)
     *ret = edge_key(letters, ends);
     return n == GRAMS_EDGE || (n > 0 && at == (ends ? 0 : word.len));
 }
-
-uint64_t grams_of_value(al_slice field, uint8_t type, al_slice text)
-{
-    return spread(
-        XXH3_64bits_withSeed(text.ptr, text.len, XXH3_64bits(field.ptr, field.len) + type));
-}

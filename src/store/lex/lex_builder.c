@@ -17,9 +17,13 @@
 #include "store/lex/lex_priv.h"
 #include "store/msg/split.h"
 
-enum { SLOTS_FIRST = 1024 };
+enum {
+    SLOTS_FIRST = 1024,
+    LENGTH_BYTES = 4, /* that the length of a block's filter takes, at most */
+};
 
-uint64_t lex_hash(al_slice text)
+/* The hash that numbers are found by. */
+static uint64_t hash_of(al_slice text)
 {
     return XXH3_64bits(text.ptr ? (const void *)text.ptr : "", text.len);
 }
@@ -31,14 +35,6 @@ static void table_done(lex_table *t)
     free(t->slots);
     free(t->texts);
     al_buf_done(&t->bytes);
-}
-
-static void table_clear(lex_table *t)
-{
-    if (t->n_slots)
-        memset(t->slots, 0, t->n_slots * sizeof *t->slots);
-    t->n = 0;
-    al_buf_clear(&t->bytes);
 }
 
 static uint64_t slot_of(uint64_t hash, uint32_t number)
@@ -80,7 +76,7 @@ static bool table_reserve(lex_table *t)
     if (!slots)
         return false;
     for (uint32_t i = 0; i < t->n; i++)
-        table_put(slots, n, lex_hash(lex_table_text(t, i)), i);
+        table_put(slots, n, hash_of(lex_table_text(t, i)), i);
     free(t->slots);
     t->slots = slots;
     t->n_slots = n;
@@ -109,7 +105,7 @@ static al_code put_whole_template(lex_builder *b)
 {
     static const uint8_t mark = MSG_MARK;
     al_slice whole = {&mark, 1};
-    return table_add(&b->templates, whole, lex_hash(whole), LEX_TEMPLATES_MAX);
+    return table_add(&b->templates, whole, hash_of(whole), LEX_TEMPLATES_MAX);
 }
 
 lex_builder *lex_builder_new(void)
@@ -120,7 +116,7 @@ lex_builder *lex_builder_new(void)
     al_buf_init(&b->values.bytes, LEX_TEXT_BYTES_MAX);
     al_buf_init(&b->templates.bytes, LEX_TEMPLATE_BYTES_MAX);
     al_buf_init(&b->number_lens, LEX_NUMBER_BYTES_MAX);
-    al_buf_init(&b->number_filters, LEX_NUMBER_BYTES_MAX);
+    al_buf_init(&b->number_filters, LEX_NUMBER_BYTES_MAX - LEX_BLOCKS_MAX * LENGTH_BYTES);
     return put_whole_template(b) ? lex_builder_free(b) : b;
 }
 
@@ -179,9 +175,8 @@ al_code lex_end_block(lex_builder *b)
     size_t at = b->number_filters.len;
     if (b->n_blocks == 0)
         return AL_OK;
-    al_code c = b->has_many_numbers
-                    ? AL_LIMIT
-                    : fuse_build(b->numbers.at, b->numbers.n, &b->number_filters);
+    al_code c = b->has_many_numbers ? AL_LIMIT
+                                    : fuse_build(b->numbers.at, b->numbers.n, &b->number_filters);
     if (c == AL_LIMIT) /* it has none */
         b->number_filters.len = at;
     al_buf_varint(&b->number_lens, b->number_filters.len - at);
@@ -189,40 +184,9 @@ al_code lex_end_block(lex_builder *b)
     return c == AL_LIMIT ? al_buf_code(&b->number_lens) : c;
 }
 
-void lex_builder_clear(lex_builder *b)
-{
-    table_clear(&b->values);
-    table_clear(&b->templates);
-    b->value_postings.n = 0;
-    b->template_postings.n = 0;
-    b->n_blocks = 0;
-    memset(b->longest, 0, sizeof b->longest);
-    begin_numbers(b);
-    al_buf_clear(&b->number_lens);
-    al_buf_clear(&b->number_filters);
-    al_code c = put_whole_template(b);
-    assert(c == AL_OK); /* its memory is there since it was made */
-}
-
-size_t lex_builder_bytes(const lex_builder *b)
-{
-    size_t n = sizeof *b;
-    const lex_table *tables[] = {&b->values, &b->templates};
-    for (unsigned i = 0; i < AL_COUNT(tables); i++)
-        n += tables[i]->n_slots * sizeof(uint64_t) + tables[i]->texts_cap * sizeof(lex_text) +
-             tables[i]->bytes.cap;
-    return n + b->uses_cap * sizeof *b->uses + b->value_postings.cap * sizeof(lex_posting) +
-           b->template_postings.cap * sizeof(lex_posting) + b->blocks_cap * sizeof *b->blocks;
-}
-
 uint32_t lex_builder_values(const lex_builder *b)
 {
     return b->values.n;
-}
-
-uint32_t lex_builder_templates(const lex_builder *b)
-{
-    return b->templates.n;
 }
 
 al_code lex_builder_block(lex_builder *b)
@@ -281,7 +245,7 @@ static al_code template_number(lex_builder *b, al_slice text, uint32_t rows, boo
                                uint32_t *ret)
 {
     assert(b->n_blocks > 0);
-    uint64_t hash = lex_hash(text);
+    uint64_t hash = hash_of(text);
     *ret = 0;
     if (is_full(b))
         return AL_OK;
@@ -347,7 +311,7 @@ static al_code value_number(lex_builder *b, al_slice text, uint32_t row_end, uin
     *ret = LEX_NONE;
     if (text.len > LEX_VALUE_BYTES_MAX || is_full(b))
         return AL_OK;
-    uint64_t hash = lex_hash(text);
+    uint64_t hash = hash_of(text);
     if (table_find(&b->values, text, hash, ret))
         return use(b, *ret, row_end, uses);
     if (b->values.n == LEX_VALUES_MAX || b->values.bytes.len + text.len > LEX_TEXT_BYTES_MAX)

@@ -14,8 +14,6 @@ typedef struct lex_builder lex_builder;
 /* NULL without memory. */
 lex_builder *lex_builder_new(void);
 lex_builder *lex_builder_free(lex_builder *b);
-/* Empty again; keeps memory. */
-void lex_builder_clear(lex_builder *b);
 
 /* What follows belongs to the next block; the first call begins block 0. AL_NOMEM, AL_LIMIT. */
 AL_CHECK al_code lex_builder_block(lex_builder *b);
@@ -43,11 +41,9 @@ AL_CHECK al_code lex_builder_field_slot(lex_builder *b, al_slice text, uint32_t 
 void lex_builder_has_text(lex_builder *b);
 void lex_builder_has_field_text(lex_builder *b);
 
+/* Values so far: for tests, which fill it to the brim behind blocks of unknown values. */
 uint32_t lex_builder_values(const lex_builder *b);
-uint32_t lex_builder_templates(const lex_builder *b);
 /* Appends the encoded lexicon. The builder stays as it is. AL_NOMEM, AL_LIMIT. */
 AL_CHECK al_code lex_builder_encode(lex_builder *b, al_buf *out, al_err *err);
-/* Memory it holds now. */
-size_t lex_builder_bytes(const lex_builder *b);
 
 AL_DEFINE_CLEANUP(lex_builder, lex_builder_free);

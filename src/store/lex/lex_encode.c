@@ -285,6 +285,7 @@ static al_code put_values(writing *w)
 
 bool lex_template_is_plain(al_slice t)
 {
+    assert(t.len == 0 || t.ptr);
     if (msg_marks(t) > MSG_VARIABLES_MAX)
         return false;
     for (size_t k = 0; k < t.len; k++)

@@ -57,14 +57,14 @@ struct lex_builder {
     lex_table templates;
     uint8_t longest[LEX_TEMPLATES_MAX][2]; /* of templates: bytes of their longest number, of their
                                               longest with a point */
-    lex_use *uses;                      /* of values */
+    lex_use *uses;                         /* of values */
     size_t uses_cap;
     lex_postings value_postings; /* in blocks before the last use */
     lex_postings template_postings;
     lex_block *blocks;
     size_t blocks_cap;
     uint32_t n_blocks;
-    lex_key_list numbers;    /* of the present block */
+    lex_key_list numbers;        /* of the present block */
     uint64_t recent[LEX_RECENT]; /* keys that it has; the same numbers come again and again */
     bool has_many_numbers;
     al_buf number_lens;    /* of each block before: how long its filter is */
@@ -82,6 +82,3 @@ bool lex_template_is_plain(al_slice template);
 
 /* Ends the present block: its filter of numbers. AL_NOMEM. */
 AL_CHECK al_code lex_end_block(lex_builder *b);
-
-/* The hash that numbers are found by: part of the format. */
-uint64_t lex_hash(al_slice text);

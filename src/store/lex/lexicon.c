@@ -64,8 +64,8 @@ struct lexicon {
     part longest; /* of templates: bytes of their longest number */
     chunk *chunks;
     uint32_t n_chunks;
-    filter_set sieve;   /* of templates, then of each chunk, then of letters of all values */
-    filter_set numbers; /* of each block */
+    filter_set sieve;    /* of templates, then of each chunk, then of letters of all values */
+    filter_set numbers;  /* of each block */
     atomic_size_t bytes; /* of what was read */
 };
 
@@ -140,19 +140,6 @@ uint32_t lexicon_values(const lexicon *l)
 uint32_t lexicon_blocks(const lexicon *l)
 {
     return l->n_blocks;
-}
-
-lexicon_parts lexicon_parts_of(const lexicon *l)
-{
-    lexicon_parts p = {.templates = l->templates.at.d.stored_bytes,
-                       .template_postings =
-                           l->blocks.d.stored_bytes + l->template_postings.d.stored_bytes};
-    for (uint32_t i = 0; i < l->n_chunks; i++) {
-        p.values += l->chunks[i].t.at.d.stored_bytes;
-        p.value_postings += l->chunks[i].postings.d.stored_bytes;
-    }
-    p.sieve = l->sieve.at.d.stored_bytes + l->numbers.at.d.stored_bytes;
-    return p;
 }
 
 /* ---- Head */
@@ -403,6 +390,8 @@ al_code lexicon_value(lexicon *l, uint32_t i, al_slice *ret, al_err *err)
 
 /* ---- Finding */
 
+enum { NO_FILTER = UINT8_MAX }; /* segment_bits of one that was not made; one without keys is one */
+
 static al_code open_filters(uint32_t n, al_rd *r, fuse *filters, al_err *err)
 {
     al_rd lens = *r;
@@ -411,7 +400,7 @@ static al_code open_filters(uint32_t n, al_rd *r, fuse *filters, al_err *err)
     for (uint32_t i = 0; i < n; i++) {
         al_slice bytes = al_rd_bytes(r, al_rd_varint(&lens));
         al_code c = AL_OK;
-        filters[i] = (fuse){0};
+        filters[i] = (fuse){.segment_bits = NO_FILTER};
         if (r->bad)
             return damaged(err, "filters do not fit");
         if (bytes.len) /* else it has none */
@@ -469,7 +458,7 @@ lex_keys lex_keys_of_digits(al_slice text)
 
 static bool has_all(const fuse *f, const lex_keys *k)
 {
-    for (uint32_t i = 0; i < k->n && f->prints.len; i++)
+    for (uint32_t i = 0; i < k->n && f->segment_bits != NO_FILTER; i++)
         if (!fuse_has(f, k->at[i]))
             return false;
     return true;
@@ -620,7 +609,8 @@ static void skip_varints(al_rd *r, uint64_t n)
     while (n && r->left >= sizeof(uint64_t)) {
         uint64_t word;
         memcpy(&word, r->p, sizeof word);
-        uint64_t n_ends = (~word >> 7 & UINT64_C(0x0101010101010101)) * UINT64_C(0x0101010101010101) >> 56;
+        uint64_t n_ends =
+            (~word >> 7 & UINT64_C(0x0101010101010101)) * UINT64_C(0x0101010101010101) >> 56;
         if (n_ends >= n)
             break;
         n -= n_ends;

@@ -56,16 +56,6 @@ uint32_t lexicon_templates(const lexicon *l);
 uint32_t lexicon_values(const lexicon *l);
 uint32_t lexicon_blocks(const lexicon *l);
 
-/* Bytes in the file, for inspection. */
-typedef struct lexicon_parts {
-    uint64_t templates;
-    uint64_t template_postings; /* and blocks */
-    uint64_t values;
-    uint64_t value_postings;
-    uint64_t sieve;
-} lexicon_parts;
-lexicon_parts lexicon_parts_of(const lexicon *l);
-
 /* Template i, with a MSG_MARK (split.h) for each slot; valid until the last unref. */
 AL_CHECK al_code lexicon_template(lexicon *l, uint32_t i, al_slice *ret, al_err *err);
 /* All templates, as a chunk. */
@@ -89,14 +79,15 @@ AL_CHECK al_code lexicon_may_hold(lexicon *l, uint32_t chunk, const lex_keys *k,
                                   al_err *err);
 /* ... of a number: of its runs of at least 8 digits. */
 lex_keys lex_keys_of_digits(al_slice text);
-/* *ret is false: no number in a slot of the block's messages or fields, that is in no lexicon, holds
- * what these are the keys of. */
+/* *ret is false: no number in a slot of the block's messages or fields, that is in no lexicon,
+ * holds what these are the keys of. */
 AL_CHECK al_code lexicon_may_have_number(lexicon *l, uint32_t block, const lex_keys *k, bool *ret,
                                          al_err *err);
 /* *ret is false: no value holds all letters of the text that stand beside each other in it. */
 AL_CHECK al_code lexicon_may_have_letters(lexicon *l, al_slice text, bool *ret, al_err *err);
 /* *ret is false: no value begins (`ends`: ends) with the word. */
-AL_CHECK al_code lexicon_may_have_edge(lexicon *l, al_slice word, bool ends, bool *ret, al_err *err);
+AL_CHECK al_code lexicon_may_have_edge(lexicon *l, al_slice word, bool ends, bool *ret,
+                                       al_err *err);
 /* The number of a value. AL_NOT_FOUND. */
 AL_CHECK al_code lexicon_find(lexicon *l, al_slice text, uint32_t *ret, al_err *err);
 /* All values by chunks; what is given out is valid until the last unref. */
@@ -109,8 +100,8 @@ AL_CHECK al_code lexicon_template_blocks(lexicon *l, const uint64_t *wanted, lex
                                          void *ctx, al_err *err);
 AL_CHECK al_code lexicon_value_blocks(lexicon *l, uint32_t chunk, const uint64_t *wanted,
                                       lex_posting_fn *fn, void *ctx, al_err *err);
-/* Of each template two: bytes of the longest number that stands in a slot of it and in no lexicon (0:
- * none does; 255: or more), and of the longest with a point. Valid until the last unref. */
+/* Of each template two: bytes of the longest number that stands in a slot of it and in no lexicon
+ * (0: none does; 255: or more), and of the longest with a point. Valid until the last unref. */
 AL_CHECK al_code lexicon_numbers(lexicon *l, const uint8_t **ret, al_err *err);
 /* LEX_BLOCK_ flags of a block. */
 AL_CHECK al_code lexicon_block_flags(lexicon *l, uint32_t block, uint32_t *ret, al_err *err);

@@ -27,7 +27,6 @@
 enum {
     TABLE_FIRST = 1024,
     LOCALS_MAX = BLOCK_ROWS_MAX,
-    BYTES_KEPT = 8 << 20,
     SEEN_MAX = 4096,    /* numbers of a list */
     LIST_ROWS_MIN = 16, /* a list is not tried for fewer */
 };
@@ -151,23 +150,13 @@ msg_builder *msg_builder_free(msg_builder *b)
     return NULL;
 }
 
-/* What one huge row blew up is not kept for ordinary ones. */
-static void buf_reuse(al_buf *b)
-{
-    size_t max = b->max;
-    if (b->cap > BYTES_KEPT)
-        al_buf_done(b);
-    al_buf_clear(b);
-    b->max = max;
-}
-
 void msg_builder_clear(msg_builder *b)
 {
-    buf_reuse(&b->bytes);
-    buf_reuse(&b->template_bytes);
+    al_buf_reuse(&b->bytes, BLOCK_BUF_KEPT_BYTES);
+    al_buf_reuse(&b->template_bytes, BLOCK_BUF_KEPT_BYTES);
     al_buf_clear(&b->table_out);
     al_buf_clear(&b->heads);
-    buf_reuse(&b->data);
+    al_buf_reuse(&b->data, BLOCK_BUF_KEPT_BYTES);
     if (b->n_table)
         memset(b->table, 0, b->n_table * sizeof *b->table);
     b->n_rows = 0;
@@ -175,19 +164,6 @@ void msg_builder_clear(msg_builder *b)
     b->n_locals = 0;
     b->n_streams = 0;
     b->last_local = 0;
-}
-
-uint32_t msg_builder_rows(const msg_builder *b)
-{
-    return b->n_rows;
-}
-
-size_t msg_builder_bytes(const msg_builder *b)
-{
-    return sizeof *b + b->bytes.cap + b->template_bytes.cap + b->table_out.cap + b->heads.cap +
-           b->data.cap + b->slots_cap * sizeof(slot) + b->locals_cap * sizeof(local) +
-           b->streams_cap * sizeof(stream) + b->n_table * sizeof(uint32_t) +
-           BLOCK_ROWS_MAX * (sizeof(row) + 8 + 16);
 }
 
 /* ---- Templates of the block */
@@ -611,8 +587,7 @@ static al_code put_heads(msg_builder *b, al_buf *column)
     return AL_OK;
 }
 
-static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places,
-                          const msg_column *to)
+static al_code put_column(msg_builder *b, lex_builder *lex, uint32_t n_places, const msg_column *to)
 {
     uint32_t number = 0;
     for (uint32_t i = 0; i < n_places; i++) {

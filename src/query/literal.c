@@ -599,8 +599,8 @@ static holes_say in_holes(const literal_holes *h, al_slice text, uint8_t mark, a
         return HOLES_ALWAYS;
     /* All of it in one hole is not asked here. */
     const uint64_t inside = through_hole(h, 1) & h->ends_at & ~h->goal;
-    uint64_t plain = 1;                                    /* only known text before it */
-    uint64_t mixed = 0;                                    /* a hole had some of it */
+    uint64_t plain = 1; /* only known text before it */
+    uint64_t mixed = 0; /* a hole had some of it */
     uint64_t seen = 0;
     const uint8_t *end = text.ptr + text.len;
     for (const uint8_t *p = text.ptr; p < end;) {

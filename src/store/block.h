@@ -61,7 +61,8 @@ typedef struct block_col {
 
 /* NULL without memory. */
 block_view *block_view_new(void);
-/* For who opens one block after another: what one took is kept for the next, up to so many bytes. */
+/* For who opens one block after another: what one took is kept for the next, up to so many bytes.
+ */
 void block_view_keep(block_view *v, size_t bytes);
 enum { BLOCK_VIEW_USUAL_BYTES = 12 << 20 }; /* a full block with all its columns takes 6 to 10 MB */
 block_view *block_view_free(block_view *v);

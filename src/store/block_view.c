@@ -17,9 +17,9 @@
 
 enum {
     ARENA_BYTES = 256 * 1024,
-    FIXED_COLUMNS = 9,     /* that are no fields, at most */
-    HEAD_BYTES = 2048,     /* read at once of a source: most headers are shorter */
-    ALL_SHARE = 4,         /* writing one message takes as long as this many of all of them */
+    FIXED_COLUMNS = 9, /* that are no fields, at most */
+    HEAD_BYTES = 2048, /* read at once of a source: most headers are shorter */
+    ALL_SHARE = 4,     /* writing one message takes as long as this many of all of them */
 };
 
 block_view *block_view_new(void)

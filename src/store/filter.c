@@ -357,8 +357,7 @@ static al_code take_templates(run *r, const plan_node *node, msg_view *split, ro
 {
     const known_text *known = known_text_of(r->lex, node->text_no);
     filter_text *f = &r->known->texts[node->text_no];
-    filter_text_asks asks = {
-        .numbers = known_asks_block_numbers(r->lex, node->text_no, r->block)};
+    filter_text_asks asks = {.numbers = known_asks_block_numbers(r->lex, node->text_no, r->block)};
     al_code c = AL_OK;
     if (!f->is_open)
         c = known_asks_slots(r->lex, node->text_no, r->block, &asks.slots, r->err);

@@ -22,10 +22,10 @@ typedef struct looking {
     bool asks_slots;
     bool asks_numbers;
     const msg_template *templates;
-    uint32_t i;        /* template */
+    uint32_t i;            /* template */
     const msg_template *t; /* ... with its streams */
-    uint64_t *numbers; /* of a stream; room for all rows */
-    al_buf text;       /* of numbers */
+    uint64_t *numbers;     /* of a stream; room for all rows */
+    al_buf text;           /* of numbers */
     al_err *err;
 } looking;
 
@@ -249,8 +249,8 @@ static al_code ask_edges(looking *l, uint8_t *says)
     if (*says != KNOWN_ASK || !l->known->holes)
         return AL_OK;
     al_code c = msg_view_template(l->split, l->i, &l->t, l->err);
-    if (!c && literal_in_known_holes(l->known->holes, l->t->text, MSG_MARK, may_edge, l) ==
-                  HOLES_NEVER)
+    if (!c &&
+        literal_in_known_holes(l->known->holes, l->t->text, MSG_MARK, may_edge, l) == HOLES_NEVER)
         *says = KNOWN_NO;
     return c;
 }

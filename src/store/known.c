@@ -26,7 +26,7 @@ enum { ARENA_BYTES = 16 * 1024, LITERAL_BYTES_MAX = 512 /* that are asked of sie
 typedef struct text {
     known_text is;
     const ast_node *leaf;
-    bool is_whole; /* it looks for whole values */
+    bool is_whole;   /* it looks for whole values */
     lex_keys digits; /* of its numbers */
     uint8_t *templates;
     uint64_t *values;
@@ -34,7 +34,7 @@ typedef struct text {
     uint32_t *rows;
     uint8_t *value_blocks;  /* a bit for each block whose messages have a value that holds it */
     uint8_t *number_blocks; /* ... of which a number in no lexicon may hold it */
-    uint32_t *value_rows;  /* of each block: with its only value that holds the literal; or MANY */
+    uint32_t *value_rows;   /* of each block: with its only value that holds the literal; or MANY */
 } text;
 
 #define MANY UINT32_MAX
@@ -277,8 +277,8 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
                 .value_blocks = al_arena_alloc(k->arena, n_blocks / 8 + 1, 1),
                 .number_blocks = al_arena_alloc(k->arena, n_blocks / 8 + 1, 1),
                 .value_rows = al_arena_alloc(k->arena, n_blocks + 1, sizeof *t->value_rows)};
-    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_blocks || !t->number_blocks ||
-        !t->value_rows)
+    if (!t->templates || !t->values || !t->blocks || !t->rows || !t->value_blocks ||
+        !t->number_blocks || !t->value_rows)
         return al_fail(err, AL_NOMEM, "search");
     memset(t->templates, KNOWN_ASK, lexicon_templates(k->lex));
     memset(t->values, 0, ((size_t)lexicon_values(k->lex) / 64 + 1) * sizeof *t->values);
@@ -414,8 +414,7 @@ al_code known_asks_slots(const known *k, uint32_t text_no, uint32_t block, bool 
     const text *t = &k->texts[text_no];
     uint8_t hides = 0;
     al_code c = may_hide(k, t, block, &hides, err);
-    bool has_value =
-        k->has_blocks ? has_bit(t->value_blocks, block) : t->is.values != NULL;
+    bool has_value = k->has_blocks ? has_bit(t->value_blocks, block) : t->is.values != NULL;
     *ret = has_value || hides & KNOWN_BLOCK_ELSE;
     return c;
 }
@@ -442,7 +441,8 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
             return c;
         t->blocks[b] |= hides; /* and value_rows stays MANY */
         bool has_number = true;
-        c = t->is.longest ? lexicon_may_have_number(k->lex, b, &t->digits, &has_number, err) : AL_OK;
+        c = t->is.longest ? lexicon_may_have_number(k->lex, b, &t->digits, &has_number, err)
+                          : AL_OK;
         if (c)
             return c;
         if (has_number)

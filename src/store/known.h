@@ -27,8 +27,8 @@ typedef struct known_text {
     uint8_t heads; /* SEG_FIELD_, of the fields that are asked */
     const uint8_t *templates;
     const literal_holes *holes; /* NULL: slots do not stand for whole words */
-    const uint64_t *values; /* a bit for each that holds it; NULL: none does */
-    uint32_t first_value;   /* ... the least and the greatest of them */
+    const uint64_t *values;     /* a bit for each that holds it; NULL: none does */
+    uint32_t first_value;       /* ... the least and the greatest of them */
     uint32_t last_value;
     /* Once known_blocks was called: */
     const uint8_t *blocks;

@@ -757,7 +757,8 @@ static al_code read_positions(segment *s, positions **ret, al_err *err)
     c = io->file_bytes(io, fd, &bytes, err);
     uint8_t *to = !c && bytes <= b.max ? al_buf_extend(&b, (size_t)bytes) : NULL;
     if (!c && !to)
-        c = al_fail(err, AL_CORRUPT, "positions: %" PRIu64 " bytes", bytes);
+        c = al_fail(err, al_buf_code(&b) == AL_NOMEM ? AL_NOMEM : AL_CORRUPT,
+                    "positions: %" PRIu64 " bytes", bytes);
     if (!c)
         c = io->read_at(io, fd, to, (size_t)bytes, 0, err);
     io->close(io, fd);

@@ -47,9 +47,9 @@ void spare_views_give(spare_views *s, block_view *v)
     if (!v)
         return;
     block_view_use_lexicon(v, NULL);
-    block_view_keep(v, SPARE_VIEW_BYTES / 2);
+    block_view_keep(v, SPARE_VIEW_BYTES);
     block_view_close(v);
-    if (block_view_bytes(v) <= SPARE_VIEW_BYTES)
+    if (block_view_bytes(v) <= 2 * SPARE_VIEW_BYTES) /* with stored columns */
         v = keep(s, v);
     (void)block_view_free(v);
 }

@@ -1,14 +1,14 @@
 #pragma once
 /* spare_views.h: views that questions are done with, for the next ones: the memory of a view is
- * new to the process each time otherwise, and finding pages for it takes a tenth of a short question.
- * Any thread. */
+ * new to the process each time otherwise, and finding pages for it takes a tenth of a short
+ * question. Any thread. */
 #include <pthread.h>
 
 #include "store/block.h"
 
 enum {
-    SPARE_VIEWS_MAX = 3,
-    SPARE_VIEW_BYTES = 2 << 20, /* of each, at most; usually half of it */
+    SPARE_VIEWS_MAX = 2,
+    SPARE_VIEW_BYTES = 4 << 20, /* of each: a page of results needs about half of it */
 };
 
 typedef struct spare_views {

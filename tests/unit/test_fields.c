@@ -644,6 +644,38 @@ static void missing_memory_loses_nothing(void **state)
     }
 }
 
+/* Reading, all that is read at all: right, or AL_NOMEM. */
+static void missing_memory_is_said_when_read(void **state)
+{
+    (void)state;
+    static row_maker *const makers[] = {by_template, tuples,     numbers,          absent,
+                                        mixed_types, long_texts, distinct_objects, many_names};
+    for (size_t i = 0; i < AL_COUNT(makers); i++) {
+        mem_seg s;
+        mem_seg_init(&s);
+        add_block(&s, makers[i], 60, 99);
+        mem_seg_close(&s);
+        bool has_failed = true;
+        for (unsigned long fail_at = 1; has_failed; fail_at++) {
+            al_err err;
+            lexicon *lex = NULL;
+            (void)block_view_free(s.view);
+            al_mem_fail_at(fail_at);
+            s.view = block_view_new();
+            al_code c = s.view ? lex_open_slice(&s.lex_slice, &lex, &err) : AL_NOMEM;
+            if (!c) {
+                block_view_use_lexicon(s.view, lex);
+                c = read_all_of(&s, al_buf_slice(&s.blocks[0]));
+            }
+            has_failed = al_mem_calls() >= fail_at;
+            al_mem_fail_at(0);
+            assert_int_equal(c, has_failed ? AL_NOMEM : AL_OK);
+            (void)lexicon_unref(lex);
+        }
+        mem_seg_done(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -660,6 +692,7 @@ int main(void)
         cmocka_unit_test(a_full_lexicon_loses_no_field),
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(missing_memory_loses_nothing),
+        cmocka_unit_test(missing_memory_is_said_when_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,8 +123,7 @@ al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_ro
 }
 
 al_code msg_view_open_map(msg_view *v, al_slice map, msg_load_fn *load, void *load_ctx,
-                          uint32_t n_rows, lexicon *lex, packer *pack, al_arena *arena,
-                          al_err *err)
+                          uint32_t n_rows, lexicon *lex, packer *pack, al_arena *arena, al_err *err)
 {
     *v = (msg_view){.arena = arena, .lex = lex, .pack = pack, .n_rows = n_rows};
     v->load = load;
@@ -534,15 +533,17 @@ static al_code row_room(const one_row *o, size_t *ret, al_err *err)
         const msg_stream *s = &o->t->streams[i];
         uint64_t number = stream_number(s, o->k);
         al_slice text = {.len = DECIMAL_BYTES};
+        al_code c = AL_OK;
         if (s->list && list_number(s, &number, err))
             return AL_CORRUPT;
         if (s->kind == MSG_STREAM_TEXT)
             text.len = s->ends[o->k] - (o->k ? s->ends[o->k - 1] : 0);
         else if (s->kind == MSG_STREAM_VALUES && number >= lexicon_values(o->v->lex))
             return damaged(err, "a value is out of range");
-        else if (s->kind == MSG_STREAM_VALUES &&
-                 lexicon_value(o->v->lex, (uint32_t)number, &text, err))
-            return AL_CORRUPT;
+        else if (s->kind == MSG_STREAM_VALUES)
+            c = lexicon_value(o->v->lex, (uint32_t)number, &text, err);
+        if (c)
+            return c;
         n += text.len;
     }
     *ret = (size_t)AL_MIN(n, o->v->raw_bytes);

@@ -20,8 +20,8 @@ typedef struct msg_stream {
     uint64_t base; /* added to each number */
     uint64_t aux_base;
     const uint8_t *numbers; /* bit-packed; lengths for MSG_STREAM_TEXT; NULL: they take no bits */
-    const uint8_t *aux;     /* lengths of MSG_STREAM_DIGITS, scales of MSG_STREAM_SCALED; also NULL */
-    const uint64_t *list;   /* NULL, or the numbers that occur, ascending */
+    const uint8_t *aux;   /* lengths of MSG_STREAM_DIGITS, scales of MSG_STREAM_SCALED; also NULL */
+    const uint64_t *list; /* NULL, or the numbers that occur, ascending */
     uint32_t n_list;
     al_slice text;        /* of MSG_STREAM_TEXT */
     const uint32_t *ends; /* of MSG_STREAM_TEXT: where each ends in it */
@@ -66,8 +66,8 @@ typedef struct msg_view {
     al_slice *messages;   /* NULL: not decoded */
 } msg_view;
 
-/* Looks at a column of `n_rows` rows, slots behind the map; everything borrowed until the view is not
- * used any more. */
+/* Looks at a column of `n_rows` rows, slots behind the map; everything borrowed until the view is
+ * not used any more. */
 AL_CHECK al_code msg_view_open(msg_view *v, al_slice column, al_slice text, uint32_t n_rows,
                                lexicon *lex, packer *pack, al_arena *arena, al_err *err);
 /* As msg_view_open for a column that has its slots elsewhere. */

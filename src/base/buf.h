@@ -47,6 +47,18 @@ void al_buf_u32(al_buf *b, uint32_t v);
 void al_buf_u64(al_buf *b, uint64_t v);
 /* LEB128: seven bits a byte, least significant first; 1 to 10 bytes. */
 void al_buf_varint(al_buf *b, uint64_t v);
+
+/* Signed numbers as varints: 0, -1, 1, -2 become 0, 1, 2, 3 (as in Protocol Buffers). */
+static inline uint64_t al_zigzag(int64_t v)
+{
+    return ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
+}
+
+static inline int64_t al_unzigzag(uint64_t v)
+{
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
 void al_buf_printf(al_buf *b, const char *fmt, ...) AL_PRINTF(2, 3);
 
 /* ---- Reading bytes from disk or network: an over-read makes `bad` true for good and yields zeros.

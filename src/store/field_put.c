@@ -160,11 +160,6 @@ static void put_types(const field_values *v, bool has_absent, al_buf *out)
         al_buf_u8(out, FIELD_ABSENT);
 }
 
-static uint64_t zigzag(int64_t v)
-{
-    return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
-}
-
 /* Numbers of the lexicon, or 0 for texts that stand here. */
 static al_code put_texts(field_putter *p, const field_values *v, lex_builder *lex, al_buf *out,
                          bool *ret_is_outside)
@@ -182,7 +177,7 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
                 return c;
         }
         if (number != LEX_NONE) {
-            al_buf_varint(out, 1 + zigzag((int64_t)number - before - 1));
+            al_buf_varint(out, 1 + al_zigzag((int64_t)number - before - 1));
             before = number;
             continue;
         }

@@ -104,11 +104,6 @@ static uint8_t type_of(const field_view *f, uint32_t i)
     return f->types ? f->types[i] : f->type;
 }
 
-static int64_t unzigzag(uint64_t v)
-{
-    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-}
-
 /* *ret_n: values whose text stands in the column. */
 static al_code open_numbers(field_view *f, al_rd *r, const field_block *b, uint32_t *ret_n,
                             al_err *err)
@@ -127,7 +122,7 @@ static al_code open_numbers(field_view *f, al_rd *r, const field_block *b, uint3
         }
         if (step - 1 > UINT64_C(1) << 33)
             return damaged(err, "a number is out of range");
-        before += 1 + unzigzag(step - 1);
+        before += 1 + al_unzigzag(step - 1);
         if (before < 0 || before >= (int64_t)lexicon_values(b->lex))
             return damaged(err, "a number is out of range");
         numbers[i] = (uint32_t)before;

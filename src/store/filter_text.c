@@ -204,7 +204,7 @@ static bool may_value_edge(looking *l, const msg_stream *s, const literal *word,
     if (!s->list || s->n_list > ASKED_MAX)
         return true;
     for (uint32_t i = 0; i < s->n_list; i++) {
-        al_slice text;
+        al_slice text = {0};
         al_err ignored; /* who reads the row meets it again */
         if (lexicon_value(l->split->lex, (uint32_t)s->list[i], &text, &ignored) ||
             is_at_edge(word, text, ends))
@@ -221,7 +221,8 @@ static bool may_number_edge(const msg_stream *s, const literal *word, bool ends)
         return true;
     for (uint32_t i = 0; i < s->n_list; i++) {
         uint8_t text[DECIMAL_BYTES];
-        if (is_at_edge(word, (al_slice){text, decimal_write(s->list[i], 0, text)}, ends))
+        size_t n = decimal_write(s->list[i], 0, text);
+        if (is_at_edge(word, (al_slice){text, n}, ends))
             return true;
     }
     return false;

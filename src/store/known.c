@@ -485,7 +485,9 @@ al_code known_blocks(known *k, al_err *err)
         return AL_OK;
     size_t n_words = (size_t)lexicon_templates(k->lex) / 64 + 1;
     AL_CLEANUP(al_freep) uint64_t *wanted = al_zalloc(n_words, sizeof *wanted);
-    al_code c = wanted ? AL_OK : al_fail(err, AL_NOMEM, "search");
+    al_code c = AL_OK;
+    if (!wanted)
+        return al_fail(err, AL_NOMEM, "search");
     for (uint32_t i = 0; i < k->plan->n_texts && !c; i++) {
         forget_blocks(&k->texts[i], lexicon_blocks(k->lex)); /* of an attempt before this one */
         c = ask_blocks(k, &k->texts[i], err);

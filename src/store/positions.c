@@ -66,16 +66,6 @@ al_code pos_builder_add(pos_builder *b, uint64_t frame, uint32_t row)
     return AL_OK;
 }
 
-static uint64_t zigzag(int64_t v)
-{
-    return ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
-}
-
-static int64_t unzigzag(uint64_t v)
-{
-    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-}
-
 void positions_encode(const pos_run *runs, size_t n, al_buf *out)
 {
     uint64_t frame = 0;
@@ -83,8 +73,8 @@ void positions_encode(const pos_run *runs, size_t n, al_buf *out)
     al_buf_varint(out, n);
     for (size_t i = 0; i < n; i++) {
         al_buf_varint(out, runs[i].n_rows);
-        al_buf_varint(out, zigzag((int64_t)(runs[i].frame - frame)));
-        al_buf_varint(out, zigzag((int64_t)runs[i].row - (int64_t)row));
+        al_buf_varint(out, al_zigzag((int64_t)(runs[i].frame - frame)));
+        al_buf_varint(out, al_zigzag((int64_t)runs[i].row - (int64_t)row));
         frame = runs[i].frame;
         row = runs[i].row + runs[i].n_rows;
     }
@@ -97,8 +87,8 @@ static al_code decode_runs(al_rd *r, uint32_t n_rows, positions *p, al_err *err)
     uint32_t at = 0;
     for (size_t i = 0; i < p->n; i++) {
         uint64_t n = al_rd_varint(r);
-        frame += (uint64_t)unzigzag(al_rd_varint(r));
-        row += (uint32_t)unzigzag(al_rd_varint(r));
+        frame += (uint64_t)al_unzigzag(al_rd_varint(r));
+        row += (uint32_t)al_unzigzag(al_rd_varint(r));
         if (r->bad || n == 0 || n > n_rows - at || row > UINT32_MAX - n)
             return al_fail(err, AL_CORRUPT, "positions: run %zu does not fit", i);
         p->runs[i] = (pos_run){.frame = frame, .row = row, .first_row = at, .n_rows = (uint32_t)n};

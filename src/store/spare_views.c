@@ -49,7 +49,7 @@ void spare_views_give(spare_views *s, block_view *v)
     block_view_use_lexicon(v, NULL);
     block_view_keep(v, SPARE_VIEW_BYTES);
     block_view_close(v);
-    if (block_view_bytes(v) <= 2 * SPARE_VIEW_BYTES) /* with stored columns */
+    if (block_view_bytes(v) <= (size_t)2 * SPARE_VIEW_BYTES) /* with stored columns */
         v = keep(s, v);
     (void)block_view_free(v);
 }

@@ -323,13 +323,15 @@ static inline bool write_bytes(pen *p, const uint8_t *from, size_t n)
 static bool write_number(pen *p, uint64_t v, unsigned scale)
 {
     uint8_t text[DECIMAL_BYTES];
-    return write_bytes(p, text, decimal_write(v, scale, text));
+    size_t n = decimal_write(v, scale, text);
+    return write_bytes(p, text, n);
 }
 
 static bool write_digits(pen *p, uint64_t v, unsigned n_digits)
 {
     uint8_t text[DECIMAL_BYTES];
-    return write_bytes(p, text, decimal_write_digits(v, n_digits, text));
+    size_t n = decimal_write_digits(v, n_digits, text);
+    return write_bytes(p, text, n);
 }
 
 static al_code too_long(al_err *err)

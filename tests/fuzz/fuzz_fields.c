@@ -292,7 +292,14 @@ static void read_column(al_slice bytes, uint32_t n_rows, uint32_t n_others)
     CHECK(p && arena);
     for (uint32_t i = 0; i < n_rows; i++)
         of[i] = (uint16_t)(i % n_others);
-    const field_block b = {arena, p, fixed_lexicon(), n_rows, n_others, n_others};
+    uint64_t decoded = 0;
+    const field_block b = {.arena = arena,
+                           .pack = p,
+                           .lex = fixed_lexicon(),
+                           .n_rows = n_rows,
+                           .n_tuples = n_others,
+                           .n_templates = n_others,
+                           .decoded = &decoded};
     al_rd r = al_rd_of(bytes);
     al_code c = field_view_open(&f, &r, &b, &err);
     al_code c_all = c ? c : field_view_rows(&f, &b, of, of, all, &err);

@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "store/codec/bits.h"
 #include "store/filter_text.h"
 
 enum { UNKNOWN = 0, NO = 1, YES = 2, GAVE_UP = 3, STOPPED = 4, SCRATCH_BYTES = 16 * 1024 };
@@ -245,12 +246,12 @@ static al_code ask_values(run *r, const ast_node *leaf, const plan_head *head, s
 /* Of 64 rows, whichever are in question: without a branch. */
 static uint64_t decided_word(const slot *s, const uint32_t *values)
 {
-    uint64_t yes = 0;
+    uint8_t is[64];
     for (unsigned at = 0; at < 64; at++) {
         uint32_t v = AL_MIN(values[at], s->col->n_values); /* BLOCK_NO_VALUE is the greatest */
-        yes |= (uint64_t)(s->verdict[v] == YES) << at;
+        is[at] = s->verdict[v] == YES;
     }
-    return yes;
+    return bits_of_bytes(is);
 }
 
 /* Of 64 rows. */

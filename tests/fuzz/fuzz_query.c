@@ -54,7 +54,8 @@ static void check_scan(matcher *m, const ast_node *n, al_slice text)
     al_code code = AL_OK;
     bool can_scan = matcher_scan(m, n, text, &s, &code);
     CHECK(code == AL_OK);
-    CHECK(!can_scan || n->kind == AST_TEXT || n->kind == AST_CONTAINS);
+    CHECK(!can_scan || n->kind == AST_TEXT || n->kind == AST_CONTAINS || n->kind == AST_REGEX ||
+          n->kind == AST_FIELD_REGEX);
     if (!can_scan)
         return;
     const value v = {VAL_STRING, text};

@@ -65,55 +65,41 @@ static void the_bytes_are_as_written_down(void **state)
     al_buf_done(&b);
 }
 
-static void searches_agree_with_a_loop(void **state)
+static void numbers_of_32_bits_come_back(void **state)
 {
     (void)state;
     rng r = rng_of(rng_env("ALCO_SEED", 22));
     uint32_t v[700];
     uint32_t got[700];
-    uint64_t rows[11];
     for (unsigned width = 0; width <= 32; width++)
         for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
             size_t n = lengths[k];
-            uint32_t few = (uint32_t)rng_below(&r, 40) + 1;
-            uint32_t max = 0;
-            for (size_t i = 0; i < n; i++) {
-                v[i] = (uint32_t)(rng_below(&r, few) & mask_of(width));
-                if (rng_below(&r, 9) == 0)
-                    v[i] = (uint32_t)(rng_next(&r) & mask_of(width));
-                max = AL_MAX(max, v[i]);
-            }
+            for (size_t i = 0; i < n; i++)
+                v[i] = (uint32_t)(rng_next(&r) & mask_of(width));
             al_buf b;
             al_buf_init(&b, SIZE_MAX);
             bits_pack32(v, n, width, &b);
             uint8_t *p = exact_copy(&b);
             bits_unpack32(p, n, width, got);
             assert_memory_equal(got, v, n * sizeof *v);
-            assert_int_equal(bits_max(p, n, width), max);
-            uint32_t x = n ? v[rng_below(&r, n)] : 0;
-            memset(rows, 0xff, sizeof rows);
-            bits_find_equal(p, n, width, x, rows);
-            for (size_t i = 0; i < (n + 63) / 64 * 64; i++)
-                assert_int_equal(rows[i / 64] >> (i % 64) & 1, i < n && v[i] == x);
-            uint8_t is_in[16] = {0};
-            for (size_t i = 0; i < 16; i++)
-                is_in[i] = (uint8_t)rng_below(&r, 2);
-            memset(rows, 0xff, sizeof rows);
-            bits_find_set(p, n, width, is_in, 16, rows);
-            for (size_t i = 0; i < (n + 63) / 64 * 64; i++)
-                assert_int_equal(rows[i / 64] >> (i % 64) & 1, i < n && v[i] < 16 && is_in[v[i]]);
-            uint32_t counts[64] = {0};
-            bool all_counted = bits_count(p, n, width, counts, 64);
-            assert_true(all_counted == (max < 64));
-            for (uint32_t c = 0; all_counted && c < 64; c++) {
-                uint32_t expected = 0;
-                for (size_t i = 0; i < n; i++)
-                    expected += v[i] == c;
-                assert_int_equal(counts[c], expected);
-            }
             free(p);
             al_buf_done(&b);
         }
+}
+
+static void bytes_become_bits(void **state)
+{
+    (void)state;
+    rng r = rng_of(rng_env("ALCO_SEED", 23));
+    for (int round = 0; round < 1000; round++) {
+        uint8_t is[64];
+        uint64_t expected = 0;
+        for (unsigned i = 0; i < 64; i++) {
+            is[i] = (uint8_t)rng_below(&r, 2);
+            expected |= (uint64_t)is[i] << i;
+        }
+        assert_true(bits_of_bytes(is) == expected);
+    }
 }
 
 int main(void)
@@ -121,7 +107,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_width_comes_back),
         cmocka_unit_test(the_bytes_are_as_written_down),
-        cmocka_unit_test(searches_agree_with_a_loop),
+        cmocka_unit_test(numbers_of_32_bits_come_back),
+        cmocka_unit_test(bytes_become_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

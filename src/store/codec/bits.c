@@ -3,9 +3,7 @@
  * Eight values take `width` whole bytes, so values are taken eight at a time by a loop in which the
  * compiler knows the width (one copy for each, UNPACK below): shifts and masks are constants.
  * Whole words are read where 8 bytes are left; the last values go byte by byte, so that nothing
- * behind the packed bytes is touched.
- * Searches unpack CHUNK values to the stack, compare them into bytes of 0 and 1 (a loop that gcc
- * makes SSE2 of) and press 8 such bytes into 8 bits with one multiplication. */
+ * behind the packed bytes is touched. */
 #include "store/codec/bits.h"
 
 #include <assert.h>
@@ -13,8 +11,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-
-enum { CHUNK = 256 }; /* a multiple of 64: chunks begin at whole bytes and at whole words of bits */
 
 size_t bits_bytes(size_t n, unsigned width)
 {
@@ -169,76 +165,12 @@ void bits_unpack(const uint8_t *p, size_t n, unsigned width, uint64_t *ret)
         ret[i] = bits_get(all, width, i);
 }
 
-/* ---- Searching */
+/* ---- Bytes */
 
-/* 64 bytes of 0 and 1 as bits. */
-static uint64_t press(const uint8_t *is)
+uint64_t bits_of_bytes(const uint8_t is[64])
 {
     uint64_t bits = 0;
     for (size_t i = 0; i < 8; i++)
         bits |= (load64(is + 8 * i) * UINT64_C(0x0102040810204080) >> 56) << (8 * i);
     return bits;
-}
-
-static void press_chunk(const uint8_t *is, size_t from, size_t n, uint64_t *ret)
-{
-    for (size_t i = 0; i < n; i += 64)
-        ret[(from + i) / 64] = press(is + i);
-}
-
-void bits_find_equal(const uint8_t *p, size_t n, unsigned width, uint32_t x, uint64_t *ret)
-{
-    uint32_t v[CHUNK];
-    uint8_t is[CHUNK];
-    for (size_t from = 0; from < n; from += CHUNK) {
-        size_t m = AL_MIN(n - from, (size_t)CHUNK);
-        bits_unpack32(p + from / 8 * width, m, width, v);
-        for (size_t i = 0; i < m; i++)
-            is[i] = v[i] == x;
-        memset(is + m, 0, CHUNK - m);
-        press_chunk(is, from, m, ret);
-    }
-}
-
-void bits_find_set(const uint8_t *p, size_t n, unsigned width, const uint8_t *is_in, uint32_t n_set,
-                   uint64_t *ret)
-{
-    uint32_t v[CHUNK];
-    uint8_t is[CHUNK];
-    for (size_t from = 0; from < n; from += CHUNK) {
-        size_t m = AL_MIN(n - from, (size_t)CHUNK);
-        bits_unpack32(p + from / 8 * width, m, width, v);
-        for (size_t i = 0; i < m; i++)
-            is[i] = v[i] < n_set ? is_in[v[i]] : 0;
-        memset(is + m, 0, CHUNK - m);
-        press_chunk(is, from, m, ret);
-    }
-}
-
-bool bits_count(const uint8_t *p, size_t n, unsigned width, uint32_t *counts, uint32_t n_counts)
-{
-    uint32_t v[CHUNK];
-    for (size_t from = 0; from < n; from += CHUNK) {
-        size_t m = AL_MIN(n - from, (size_t)CHUNK);
-        bits_unpack32(p + from / 8 * width, m, width, v);
-        for (size_t i = 0; i < m; i++) {
-            if (v[i] >= n_counts)
-                return false;
-            counts[v[i]]++;
-        }
-    }
-    return true;
-}
-
-uint32_t bits_max(const uint8_t *p, size_t n, unsigned width)
-{
-    uint32_t v[CHUNK];
-    uint32_t max = 0;
-    for (size_t from = 0; from < n; from += CHUNK) {
-        size_t m = AL_MIN(n - from, (size_t)CHUNK);
-        bits_unpack32(p + from / 8 * width, m, width, v);
-        for (size_t i = 0; i < m; i++)
-            max = AL_MAX(max, v[i]);
-    }
-    return max;
 }

@@ -24,17 +24,5 @@ uint64_t bits_get(const uint8_t *p, unsigned width, size_t i);
 void bits_pack32(const uint32_t *v, size_t n, unsigned width, al_buf *out);
 void bits_unpack32(const uint8_t *p, size_t n, unsigned width, uint32_t *ret);
 
-/* ---- Questions about all n values, width 0..32. Row bits: bit i % 64 of word i / 64; all
- * (n + 63) / 64 words are written, bits behind n are 0. */
-
-/* Sets the bits of the values that are `x`; any x. */
-void bits_find_equal(const uint8_t *p, size_t n, unsigned width, uint32_t x, uint64_t *ret);
-/* Sets the bits of the values v < n_set with is_in[v] == 1; is_in holds 0s and 1s. */
-void bits_find_set(const uint8_t *p, size_t n, unsigned width, const uint8_t *is_in, uint32_t n_set,
-                   uint64_t *ret);
-/* counts[v] += how often v stands there, for v < n_counts; false when some value is not below
- * n_counts (what was counted is then of no use). */
-AL_CHECK bool bits_count(const uint8_t *p, size_t n, unsigned width, uint32_t *counts,
-                         uint32_t n_counts);
-/* The greatest value, 0 for n == 0. */
-uint32_t bits_max(const uint8_t *p, size_t n, unsigned width);
+/* Bit i is set where is[i] is 1, else it is 0: eight bytes by one multiplication. */
+uint64_t bits_of_bytes(const uint8_t is[64]);

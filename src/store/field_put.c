@@ -182,8 +182,10 @@ static al_code put_texts(field_putter *p, const field_values *v, lex_builder *le
             continue;
         }
         *ret_is_outside |= x->type != VAL_STRING;
-        if (x->type == VAL_STRING)
+        if (x->type == VAL_STRING) {
             lex_builder_has_field_text(lex);
+            lex_builder_text(lex, text);
+        }
         if (!has_text(x->type))
             continue;
         if (x->type == VAL_STRING)

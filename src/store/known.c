@@ -26,8 +26,12 @@ enum { ARENA_BYTES = 16 * 1024, LITERAL_BYTES_MAX = 512 /* that are asked of sie
 typedef struct text {
     known_text is;
     const ast_node *leaf;
-    bool is_whole;   /* it looks for whole values */
-    lex_keys digits; /* of its numbers */
+    bool is_whole; /* it looks for whole values */
+    lex_keys runs; /* of the literal */
+    /* Of the words of the literal, or of itself: without all of any of them no text that is in no
+     * lexicon has a part of it. 0: such texts are asked. */
+    size_t n_words;
+    lex_keys *words;
     uint8_t *templates;
     uint64_t *values;
     uint8_t *blocks;
@@ -266,6 +270,27 @@ static al_code find_values(known *k, text *t, const ast_node *leaf, al_err *err)
 
 /* ---- Texts */
 
+static al_code make_keys(known *k, text *t, al_err *err)
+{
+    spelled s;
+    size_t n = 0;
+    const literal *const *words = literal_words(t->is.literal, &n);
+    t->runs = lex_keys_of_runs(spell(t->is.literal, &s));
+    t->words = al_arena_alloc(k->arena, n + 1, sizeof *t->words);
+    if (!t->words)
+        return al_fail(err, AL_NOMEM, "search");
+    bool is_word = literal_is_word(t->is.literal);
+    bool knows =
+        lexicon_is_plain(k->lex) && (n || is_word) && !literal_has(t->is.literal, MSG_MARK);
+    t->n_words = !knows ? 0 : is_word ? 1 : n;
+    for (size_t i = 0; i < t->n_words; i++) {
+        t->words[i] = lex_keys_of_runs(spell(is_word ? t->is.literal : words[i], &s));
+        if (t->words[i].n == 0) /* it might stand anywhere */
+            t->n_words = 0;
+    }
+    return AL_OK;
+}
+
 static al_code make_text(known *k, const plan_node *leaf, const known_names *names, al_err *err)
 {
     text *t = &k->texts[leaf->text_no];
@@ -286,9 +311,9 @@ static al_code make_text(known *k, const plan_node *leaf, const known_names *nam
     t->leaf = leaf->ast;
     t->is_whole = leaf->ast->kind == AST_EQUALS;
     t->is.literal = query_leaf_literal(leaf->ast, &t->is.is_leaf);
+    if (t->is.literal && make_keys(k, t, err))
+        return AL_NOMEM;
     if (t->is.literal && literal_may_be_number(t->is.literal)) {
-        spelled s;
-        t->digits = lex_keys_of_digits(spell(t->is.literal, &s));
         al_code c = lexicon_numbers(k->lex, &t->is.longest, err);
         if (c)
             return c;
@@ -394,15 +419,31 @@ static bool has_values(const known *k, const text *t, uint32_t chunk)
     return any;
 }
 
+/* May a text of the block that is in no lexicon have the literal, or a word of it at its edge? */
+static al_code may_have_text(const known *k, const text *t, uint32_t block, bool *ret, al_err *err)
+{
+    *ret = t->n_words == 0;
+    for (size_t i = 0; i < t->n_words && !*ret; i++) {
+        al_code c = lexicon_may_have_outside(k->lex, block, &t->words[i], ret, err);
+        if (c)
+            return c;
+    }
+    return AL_OK;
+}
+
 /* KNOWN_BLOCK_ bits of where only the block itself tells. */
 static al_code may_hide(const known *k, const text *t, uint32_t block, uint8_t *ret, al_err *err)
 {
     uint32_t flags = 0;
     al_code c = lexicon_block_flags(k->lex, block, &flags, err);
+    bool may_text = false;
+    if (!c && flags)
+        c = may_have_text(k, t, block, &may_text, err);
     bool knows = t->is.literal || t->is_whole;
-    bool in_heads = !knows || t->is.heads & SEG_FIELD_OUTSIDE || flags & LEX_BLOCK_HAS_FIELD_TEXT ||
+    bool in_heads = !knows || t->is.heads & SEG_FIELD_OUTSIDE ||
+                    (flags & LEX_BLOCK_HAS_FIELD_TEXT && may_text) ||
                     (t->is.heads & SEG_FIELD_SPLIT && t->is_whole);
-    bool in_message = !t->is.literal || flags & LEX_BLOCK_HAS_TEXT;
+    bool in_message = !t->is.literal || (flags & LEX_BLOCK_HAS_TEXT && may_text);
     *ret = (uint8_t)((in_heads && t->is.heads ? KNOWN_BLOCK_HEADS : 0) |
                      (in_message && t->is.asks_message ? KNOWN_BLOCK_ELSE : 0));
     return c;
@@ -441,8 +482,7 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
             return c;
         t->blocks[b] |= hides; /* and value_rows stays MANY */
         bool has_number = true;
-        c = t->is.longest ? lexicon_may_have_number(k->lex, b, &t->digits, &has_number, err)
-                          : AL_OK;
+        c = t->is.longest ? lexicon_may_have_outside(k->lex, b, &t->runs, &has_number, err) : AL_OK;
         if (c)
             return c;
         if (has_number)

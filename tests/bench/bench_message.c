@@ -128,7 +128,7 @@ static void count_parts(al_slice lex_bytes, totals *t)
     lex_chunk all = {0};
     bool holds = false;
     const lex_keys keys = lex_keys_of(AL_LIT("abcdefghijkl"));
-    const lex_keys digits = lex_keys_of_digits(AL_LIT("12345678"));
+    const lex_keys digits = lex_keys_of_runs(AL_LIT("12345678"));
     must(lexicon_open(&source, &lex, &err), &err);
     (void)reads(&m);
     must(lexicon_all_templates(lex, &all, &err), &err);
@@ -142,7 +142,7 @@ static void count_parts(al_slice lex_bytes, totals *t)
         t->blocks_bytes += reads(&m);
     }
     must(lexicon_may_hold(lex, LEX_TEMPLATES, &keys, &holds, &err), &err);
-    must(lexicon_may_have_number(lex, 0, &digits, &holds, &err), &err);
+    must(lexicon_may_have_outside(lex, 0, &digits, &holds, &err), &err);
     t->sieve_bytes += reads(&m);
     t->values += lexicon_values(lex);
     t->templates += lexicon_templates(lex);

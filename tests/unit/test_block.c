@@ -450,6 +450,113 @@ static void positions_come_back_and_cuts_are_noticed(void **state)
     pos_builder_done(&b);
 }
 
+/* ---- Blocks that are read by columns */
+
+typedef struct reads {
+    al_slice bytes;
+    unsigned n;
+    size_t n_bytes;
+    unsigned fail_at; /* the call that fails; 0: none */
+    unsigned n_done;
+} reads;
+
+static al_code read_some(const block_source *s, uint8_t *to, uint64_t off, size_t n, al_err *err)
+{
+    reads *r = s->ctx;
+    assert_int_equal(s->at, 7);
+    assert_true(off + n <= r->bytes.len);
+    if (++r->n == r->fail_at)
+        return al_fail(err, AL_IO, "cannot be read");
+    memcpy(to, r->bytes.ptr + off, n);
+    r->n_bytes += n;
+    return AL_OK;
+}
+
+static void reads_done(const block_source *s)
+{
+    ((reads *)s->ctx)->n_done++;
+}
+
+static al_code read_lines(block_view *v, lines *ret)
+{
+    al_err err;
+    lines_init(ret);
+    for (uint32_t row = 0; row < block_view_info(v)->n_rows; row++) {
+        record r;
+        al_code c = block_view_record(v, row, &everything, &r, &err);
+        if (c)
+            return c;
+        lines_add(ret, &r);
+    }
+    return AL_OK;
+}
+
+/* Whichever read fails: the view says so, and goes on once it can be read. */
+static void check_source(block_view *v, al_slice bytes)
+{
+    al_err err;
+    lines expected;
+    assert_int_equal(block_view_open_slice(v, bytes, &err), AL_OK);
+    assert_int_equal(read_lines(v, &expected), AL_OK);
+    reads r = {.bytes = bytes, .fail_at = 1};
+    for (unsigned n_opened = 1; r.fail_at; n_opened++) {
+        const block_source source = {
+            .read = read_some, .done = reads_done, .ctx = &r, .at = 7, .bytes = bytes.len};
+        r.n = 0;
+        al_code c = block_view_open_source(v, &source, &err);
+        lines got;
+        lines_init(&got);
+        if (!c) {
+            c = read_lines(v, &got);
+            bool has_failed = r.n >= r.fail_at;
+            assert_int_equal(c, has_failed ? AL_IO : AL_OK);
+            if (c) {
+                lines_done(&got);
+                assert_int_equal(read_lines(v, &got), AL_OK);
+            }
+            assert_true(lines_equal(&got, &expected));
+            r.fail_at = has_failed ? r.fail_at + 1 : 0;
+        } else {
+            assert_int_equal(c, AL_IO);
+            r.fail_at++;
+        }
+        lines_done(&got);
+        block_view_close(v);
+        assert_int_equal(r.n_done, n_opened);
+    }
+    lines_done(&expected);
+}
+
+static void only_what_is_asked_for_is_read(void **state)
+{
+    (void)state;
+    AL_CLEANUP(block_builder_freep) block_builder *b = block_builder_new();
+    AL_CLEANUP(block_view_freep) block_view *v = block_view_new();
+    gen_stream g = gen_stream_of(rng_env("ALCO_SEED", 19));
+    rec_batch *batch = gen_batch(&g, 2000);
+    block_info info;
+    al_err err;
+    uint64_t id = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        id = AL_MAX(id + 1, (uint64_t)batch->recs[i].time_ns);
+        batch->recs[i].id = id;
+        assert_int_equal(block_builder_add(b, &batch->recs[i]), AL_OK);
+    }
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    assert_int_equal(block_builder_encode(b, &out, &info, &err), AL_OK);
+    check_source(v, al_buf_slice(&out));
+    reads r = {.bytes = al_buf_slice(&out)};
+    const block_source source = {
+        .read = read_some, .done = reads_done, .ctx = &r, .at = 7, .bytes = out.len};
+    const uint64_t *ids = NULL;
+    assert_int_equal(block_view_open_source(v, &source, &err), AL_OK);
+    assert_int_equal(block_view_ids(v, &ids, &err), AL_OK);
+    assert_true(r.n_bytes < out.len / 2);
+    (void)rec_batch_free(batch);
+    al_buf_done(&out);
+}
+
 /* The same records through a lexicon: equal, and refused without it. */
 static void a_lexicon_gives_records_back(void **state)
 {
@@ -500,6 +607,7 @@ static void a_lexicon_gives_records_back(void **state)
             assert_int_equal(block_view_record(v, row, &everything, &r, &err), AL_OK);
             lines_add(&got, &r);
         }
+        check_source(v, al_buf_slice(&blocks[k]));
         for (size_t len = 0; len < blocks[k].len && k == 1; len += 1 + len / 40)
             assert_false(reads_whole(v, al_slice_sub(al_buf_slice(&blocks[k]), 0, len)));
     }
@@ -516,6 +624,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_give_records_back),
         cmocka_unit_test(a_lexicon_gives_records_back),
+        cmocka_unit_test(only_what_is_asked_for_is_read),
         cmocka_unit_test(every_cut_is_noticed),
         cmocka_unit_test(every_flipped_byte_is_noticed),
         cmocka_unit_test(a_block_says_when_it_is_full),

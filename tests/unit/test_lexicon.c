@@ -99,8 +99,12 @@ static void check_value(lexicon *l, uint32_t i)
     al_buf out;
     al_buf_init(&out, SIZE_MAX);
     told t = {.number = number, .out = &out};
-    assert_int_equal(lexicon_value_blocks(l, number / LEX_CHUNK_VALUES, NULL, note, &t, &err),
-                     AL_OK);
+    static uint64_t only[VALUES / 64 + 1]; /* asked alone it is told the same */
+    only[number / 64] = UINT64_C(1) << (number % 64);
+    assert_int_equal(
+        lexicon_value_blocks(l, number / LEX_CHUNK_VALUES, i % 2 ? only : NULL, note, &t, &err),
+        AL_OK);
+    only[number / 64] = 0;
     const block_rows *got = (const block_rows *)out.ptr;
     size_t n = 0;
     for (uint32_t block = 0; block < BLOCKS; block++) {
@@ -203,7 +207,8 @@ static void templates_come_back(void **state)
     for (uint32_t i = 0; i < 3; i++) {
         al_buf_clear(&found);
         told t = {.number = i, .out = &found};
-        assert_int_equal(lexicon_template_blocks(l, NULL, note, &t, &err), AL_OK);
+        const uint64_t wanted = UINT64_C(1) << i | (i == 1 ? 4 : 0);
+        assert_int_equal(lexicon_template_blocks(l, i ? &wanted : NULL, note, &t, &err), AL_OK);
         assert_int_equal(found.len, n[i] * sizeof(block_rows));
         assert_memory_equal(found.ptr, expected[i], found.len);
     }
@@ -238,6 +243,44 @@ static void limits_hold(void **state)
     }
 }
 
+/* What no value has, no value has; what one has is never denied. */
+static void letters_of_values_are_known(void **state)
+{
+    (void)state;
+    AL_CLEANUP(lex_builder_freep) lex_builder *b = lex_builder_new();
+    AL_CLEANUP(lexicon_unrefp) lexicon *l = NULL;
+    al_err err;
+    uint32_t number = 0;
+    static const char *const values[] = {"node17", "4fRESTARTed", "17json", "a1b2"};
+    assert_int_equal(lex_builder_block(b), AL_OK);
+    for (size_t i = 0; i < AL_COUNT(values); i++)
+        assert_int_equal(lex_builder_value(b, al_cstr(values[i]), (uint32_t)i, &number), AL_OK);
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    assert_int_equal(lex_builder_encode(b, &out, &err), AL_OK);
+    al_slice bytes = al_buf_slice(&out);
+    assert_int_equal(lex_open_slice(&bytes, &l, &err), AL_OK);
+    static const struct {
+        const char *text;
+        bool begins, ends, holds;
+    } rows[] = {
+        {"node", true, false, true},       {"json", false, true, true}, /* too short for `holds` */
+        {"restarted", false, true, true},  {"restart", false, false, true},
+        {"received", false, false, false}, {"thread", false, false, false}};
+    for (size_t i = 0; i < AL_COUNT(rows); i++) {
+        bool begins = false;
+        bool ends = false;
+        bool holds = false;
+        al_slice text = al_cstr(rows[i].text);
+        assert_int_equal(lexicon_may_have_edge(l, text, false, &begins, &err), AL_OK);
+        assert_int_equal(lexicon_may_have_edge(l, text, true, &ends, &err), AL_OK);
+        assert_int_equal(lexicon_may_have_letters(l, text, &holds, &err), AL_OK);
+        if (begins != rows[i].begins || ends != rows[i].ends || holds != rows[i].holds)
+            fail_msg("'%s': %d %d %d", rows[i].text, begins, ends, holds);
+    }
+    al_buf_done(&out);
+}
+
 static void numbers_are_known_by_block(void **state)
 {
     (void)state;
@@ -249,7 +292,7 @@ static void numbers_are_known_by_block(void **state)
     lex_builder_number(b, AL_LIT("1234567890123456"));
     assert_int_equal(lex_builder_block(b), AL_OK); /* none */
     assert_int_equal(lex_builder_block(b), AL_OK); /* more than a filter takes */
-    for (uint32_t i = 0; i <= LEX_NUMBER_KEYS_MAX; i++) {
+    for (uint32_t i = 0; i <= LEX_OUTSIDE_KEYS_MAX; i++) {
         int n = snprintf(text, sizeof text, "%08u", i);
         lex_builder_number(b, (al_slice){(const uint8_t *)text, (size_t)n});
     }
@@ -258,13 +301,13 @@ static void numbers_are_known_by_block(void **state)
     assert_int_equal(lex_builder_encode(b, &out, &err), AL_OK);
     al_slice bytes = al_buf_slice(&out);
     assert_int_equal(lex_open_slice(&bytes, &l, &err), AL_OK);
-    const lex_keys there = lex_keys_of_digits(AL_LIT("2345678901234"));
-    const lex_keys absent = lex_keys_of_digits(AL_LIT("9753197531975319"));
+    const lex_keys there = lex_keys_of_runs(AL_LIT("2345678901234"));
+    const lex_keys absent = lex_keys_of_runs(AL_LIT("9753197531975319"));
     for (uint32_t block = 0; block < 3; block++) {
         bool may = false;
-        assert_int_equal(lexicon_may_have_number(l, block, &there, &may, &err), AL_OK);
+        assert_int_equal(lexicon_may_have_outside(l, block, &there, &may, &err), AL_OK);
         assert_int_equal(may, block != 1);
-        assert_int_equal(lexicon_may_have_number(l, block, &absent, &may, &err), AL_OK);
+        assert_int_equal(lexicon_may_have_outside(l, block, &absent, &may, &err), AL_OK);
         assert_int_equal(may, block == 2);
     }
     al_buf_done(&out);
@@ -340,6 +383,7 @@ int main(void)
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_lexicon_of_nothing_but_the_empty_text),
         cmocka_unit_test(numbers_are_known_by_block),
+        cmocka_unit_test(letters_of_values_are_known),
         cmocka_unit_test(damage_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -536,14 +536,14 @@ static void helpers_change_no_answer(void **state)
 
 enum { LONG_BYTES = 100000, LONG_ROWS = 600 }; /* about 40 rows a block */
 
-/* Long rows; every 16th speaks of sparrows, number 77 and 500 of an owl. */
+/* Long rows; every 16th speaks of a duck, number 77 and 500 of an owl. */
 static void append_long(fixture *f, uint32_t first, uint32_t n)
 {
     static char text[LONG_BYTES];
     rec_batch *b = rec_batch_new(f->now_ns);
     assert_non_null(b);
     for (uint32_t i = first; i < first + n; i++) {
-        const char *word = i == 77 || i == 500 ? "OWL" : i % 16 == 0 ? "Sparrows" : "nothing";
+        const char *word = i == 77 || i == 500 ? "OWL" : i % 16 == 0 ? "Duck" : "nothing";
         record *r = rec_batch_add(b);
         assert_non_null(r);
         memset(text, '.', sizeof text);
@@ -587,8 +587,7 @@ static void looking_ahead_changes_no_answer(void **state)
     static const struct {
         const char *text;
         size_t n;
-    } cases[] = {
-        {"owl", 2}, {"sparrow", 38}, {"owl OR sparrows", 40}, {"eagle", 0}, {"-eagle", LONG_ROWS}};
+    } cases[] = {{"owl", 2}, {"duck", 38}, {"owl OR duck", 40}, {"kite", 0}, {"-kite", LONG_ROWS}};
     fixture f;
     fixture_init(&f);
     for (uint32_t i = 0; i < LONG_ROWS; i += 100)

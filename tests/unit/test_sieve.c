@@ -2,6 +2,7 @@
  * Method: sets of all sizes; random texts and what stands inside them, by a fixed seed. */
 #include "test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/checked.h"
@@ -178,6 +179,98 @@ static void short_literals_have_no_key(void **s)
     }
 }
 
+/* ---- Keys of digits, letters and edges */
+
+typedef bool keys_fn(al_slice text, grams_fn *fn, void *ctx);
+
+/* Whatever is cut out between characters has no key that the text has not. */
+static size_t check_parts(keys_fn *keys, al_slice text)
+{
+    text_keys.n = part_keys.n = 0;
+    assert_true(keys(text, keep, &text_keys));
+    for (size_t from = 0; from < text.len; from++) {
+        size_t to = from + next() % (text.len - from + 1);
+        if ((text.ptr[from] & 0xc0) == 0x80 || (to < text.len && (text.ptr[to] & 0xc0) == 0x80))
+            continue;
+        part_keys.n = 0;
+        assert_true(keys(al_slice_sub(text, from, to), keep, &part_keys));
+        if (!has_all(&text_keys, &part_keys))
+            fail_msg("'%.*s' [%zu, %zu)", AL_ARG(text), from, to);
+    }
+    return text_keys.n;
+}
+
+static void a_text_has_the_digits_and_letters_of_its_parts(void **s)
+{
+    (void)s;
+    size_t n_digits = 0;
+    size_t n_letters = 0;
+    for (int round = 0; round < 3000; round++) {
+        uint8_t text[120];
+        size_t n = make_text(text, sizeof text);
+        n_letters += check_parts(grams_of_letters, (al_slice){text, n});
+        for (size_t i = 0; i < n; i++)
+            text[i] = text[i] & 0x80 ? '.' : (uint8_t)('0' + text[i] % 10);
+        n_digits += check_parts(grams_of_digits, (al_slice){text, n});
+    }
+    assert_true(n_letters > 1000 && n_digits > 50000);
+    part_keys.n = 0;
+    assert_true(grams_of_letters(AL_LIT("rest art4rest"), keep, &part_keys));
+    assert_int_equal(part_keys.n, 0);
+    assert_true(grams_of_digits(AL_LIT("1234567 1234567.8"), keep, &part_keys));
+    assert_int_equal(part_keys.n, 0);
+}
+
+static void a_text_has_the_edges_of_what_it_begins_and_ends_with(void **s)
+{
+    (void)s;
+    static const char *const words[] = {"a",
+                                        "Node",
+                                        "KELVIN",
+                                        "\xe2\x84\xaa"
+                                        "ind",
+                                        "abcdefghijk",
+                                        "\xc5\xbf"
+                                        "ix",
+                                        "restart"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        uint64_t begins;
+        uint64_t ends;
+        al_slice word = al_cstr(words[i]);
+        assert_true(grams_edge_key(word, false, &begins));
+        assert_true(grams_edge_key(word, true, &ends));
+        char text[64];
+        for (unsigned how = 0; how < 8;
+             how++) { /* something before it, behind it, a letter there */
+            (void)snprintf(text, sizeof text, "%s%s%s",
+                           how & 1   ? "7"
+                           : how & 4 ? "x"
+                                     : "",
+                           words[i], how & 2 ? "9." : "");
+            text_keys.n = 0;
+            assert_true(grams_of_edges(al_cstr(text), keep, &text_keys));
+            if (!(how & 5) && !has(&text_keys, begins))
+                fail_msg("'%s' begins with '%s'", text, words[i]);
+            if (!(how & 2) && !has(&text_keys, ends))
+                fail_msg("'%s' ends with '%s'", text, words[i]);
+            if (how & 1)
+                assert_false(has(&text_keys, begins));
+        }
+    }
+    uint64_t key;
+    assert_true(grams_edge_key(AL_LIT("node7"), false, &key)); /* of its letters */
+    text_keys.n = 0;
+    assert_true(grams_of_edges(AL_LIT("node77"), keep, &text_keys));
+    assert_true(has(&text_keys, key));
+    assert_false(grams_edge_key(AL_LIT("7node"), false, &key));
+    assert_false(grams_edge_key(AL_LIT("\xd0\xbe"), true, &key));
+    assert_false(grams_edge_key((al_slice){0}, true, &key));
+    part_keys.n = 0;
+    assert_true(grams_of_edges((al_slice){0}, keep, &part_keys));
+    assert_true(grams_of_edges(AL_LIT("7\xff"), keep, &part_keys));
+    assert_int_equal(part_keys.n, 0);
+}
+
 static bool refuse(void *ctx, uint64_t key)
 {
     (void)key;
@@ -198,6 +291,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_is_found_and_few_others),
         cmocka_unit_test(keys_may_stand_twice),
+        cmocka_unit_test(a_text_has_the_digits_and_letters_of_its_parts),
+        cmocka_unit_test(a_text_has_the_edges_of_what_it_begins_and_ends_with),
         cmocka_unit_test(a_text_has_the_keys_of_all_its_parts),
         cmocka_unit_test(case_is_no_matter),
         cmocka_unit_test(short_literals_have_no_key),

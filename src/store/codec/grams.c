@@ -215,5 +215,5 @@ bool grams_edge_key(al_slice word, bool ends, uint64_t *ret)
     for (uint8_t c; n < GRAMS_EDGE && (c = next_letter(word, ends, &at)); n++)
         letters |= (uint64_t)c << (8 * n);
     *ret = edge_key(letters, ends);
-    return n == GRAMS_EDGE || (n > 0 && at == (ends ? 0 : word.len));
+    return n > 0;
 }

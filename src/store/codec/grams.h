@@ -30,7 +30,7 @@ bool grams_of_digits(al_slice text, grams_fn *fn, void *ctx);
  * GRAMS_EDGE of them. */
 bool grams_of_edges(al_slice text, grams_fn *fn, void *ctx);
 /* The key of the first (`ends`: last) letters of `word`, GRAMS_EDGE at most: what begins (ends)
- * with the word has it. False: it is not made of ASCII letters only. */
+ * with the word has it. False: it has none there. */
 bool grams_edge_key(al_slice word, bool ends, uint64_t *ret);
 /* Keys of every GRAMS_LETTERS ASCII letters in a row, without case: fewer than other grams, and
  * short words have them. */

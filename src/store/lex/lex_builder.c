@@ -115,8 +115,8 @@ lex_builder *lex_builder_new(void)
         return NULL;
     al_buf_init(&b->values.bytes, LEX_TEXT_BYTES_MAX);
     al_buf_init(&b->templates.bytes, LEX_TEMPLATE_BYTES_MAX);
-    al_buf_init(&b->number_lens, LEX_NUMBER_BYTES_MAX);
-    al_buf_init(&b->number_filters, LEX_NUMBER_BYTES_MAX - LEX_BLOCKS_MAX * LENGTH_BYTES);
+    al_buf_init(&b->outside_lens, LEX_OUTSIDE_BYTES_MAX);
+    al_buf_init(&b->outside_filters, LEX_OUTSIDE_BYTES_MAX - LEX_BLOCKS_MAX * LENGTH_BYTES);
     return put_whole_template(b) ? lex_builder_free(b) : b;
 }
 
@@ -130,35 +130,38 @@ lex_builder *lex_builder_free(lex_builder *b)
     free(b->value_postings.at);
     free(b->template_postings.at);
     free(b->blocks);
-    free(b->numbers.at);
-    al_buf_done(&b->number_lens);
-    al_buf_done(&b->number_filters);
+    free(b->outside.at);
+    al_buf_done(&b->outside_lens);
+    al_buf_done(&b->outside_filters);
     free(b);
     return NULL;
 }
 
 /* ---- Numbers of a block */
 
-static void begin_numbers(lex_builder *b)
+static void begin_outside(lex_builder *b)
 {
-    b->numbers.n = 0;
-    b->has_many_numbers = false;
+    b->outside.n = 0;
+    b->has_many_outside = false;
+    b->lacks_memory = false;
     memset(b->recent, 0, sizeof b->recent);
 }
 
-/* Without memory, or with too many, the block has no filter. */
-static bool add_number_key(void *ctx, uint64_t key)
+/* With too many the block has no filter. */
+static bool add_outside_key(void *ctx, uint64_t key)
 {
     lex_builder *b = ctx;
     uint64_t *recent = &b->recent[key % LEX_RECENT];
     if (*recent == key)
         return true;
     *recent = key;
-    lex_key_list *k = &b->numbers;
-    uint64_t *grown = al_grow(k->at, &k->cap, k->n, sizeof *grown, 8192, LEX_NUMBER_KEYS_MAX);
-    b->has_many_numbers |= !grown;
-    if (!grown)
+    lex_key_list *k = &b->outside;
+    uint64_t *grown = al_grow(k->at, &k->cap, k->n, sizeof *grown, 8192, LEX_OUTSIDE_KEYS_MAX);
+    if (!grown) {
+        b->has_many_outside = k->n == LEX_OUTSIDE_KEYS_MAX;
+        b->lacks_memory = !b->has_many_outside;
         return false;
+    }
     k->at = grown;
     k->at[k->n++] = key;
     return true;
@@ -166,22 +169,31 @@ static bool add_number_key(void *ctx, uint64_t key)
 
 void lex_builder_number(lex_builder *b, al_slice text)
 {
-    if (!b->has_many_numbers)
-        (void)grams_of_digits(text, add_number_key, b);
+    if (!b->has_many_outside)
+        (void)grams_of_digits(text, add_outside_key, b);
+}
+
+void lex_builder_text(lex_builder *b, al_slice text)
+{
+    if (!b->has_many_outside)
+        (void)(grams_of_letters(text, add_outside_key, b) &&
+               grams_of_digits(text, add_outside_key, b));
 }
 
 al_code lex_end_block(lex_builder *b)
 {
-    size_t at = b->number_filters.len;
+    size_t at = b->outside_filters.len;
     if (b->n_blocks == 0)
         return AL_OK;
-    al_code c = b->has_many_numbers ? AL_LIMIT
-                                    : fuse_build(b->numbers.at, b->numbers.n, &b->number_filters);
+    if (b->lacks_memory)
+        return AL_NOMEM;
+    al_code c = b->has_many_outside ? AL_LIMIT
+                                    : fuse_build(b->outside.at, b->outside.n, &b->outside_filters);
     if (c == AL_LIMIT) /* it has none */
-        b->number_filters.len = at;
-    al_buf_varint(&b->number_lens, b->number_filters.len - at);
-    begin_numbers(b);
-    return c == AL_LIMIT ? al_buf_code(&b->number_lens) : c;
+        b->outside_filters.len = at;
+    al_buf_varint(&b->outside_lens, b->outside_filters.len - at);
+    begin_outside(b);
+    return c == AL_LIMIT ? al_buf_code(&b->outside_lens) : c;
 }
 
 uint32_t lex_builder_values(const lex_builder *b)

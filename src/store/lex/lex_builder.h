@@ -26,6 +26,8 @@ AL_CHECK al_code lex_builder_field_template(lex_builder *b, al_slice text, uint3
                                             uint32_t *ret);
 /* A number in a slot of the block, that is in no lexicon, as it is spelled. */
 void lex_builder_number(lex_builder *b, al_slice text);
+/* A text that the lexicon did not take, in a message or a string of a field of the block. */
+void lex_builder_text(lex_builder *b, al_slice text);
 /* A slot of template `number` has numbers that are in no lexicon, of up to so many bytes; some of
  * them with a point. */
 void lex_builder_numbers(lex_builder *b, uint32_t number, uint32_t bytes, bool has_point);

@@ -220,16 +220,16 @@ static al_code put_letters(writing *w, al_buf *lens)
 }
 
 /* Filters of the numbers in each block. */
-static al_code put_number_filters(writing *w)
+static al_code put_outside(writing *w)
 {
     lex_builder *b = w->b;
     packed d;
     al_code c = lex_end_block(b);
-    al_buf_slice_put(&b->number_lens, al_buf_slice(&b->number_filters)); /* lengths come first */
+    al_buf_slice_put(&b->outside_lens, al_buf_slice(&b->outside_filters)); /* lengths come first */
     if (!c)
-        c = al_buf_code(&b->number_lens);
+        c = al_buf_code(&b->outside_lens);
     if (!c)
-        c = packed_store_raw(al_buf_slice(&b->number_lens), &w->parts, &d);
+        c = packed_store_raw(al_buf_slice(&b->outside_lens), &w->parts, &d);
     if (!c)
         packed_put(&d, &w->head);
     return c;
@@ -317,7 +317,7 @@ static al_code put_all(writing *w, al_buf *out)
     if (!c)
         c = put_sieve(w);
     if (!c)
-        c = put_number_filters(w);
+        c = put_outside(w);
     if (!c && b->values.n)
         c = put_values(w);
     if (!c)

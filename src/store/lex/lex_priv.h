@@ -64,11 +64,12 @@ struct lex_builder {
     lex_block *blocks;
     size_t blocks_cap;
     uint32_t n_blocks;
-    lex_key_list numbers;        /* of the present block */
+    lex_key_list outside; /* of numbers and texts of the present block that are in no lexicon */
     uint64_t recent[LEX_RECENT]; /* keys that it has; the same numbers come again and again */
-    bool has_many_numbers;
-    al_buf number_lens;    /* of each block before: how long its filter is */
-    al_buf number_filters; /* one behind the other */
+    bool has_many_outside;
+    bool lacks_memory;      /* for a key: told when the block ends */
+    al_buf outside_lens;    /* of each block before: how long its filter is */
+    al_buf outside_filters; /* one behind the other */
 };
 
 static inline al_slice lex_table_text(const lex_table *t, uint32_t i)

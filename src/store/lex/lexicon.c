@@ -65,7 +65,7 @@ struct lexicon {
     chunk *chunks;
     uint32_t n_chunks;
     filter_set sieve;    /* of templates, then of each chunk, then of letters of all values */
-    filter_set numbers;  /* of each block */
+    filter_set outside;  /* of each block */
     atomic_size_t bytes; /* of what was read */
 };
 
@@ -107,7 +107,7 @@ lexicon *lexicon_unref(lexicon *l)
         part_done(&l->chunks[i].postings);
     }
     filters_done(&l->sieve);
-    filters_done(&l->numbers);
+    filters_done(&l->outside);
     texts_done(&l->templates);
     part_done(&l->blocks);
     part_done(&l->template_postings);
@@ -201,9 +201,9 @@ static al_code get_head(lexicon *l, al_slice head, al_err *err)
     get_part(&r, LEX_POSTING_BYTES_MAX, &off, &l->template_postings);
     get_part(&r, longest_bytes, &off, &l->longest);
     get_part(&r, LEX_SIEVE_BYTES_MAX, &off, &l->sieve.at);
-    get_part(&r, LEX_NUMBER_BYTES_MAX, &off, &l->numbers.at);
+    get_part(&r, LEX_OUTSIDE_BYTES_MAX, &off, &l->outside.at);
     l->sieve.n = l->n_chunks + 2;
-    l->numbers.n = l->n_blocks;
+    l->outside.n = l->n_blocks;
     get_chunks(l, &r, &off);
     if (r.bad || r.left || off != l->source.bytes || l->longest.d.raw_bytes != longest_bytes)
         return damaged(err, "parts do not fit");
@@ -449,10 +449,10 @@ lex_keys lex_keys_of(al_slice text)
     return k;
 }
 
-lex_keys lex_keys_of_digits(al_slice text)
+lex_keys lex_keys_of_runs(al_slice text)
 {
     lex_keys k = {.n = 0};
-    (void)grams_of_digits(text, add_key, &k);
+    (void)(grams_of_digits(text, add_key, &k) && grams_of_letters(text, add_key, &k));
     return k;
 }
 
@@ -483,10 +483,10 @@ al_code lexicon_may_hold(lexicon *l, uint32_t chunk, const lex_keys *k, bool *re
     return may_hold(l, &l->sieve, chunk == LEX_TEMPLATES ? 0 : chunk + 1, k, ret, err);
 }
 
-al_code lexicon_may_have_number(lexicon *l, uint32_t block, const lex_keys *k, bool *ret,
-                                al_err *err)
+al_code lexicon_may_have_outside(lexicon *l, uint32_t block, const lex_keys *k, bool *ret,
+                                 al_err *err)
 {
-    return may_hold(l, &l->numbers, block, k, ret, err);
+    return may_hold(l, &l->outside, block, k, ret, err);
 }
 
 al_code lexicon_may_have_letters(lexicon *l, al_slice text, bool *ret, al_err *err)
@@ -765,7 +765,7 @@ al_code lexicon_check(lexicon *l, al_err *err)
     if (!c)
         c = load_filters(l, &l->sieve, &filters, err);
     if (!c)
-        c = load_filters(l, &l->numbers, &filters, err);
+        c = load_filters(l, &l->outside, &filters, err);
     for (uint32_t i = 0; !c && i < l->templates.n; i++)
         if (lexicon_is_plain(l) && !lex_template_is_plain(text_of(&l->templates, i)))
             c = damaged(err, "a template is not plain");

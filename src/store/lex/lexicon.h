@@ -77,12 +77,12 @@ lex_keys lex_keys_of(al_slice text);
  * keys of. */
 AL_CHECK al_code lexicon_may_hold(lexicon *l, uint32_t chunk, const lex_keys *k, bool *ret,
                                   al_err *err);
-/* ... of a number: of its runs of at least 8 digits. */
-lex_keys lex_keys_of_digits(al_slice text);
-/* *ret is false: no number in a slot of the block's messages or fields, that is in no lexicon,
- * holds what these are the keys of. */
-AL_CHECK al_code lexicon_may_have_number(lexicon *l, uint32_t block, const lex_keys *k, bool *ret,
-                                         al_err *err);
+/* ... of its runs of at least 8 digits and of at least 5 letters. */
+lex_keys lex_keys_of_runs(al_slice text);
+/* *ret is false: none of the numbers and texts of the block's messages and fields that are in no
+ * lexicon holds what these are the keys of. */
+AL_CHECK al_code lexicon_may_have_outside(lexicon *l, uint32_t block, const lex_keys *k, bool *ret,
+                                          al_err *err);
 /* *ret is false: no value holds all letters of the text that stand beside each other in it. */
 AL_CHECK al_code lexicon_may_have_letters(lexicon *l, al_slice text, bool *ret, al_err *err);
 /* *ret is false: no value begins (`ends`: ends) with the word. */

@@ -526,7 +526,8 @@ static void put_number_stream(msg_builder *b, const stream *s, const place *p)
 }
 
 /* Lengths in the stream, bytes in the column of texts. */
-static void put_text_stream(msg_builder *b, const place *p, bool is_whole, al_buf *text)
+static void put_text_stream(msg_builder *b, lex_builder *lex, const place *p, bool is_whole,
+                            al_buf *text)
 {
     uint64_t min = UINT64_MAX;
     uint64_t max = 0;
@@ -536,7 +537,9 @@ static void put_text_stream(msg_builder *b, const place *p, bool is_whole, al_bu
         const row *r = &b->rows[b->order[p->first + i]];
         uint32_t off = is_whole ? r->off : slot_at(b, p, i)->off;
         uint32_t len = is_whole ? r->len : slot_at(b, p, i)->len;
-        al_buf_slice_put(text, (al_slice){len ? b->bytes.ptr + off : NULL, len});
+        al_slice one = {len ? b->bytes.ptr + off : NULL, len};
+        al_buf_slice_put(text, one);
+        lex_builder_text(lex, one);
         b->scratch[i] = len;
         min = AL_MIN(min, len);
         max = AL_MAX(max, len);
@@ -548,7 +551,7 @@ static void put_streams(msg_builder *b, lex_builder *lex, const local *l, al_buf
 {
     place p = {.first = b->first[l->to], .n = b->first[l->to + 1] - b->first[l->to]};
     if (!l->number) {
-        put_text_stream(b, &p, true, text);
+        put_text_stream(b, lex, &p, true, text);
         return;
     }
     for (p.k = 0; p.k < l->n_slots; p.k++) {
@@ -565,7 +568,7 @@ static void put_streams(msg_builder *b, lex_builder *lex, const local *l, al_buf
         } else {
             if (!b->in_fields)
                 lex_builder_has_text(lex);
-            put_text_stream(b, &p, false, text);
+            put_text_stream(b, lex, &p, false, text);
         }
     }
 }

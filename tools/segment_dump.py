@@ -208,7 +208,7 @@ def cut(data, lengths, where):
 # ---- Lexicon (section 9)
 
 class Lexicon:
-    PARTS = ("templates", "blocks", "blocks of templates", "longest numbers", "sieve", "numbers of blocks")
+    PARTS = ("templates", "blocks", "blocks of templates", "longest numbers", "sieve", "outside")
 
     def __init__(self, data, where):
         self.where = where

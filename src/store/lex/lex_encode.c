@@ -219,7 +219,7 @@ static al_code put_letters(writing *w, al_buf *lens)
     return c;
 }
 
-/* Filters of the numbers in each block. */
+/* Filters of what each block has that is in no lexicon. */
 static al_code put_outside(writing *w)
 {
     lex_builder *b = w->b;

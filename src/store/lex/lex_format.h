@@ -23,7 +23,7 @@ enum {
     /* A pair takes a count, a block and rows at most, of five bytes each. */
     LEX_POSTING_BYTES_MAX = (LEX_POSTINGS_MAX + LEX_BLOCKS_MAX) * 15,
     LEX_SIEVE_BYTES_MAX = 32 << 20,   /* all filters together */
-    LEX_OUTSIDE_BYTES_MAX = 32 << 20, /* ... of the numbers in blocks */
+    LEX_OUTSIDE_BYTES_MAX = 32 << 20, /* ... of what stands in blocks alone */
     LEX_OUTSIDE_KEYS_MAX = 256 << 10, /* of one block; with more it has no filter */
     LEX_HEAD_BYTES_MAX = 64 << 10,
     LEX_PART_BYTES_MAX = LEX_POSTING_BYTES_MAX,

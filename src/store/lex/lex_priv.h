@@ -81,5 +81,5 @@ static inline al_slice lex_table_text(const lex_table *t, uint32_t i)
  * MSG_VARIABLES_MAX. */
 bool lex_template_is_plain(al_slice template);
 
-/* Ends the present block: its filter of numbers. AL_NOMEM. */
+/* Ends the present block: its filter of what is outside. AL_NOMEM. */
 AL_CHECK al_code lex_end_block(lex_builder *b);

@@ -1,7 +1,8 @@
 /* Goal: what the lexicon of a segment says about a query is true: a block it rules out has no row
  * that matches, a count it gives is exact, and the rows that filter_text finds are those of the
  * naive matcher. Method: random records in some blocks; queries cut out of them: pieces over the
- * edges of slots, words, numbers, spellings of fields, regular expressions. */
+ * edges of slots, of letters and digits, words, numbers and parts of them, spellings of fields,
+ * regular expressions. */
 #include "unit/seg_help.h"
 
 #include "query/ast.h"
@@ -35,8 +36,12 @@ static bool is_letter(uint8_t c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
 }
 
-/* Some bytes out of a text; sometimes one of them is another then. */
-static void put_piece(rng *r, al_slice s, al_buf *out)
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static al_slice cut_bytes(rng *r, al_slice s)
 {
     size_t from = (size_t)rng_below(r, s.len + 1);
     size_t len = (size_t)rng_below(r, AL_MIN(s.len - from, rng_chance(r, 80) ? 12 : 60) + 1);
@@ -47,9 +52,62 @@ static void put_piece(rng *r, al_slice s, al_buf *out)
         while (to < s.len && is_letter(s.ptr[to]))
             to++;
     }
-    al_buf_slice_put(out, al_slice_sub(s, from, to));
+    return al_slice_sub(s, from, to);
+}
+
+/* Letters, digits, each other byte: what follows `at` begins a part of another kind. */
+static size_t part_end(al_slice s, size_t at)
+{
+    bool digits = is_digit(s.ptr[at]);
+    bool letters = is_letter(s.ptr[at]) && !digits;
+    for (at++; at < s.len && (digits || letters); at++)
+        if (digits != is_digit(s.ptr[at]) || letters == !is_letter(s.ptr[at]))
+            break;
+    return at;
+}
+
+/* Some parts: over the edges of slots, and of letters and digits within them. */
+static al_slice cut_parts(rng *r, al_slice s)
+{
+    size_t from = 0;
+    for (size_t at = 0, goal = rng_below(r, s.len + 1); at < goal; at = part_end(s, at))
+        from = at;
+    size_t to = from;
+    for (uint64_t n = 1 + rng_below(r, 8); n > 0 && to < s.len; n--)
+        to = part_end(s, to);
+    return al_slice_sub(s, from, to);
+}
+
+/* A number with its points, or digits out of it. */
+static al_slice cut_number(rng *r, al_slice s)
+{
+    size_t from = (size_t)rng_below(r, s.len + 1);
+    while (from < s.len && !is_digit(s.ptr[from]))
+        from++;
+    size_t to = from;
+    while (from > 0 && (is_digit(s.ptr[from - 1]) || s.ptr[from - 1] == '.'))
+        from--;
+    while (to < s.len && (is_digit(s.ptr[to]) || s.ptr[to] == '.'))
+        to++;
+    if (rng_chance(r, 50)) {
+        from += (size_t)rng_below(r, (to - from) / 2 + 1);
+        to -= (size_t)rng_below(r, (to - from) / 2 + 1);
+    }
+    return al_slice_sub(s, from, to);
+}
+
+/* Something out of a text; sometimes one of its bytes is another then. */
+static void put_piece(rng *r, al_slice s, al_buf *out)
+{
+    static al_slice (*const cuts[])(rng *, al_slice) = {cut_bytes, cut_bytes, cut_parts,
+                                                        cut_number};
+    al_buf_slice_put(out, cuts[rng_below(r, AL_COUNT(cuts))](r, s));
     if (out->len && rng_chance(r, 10))
         out->ptr[rng_below(r, out->len)] = (uint8_t) "0a .-Z\xc3\x9f"[rng_below(r, 8)];
+    if (out->len && rng_chance(r, 10)) { /* a number beside it */
+        uint8_t *last = &out->ptr[out->len - 1];
+        *last = is_digit(*last) ? (uint8_t)('0' + rng_below(r, 10)) : *last;
+    }
     for (size_t i = 0; i < out->len && rng_chance(r, 15); i++)
         if (out->ptr[i] >= 'a' && out->ptr[i] <= 'z')
             out->ptr[i] ^= 0x20;
@@ -275,6 +333,81 @@ static void add_line(mem_seg *s, rng *r)
     }
 }
 
+/* Up to 18 digits, small ones as often as large ones; some of them again and again. */
+static unsigned long long any_number(rng *r)
+{
+    static const unsigned long long often[] = {0, 7, 80, 1000, 67108864, 123456789012};
+    unsigned long long below = 10;
+    if (rng_chance(r, 20))
+        return often[rng_below(r, AL_COUNT(often))];
+    for (uint64_t n = rng_below(r, 18); n > 0; n--)
+        below *= 10;
+    return rng_below(r, below);
+}
+
+static int number_line(rng *r, char *to, size_t max)
+{
+    unsigned a = (unsigned)rng_below(r, 300);
+    unsigned b = (unsigned)rng_below(r, 12);
+    unsigned long long n = any_number(r);
+    switch (rng_below(r, 9)) {
+    case 0:
+        return snprintf(to, max, "order %llu paid %llu.%02u EUR", n, any_number(r), a % 100);
+    case 1: /* leading zeros */
+        return snprintf(to, max, "block %0*llu of %018llu", (int)(8 + b % 11), n, any_number(r));
+    case 2:
+        return snprintf(to, max, "from 10.0.%u.%u:%u to 192.168.%u.1, %llu bytes", a % 256, b, a, b,
+                        n);
+    case 3:
+        return snprintf(to, max, "node%u json-%u restarted%u v%u.%u.%u", b, a, b, b, a, b);
+    case 4:
+        return snprintf(to, max, "upgrade 1.%u.%u 2.%u to app%u.%u.%u.jar", a, b, a, b, b, a);
+    case 5:
+        return snprintf(to, max, "load 0.%06u %u.%llu .%llu %u.", a, b, n, n, a);
+    case 6:
+        return snprintf(to, max, "\xe2\x84\xaa%uelvin stra\xc3\x9f%u %uNODE x%llu_y", a, b, a, n);
+    case 7:
+        return snprintf(to, max, "t=%llu.%09llu id=%08x%llu", any_number(r), n % 1000000000, a, n);
+    default:
+        return snprintf(to, max, "%llu", n);
+    }
+}
+
+static void add_number_line(mem_seg *s, rng *r)
+{
+    char line[256];
+    rec_batch *b = s->rows;
+    record *rec = rec_batch_add(b);
+    field *fields = al_arena_alloc(b->arena, 1, sizeof *fields);
+    assert_true(rec && fields);
+    int n = number_line(r, line, sizeof line);
+    rec->message = al_arena_copy(b->arena, (al_slice){(const uint8_t *)line, (size_t)n});
+    rec->fields = fields;
+    if (rng_chance(r, 30)) {
+        n = number_line(r, line, sizeof line);
+        al_slice text = al_arena_copy(b->arena, (al_slice){(const uint8_t *)line, (size_t)n});
+        fields[rec->n_fields++] = (field){AL_LIT("said"), {VAL_STRING, text}};
+    }
+}
+
+static void numbers_and_edges_are_found(void **state)
+{
+    (void)state;
+    mem_seg s;
+    mem_seg_init(&s);
+    asking a = {.s = &s, .r = rng_of(rng_env("ALCO_SEED", 204))};
+    static const unsigned sizes[] = {300, 1, 40, 7, 120, 2};
+    for (size_t k = 0; k < AL_COUNT(sizes); k++) {
+        for (unsigned i = 0; i < sizes[k]; i++)
+            add_number_line(&s, &a.r);
+        mem_seg_block(&s);
+    }
+    mem_seg_close(&s);
+    ask_much(&a, 3000);
+    assert_true(a.n_ruled_out > 1000 && a.n_counted > 1000 && a.n_counted_some > 10);
+    mem_seg_done(&s);
+}
+
 static void lines_are_found(void **state)
 {
     (void)state;
@@ -347,6 +480,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_found),
+        cmocka_unit_test(numbers_and_edges_are_found),
         cmocka_unit_test(records_are_found),
         cmocka_unit_test(a_full_lexicon_rules_out_nothing_that_is_there),
     };

@@ -19,9 +19,9 @@ typedef struct block {
     uint32_t n;
 } block;
 
-static void block_make(block *k, uint32_t n, rng *r, msg_builder *b, lex_builder *lex)
+/* Messages for the next block of both builders. */
+static void block_fill(block *k, uint32_t n, rng *r, msg_builder *b, lex_builder *lex)
 {
-    uint32_t n_templates = 0;
     char line[512];
     al_buf_init(&k->column, SIZE_MAX);
     al_buf_init(&k->text, SIZE_MAX);
@@ -36,6 +36,12 @@ static void block_make(block *k, uint32_t n, rng *r, msg_builder *b, lex_builder
     for (uint32_t i = 0; i < n; i++)
         assert_int_equal(msg_builder_add(b, k->messages[i]), AL_OK);
     assert_int_equal(lex_builder_block(lex), AL_OK);
+}
+
+static void block_make(block *k, uint32_t n, rng *r, msg_builder *b, lex_builder *lex)
+{
+    uint32_t n_templates = 0;
+    block_fill(k, n, r, b, lex);
     const msg_column to = {.map = &k->column, .slots = &k->column, .text = &k->text};
     assert_int_equal(msg_builder_encode(b, lex, &to, NULL, &n_templates), AL_OK);
 }
@@ -221,6 +227,192 @@ static void damage_is_named(void **state)
     al_buf_done(&out);
 }
 
+/* ---- Slots that stand apart */
+
+typedef struct apart {
+    al_slice slots;
+    al_slice text;
+    unsigned n;       /* loads */
+    unsigned n_fails; /* of them, the first ones */
+} apart;
+
+static al_code load_apart(void *ctx, al_slice *ret_slots, al_slice *ret_text, al_err *err)
+{
+    apart *a = ctx;
+    if (a->n++ < a->n_fails)
+        return al_fail(err, AL_IO, "cannot be read");
+    *ret_slots = a->slots;
+    *ret_text = a->text;
+    return AL_OK;
+}
+
+/* One block with its slots in a buffer of their own, and its lexicon. */
+typedef struct apart_block {
+    block k;
+    al_buf slots;
+    al_buf lex_bytes;
+    al_slice lex_slice;
+    lexicon *lex;
+    packer *pack;
+} apart_block;
+
+/* Stays where it is. */
+static void apart_init(apart_block *b, uint32_t n, uint64_t seed)
+{
+    rng r = rng_of(rng_env("ALCO_SEED", seed));
+    al_err err;
+    uint32_t n_templates = 0;
+    AL_CLEANUP(msg_builder_freep) msg_builder *builder = msg_builder_new();
+    AL_CLEANUP(lex_builder_freep) lex_builder *lex = lex_builder_new();
+    *b = (apart_block){.pack = packer_new()};
+    al_buf_init(&b->slots, SIZE_MAX);
+    al_buf_init(&b->lex_bytes, SIZE_MAX);
+    block_fill(&b->k, n, &r, builder, lex);
+    const msg_column to = {.map = &b->k.column, .slots = &b->slots, .text = &b->k.text};
+    assert_int_equal(msg_builder_encode(builder, lex, &to, NULL, &n_templates), AL_OK);
+    assert_true(b->slots.len > 0);
+    assert_int_equal(lex_builder_encode(lex, &b->lex_bytes, &err), AL_OK);
+    b->lex_slice = al_buf_slice(&b->lex_bytes);
+    assert_int_equal(lex_open_slice(&b->lex_slice, &b->lex, &err), AL_OK);
+}
+
+static void apart_done(apart_block *b)
+{
+    block_done(&b->k);
+    (void)lexicon_unref(b->lex);
+    (void)packer_free(b->pack);
+    al_buf_done(&b->slots);
+    al_buf_done(&b->lex_bytes);
+}
+
+static al_code apart_open(const apart_block *b, al_slice map, apart *from, al_arena *arena,
+                          msg_view *ret)
+{
+    al_err err;
+    return msg_view_open_map(ret, map, load_apart, from, b->k.n, b->lex, b->pack, arena, &err);
+}
+
+/* Which template a row has is known without slots; whoever asks for those meets what their load
+ * says, and once it succeeds everything is there, loaded once. */
+static void slots_apart_are_loaded_when_they_are_asked_for(void **state)
+{
+    (void)state;
+    al_err err;
+    apart_block b;
+    apart_init(&b, 700, 25);
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    apart from = {.slots = al_buf_slice(&b.slots), .text = al_buf_slice(&b.k.text), .n_fails = 3};
+    msg_view v;
+    const msg_template *templates;
+    const uint16_t *of;
+    const al_slice *all;
+    al_slice one;
+    assert_int_equal(apart_open(&b, al_buf_slice(&b.k.column), &from, arena, &v), AL_OK);
+    assert_int_equal(msg_view_templates(&v, &templates, &err), AL_OK);
+    assert_int_equal(msg_view_row_templates(&v, &of, &err), AL_OK);
+    for (uint32_t row = 0; row < b.k.n; row++) {
+        uint32_t i = UINT32_MAX;
+        assert_int_equal(msg_view_template_of(&v, row, &i, &err), AL_OK);
+        assert_int_equal(i, of[row]);
+    }
+    for (uint32_t i = 0; i < v.n_templates; i++) {
+        const uint32_t *rows;
+        assert_int_equal(msg_view_rows(&v, i, &rows, &err), AL_OK);
+        for (uint32_t row = 0; row < templates[i].n_rows; row++)
+            assert_int_equal(of[rows[row]], i);
+    }
+    assert_int_equal(from.n, 0);
+    assert_int_equal(msg_view_template(&v, 0, &templates, &err), AL_IO);
+    assert_int_equal(msg_view_row(&v, 5, &one, &err), AL_IO);
+    assert_int_equal(msg_view_all(&v, &all, &err), AL_IO);
+    for (uint32_t row = 0; row < b.k.n; row += 7) {
+        assert_int_equal(msg_view_row(&v, row, &one, &err), AL_OK);
+        assert_true(al_slice_eq(one, b.k.messages[row]));
+    }
+    check_streams(&v, &b.k);
+    assert_int_equal(msg_view_all(&v, &all, &err), AL_OK);
+    for (uint32_t row = 0; row < b.k.n; row++)
+        assert_true(al_slice_eq(all[row], b.k.messages[row]));
+    assert_int_equal(from.n, from.n_fails + 1);
+    apart_done(&b);
+}
+
+/* Asks for everything, also behind what failed: no answer may be a crash. The first error. */
+static al_code ask_all(const apart_block *b, al_slice map, apart *from, bool *ret_same)
+{
+    al_err err;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    msg_view v;
+    const msg_template *t;
+    const uint32_t *rows;
+    const al_slice *all = NULL;
+    al_slice one;
+    al_code first = apart_open(b, map, from, arena, &v);
+    *ret_same = !first;
+    if (first)
+        return first;
+    for (unsigned round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < v.n_templates; i++) {
+            al_code c = msg_view_template(&v, i, &t, &err);
+            first = first ? first : c;
+            c = msg_view_rows(&v, i, &rows, &err);
+            first = first ? first : c;
+        }
+        for (uint32_t row = 0; row < b->k.n; row++) {
+            al_code c = msg_view_row(&v, row, &one, &err);
+            first = first ? first : c;
+            *ret_same &= !c && al_slice_eq(one, b->k.messages[row]);
+        }
+        al_code c = msg_view_all(&v, &all, &err);
+        first = first ? first : c;
+        for (uint32_t row = 0; row < b->k.n; row++)
+            *ret_same &= !c && al_slice_eq(all[row], b->k.messages[row]);
+    }
+    return first;
+}
+
+/* A part that is cut short, longer or has flipped bits: everything else is as it was. Sizes are
+ * checked; what numbers and texts say is what the checksums of their columns are for. */
+static void damage_apart_is_named(void **state)
+{
+    (void)state;
+    apart_block b;
+    bool same = false;
+    apart_init(&b, 60, 26);
+    al_slice map = al_buf_slice(&b.k.column);
+    apart from = {.slots = al_buf_slice(&b.slots), .text = al_buf_slice(&b.k.text)};
+    assert_int_equal(ask_all(&b, map, &from, &same), AL_OK);
+    assert_true(same);
+    for (unsigned part = 0; part < 2; part++) {
+        al_slice whole = part ? from.slots : map;
+        for (size_t len = 0; len < whole.len + 2; len++) {
+            if (len == whole.len)
+                continue;
+            uint8_t *copy = calloc(len ? len : 1, 1);
+            memcpy(copy, whole.ptr, AL_MIN(len, whole.len));
+            al_slice cut = {copy, len};
+            apart with = {.slots = part ? cut : from.slots, .text = from.text};
+            assert_int_equal(ask_all(&b, part ? map : cut, &with, &same), AL_CORRUPT);
+            free(copy);
+        }
+        for (size_t at = 0; at < whole.len * 8; at++) {
+            al_buf copy;
+            al_buf_init(&copy, SIZE_MAX);
+            al_buf_slice_put(&copy, whole);
+            copy.ptr[at / 8] ^= (uint8_t)(1U << (at % 8));
+            if (!part)
+                repair(&copy);
+            al_slice damaged = al_buf_slice(&copy);
+            apart with = {.slots = part ? damaged : from.slots, .text = from.text};
+            al_code c = ask_all(&b, part ? map : damaged, &with, &same);
+            assert_true(c == AL_OK || c == AL_CORRUPT);
+            assert_true(c == AL_OK || !same);
+            al_buf_done(&copy);
+        }
+    }
+    apart_done(&b);
+}
+
 static void bits_come_back(void **state)
 {
     (void)state;
@@ -256,6 +448,8 @@ int main(void)
         cmocka_unit_test(messages_come_back),
         cmocka_unit_test(a_full_lexicon_loses_nothing),
         cmocka_unit_test(damage_is_named),
+        cmocka_unit_test(slots_apart_are_loaded_when_they_are_asked_for),
+        cmocka_unit_test(damage_apart_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ static al_code check_rows(msg_view *v, al_err *err)
 {
     for (uint32_t i = 0; v->has_heads && v->row_counts && i < v->n_templates; i++)
         if (v->row_counts[i] != v->templates[i].n_rows) {
-            v->has_heads = false;
+            v->has_heads = v->has_data = false;
             v->row_counts = NULL;
             return damaged(err, "a template has other rows");
         }
@@ -91,8 +91,8 @@ static al_code need_data(msg_view *v, al_err *err)
     if (c || v->has_data)
         return c;
     al_rd data = al_rd_of(v->data);
-    for (uint32_t i = 0; i < v->n_templates; i++)
-        v->templates[i].data = al_rd_bytes(&data, v->templates[i].data.len);
+    for (uint32_t i = 0; i < v->n_templates; i++) /* lengths stay: this may be asked again */
+        v->templates[i].data.ptr = al_rd_bytes(&data, v->templates[i].data.len).ptr;
     v->has_data = !data.bad && !data.left;
     return v->has_data ? AL_OK : damaged(err, "streams do not fit");
 }
@@ -390,6 +390,8 @@ al_code msg_stream_text(msg_view *v, const msg_stream *s, uint32_t k, al_buf *ou
     size_t room = LEX_VALUE_BYTES_MAX + DECIMAL_BYTES;
     if (s->kind == MSG_STREAM_TEXT)
         room = s->ends[k] - (k ? s->ends[k - 1] : 0);
+    if (room == 0) /* an empty text; the buffer may have no memory yet */
+        return AL_OK;
     if (!al_buf_reserve(out, room))
         return al_fail(err, al_buf_code(out), "messages");
     pen p = {out->ptr + out->len, out->ptr + out->len + room};

@@ -553,6 +553,19 @@ static void only_what_is_asked_for_is_read(void **state)
     assert_int_equal(block_view_open_source(v, &source, &err), AL_OK);
     assert_int_equal(block_view_ids(v, &ids, &err), AL_OK);
     assert_true(r.n_bytes < out.len / 2);
+    const al_slice *names = NULL;
+    size_t n_names = block_view_names(v, &names);
+    assert_true(n_names > 3);
+    for (size_t i = 0; i < 3; i++) {
+        const block_col *col = NULL;
+        r.n_bytes = 0;
+        assert_int_equal(block_view_field(v, names[i], &col, &err), AL_OK);
+        assert_non_null(col);
+        assert_true(r.n_bytes > 0 && r.n_bytes < out.len / 2);
+        r.n_bytes = 0; /* what was read stays */
+        assert_int_equal(block_view_field(v, names[i], &col, &err), AL_OK);
+        assert_int_equal(r.n_bytes, 0);
+    }
     (void)rec_batch_free(batch);
     al_buf_done(&out);
 }

@@ -313,6 +313,44 @@ static void numbers_are_known_by_block(void **state)
     al_buf_done(&out);
 }
 
+static void the_longest_numbers_of_templates_are_known(void **state)
+{
+    (void)state;
+    AL_CLEANUP(lex_builder_freep) lex_builder *b = lex_builder_new();
+    AL_CLEANUP(lexicon_unrefp) lexicon *l = NULL;
+    static const struct {
+        uint32_t bytes;
+        bool has_point;
+    } said[][3] = {{{5, false}, {9, true}, {3, false}},
+                   {{0}},
+                   {{7, true}, {300, false}, {2, true}},
+                   {{255, true}, {254, false}}};
+    static const uint8_t expected[][2] = {{0, 0}, {9, 9}, {0, 0}, {255, 7}, {255, 255}};
+    static const char *const texts[] = {"a \0", "b \0", "c \0", "d \0"};
+    al_err err;
+    for (size_t k = 0; k < AL_COUNT(said[0]); k++) { /* a block each */
+        assert_int_equal(lex_builder_block(b), AL_OK);
+        for (size_t i = 0; i < AL_COUNT(said); i++) {
+            uint32_t number = 0;
+            al_slice text = {(const uint8_t *)texts[i], 3};
+            assert_int_equal(lex_builder_template(b, text, 2, &number), AL_OK);
+            assert_int_equal(number, i + 1);
+            if (said[i][k].bytes)
+                lex_builder_numbers(b, number, said[i][k].bytes, said[i][k].has_point);
+        }
+    }
+    al_buf out;
+    al_buf_init(&out, SIZE_MAX);
+    assert_int_equal(lex_builder_encode(b, &out, &err), AL_OK);
+    al_slice bytes = al_buf_slice(&out);
+    assert_int_equal(lex_open_slice(&bytes, &l, &err), AL_OK);
+    const uint8_t *longest = NULL;
+    assert_int_equal(lexicon_templates(l), AL_COUNT(expected));
+    assert_int_equal(lexicon_numbers(l, &longest, &err), AL_OK);
+    assert_memory_equal(longest, expected, sizeof expected);
+    al_buf_done(&out);
+}
+
 /* What a damaged lexicon says is either right or refused. */
 static void damage_is_named(void **state)
 {
@@ -383,6 +421,7 @@ int main(void)
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_lexicon_of_nothing_but_the_empty_text),
         cmocka_unit_test(numbers_are_known_by_block),
+        cmocka_unit_test(the_longest_numbers_of_templates_are_known),
         cmocka_unit_test(letters_of_values_are_known),
         cmocka_unit_test(damage_is_named),
     };

@@ -480,7 +480,6 @@ static void reads_done(const block_source *s)
 static al_code read_lines(block_view *v, lines *ret)
 {
     al_err err;
-    lines_init(ret);
     for (uint32_t row = 0; row < block_view_info(v)->n_rows; row++) {
         record r;
         al_code c = block_view_record(v, row, &everything, &r, &err);
@@ -496,6 +495,7 @@ static void check_source(block_view *v, al_slice bytes)
 {
     al_err err;
     lines expected;
+    lines_init(&expected);
     assert_int_equal(block_view_open_slice(v, bytes, &err), AL_OK);
     assert_int_equal(read_lines(v, &expected), AL_OK);
     reads r = {.bytes = bytes, .fail_at = 1};
@@ -512,6 +512,7 @@ static void check_source(block_view *v, al_slice bytes)
             assert_int_equal(c, has_failed ? AL_IO : AL_OK);
             if (c) {
                 lines_done(&got);
+                lines_init(&got);
                 assert_int_equal(read_lines(v, &got), AL_OK);
             }
             assert_true(lines_equal(&got, &expected));
@@ -566,6 +567,8 @@ static void only_what_is_asked_for_is_read(void **state)
         assert_int_equal(block_view_field(v, names[i], &col, &err), AL_OK);
         assert_int_equal(r.n_bytes, 0);
     }
+    block_view_close(v); /* its source ends here */
+    assert_int_equal(r.n_done, 1);
     (void)rec_batch_free(batch);
     al_buf_done(&out);
 }

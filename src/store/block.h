@@ -129,6 +129,8 @@ typedef struct block_want {
  * view, everything it points at until the next open. */
 AL_CHECK al_code block_view_record(block_view *v, uint32_t row, const block_want *want, record *ret,
                                    al_err *err);
+/* Reads all columns and checks their checksums, also of those that nothing asks for. */
+AL_CHECK al_code block_view_check(block_view *v, al_err *err);
 /* Memory the view holds now. */
 size_t block_view_bytes(const block_view *v);
 

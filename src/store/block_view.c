@@ -306,6 +306,22 @@ al_code block_view_load(block_view *v, stored_col *c, al_rd *ret, al_err *err)
     return packed_load(v->pack, &c->part, c->bytes, raw, err);
 }
 
+al_code block_view_check(block_view *v, al_err *err)
+{
+    stored_col *all[] = {&v->ids,   &v->times, &v->message, &v->shapes,    &v->templates,
+                         &v->slots, &v->texts, &v->tuples,  &v->row_shapes};
+    al_code c = AL_OK;
+    for (size_t i = 0; i < AL_COUNT(all) + v->n_fields && !c; i++) {
+        stored_col *col = i < AL_COUNT(all) ? all[i] : &v->fields[i - AL_COUNT(all)];
+        if (!col->is_present)
+            continue;
+        c = need_bytes(v, col, err);
+        if (!c)
+            c = packed_check(&col->part, col->bytes, err);
+    }
+    return c;
+}
+
 al_code block_view_damaged(al_err *err, const char *what)
 {
     return al_fail(err, AL_CORRUPT, "block: column %s does not decode", what);

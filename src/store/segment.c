@@ -689,6 +689,8 @@ static al_code check_block(segment *s, const seg_index *ix, uint32_t i, block_vi
     const al_slice *messages = NULL;
     al_code c = seg_open_block(s, ix, i, scratch, false, err);
     if (!c)
+        c = block_view_check(scratch, err);
+    if (!c)
         c = block_view_messages(scratch, &messages, err);
     for (uint32_t row = 0; !c && row < ix->blocks[i].n_rows; row++) {
         record r;

@@ -91,6 +91,14 @@ static al_code check_row(const seg_summary *s, const record *r, seg_sum *sum, al
     return AL_OK;
 }
 
+/* What its blocks share, also what reads nobody's records. */
+static al_code check_lexicon(segment *seg, const seg_index *ix, al_err *err)
+{
+    AL_CLEANUP(lexicon_unrefp) lexicon *lex = NULL;
+    al_code c = seg_lexicon(seg, ix, &lex, err);
+    return !c && lex ? lexicon_check(lex, err) : c;
+}
+
 static al_code check_block(check *k, const seg_summary *s, const seg_index *ix, const block_info *b,
                            seg_sum *sum, al_err *err)
 {
@@ -104,15 +112,14 @@ static al_code check_block(check *k, const seg_summary *s, const seg_index *ix, 
     for (size_t i = 0; i < n_names; i++)
         if (!(seg_index_uses(ix, names[i]) >> (block_view_kind(k->view, i) - FMT_COL_HOMED) & 1))
             return al_fail(err, AL_CORRUPT, "the directory misses field %.*s", AL_ARG(names[i]));
-    for (uint32_t row = 0; row < is->n_rows; row++) {
+    al_code c = block_view_check(k->view, err);
+    for (uint32_t row = 0; !c && row < is->n_rows; row++) {
         record r;
-        al_code c = block_view_record(k->view, row, &want, &r, err);
+        c = block_view_record(k->view, row, &want, &r, err);
         if (!c)
             c = check_row(s, &r, sum, err);
-        if (c)
-            return c;
     }
-    return AL_OK;
+    return c;
 }
 
 static al_code check_blocks(check *k, segment *seg, const seg_index *ix, al_err *err)
@@ -149,6 +156,8 @@ static al_code check_segment(check *k, const seg_summary *s, al_err *err)
         return AL_OK;
     }
     al_code c = seg_index_get(seg, &ix, err);
+    if (!c)
+        c = check_lexicon(seg, ix, err);
     if (!c)
         c = check_blocks(k, seg, ix, err);
     if (c)

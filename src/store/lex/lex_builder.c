@@ -117,6 +117,7 @@ lex_builder *lex_builder_new(void)
     al_buf_init(&b->templates.bytes, LEX_TEMPLATE_BYTES_MAX);
     al_buf_init(&b->outside_lens, LEX_OUTSIDE_BYTES_MAX);
     al_buf_init(&b->outside_filters, LEX_OUTSIDE_BYTES_MAX - LEX_BLOCKS_MAX * LENGTH_BYTES);
+    lex_keys_begin(&b->outside, LEX_OUTSIDE_KEYS_MAX);
     return put_whole_template(b) ? lex_builder_free(b) : b;
 }
 
@@ -139,45 +140,69 @@ lex_builder *lex_builder_free(lex_builder *b)
 
 /* ---- Numbers of a block */
 
-static void begin_outside(lex_builder *b)
+static int by_value(const void *a, const void *b)
 {
-    b->outside.n = 0;
-    b->has_many_outside = false;
-    b->lacks_memory = false;
-    memset(b->recent, 0, sizeof b->recent);
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
 }
 
-/* With too many the block has no filter. */
-static bool add_outside_key(void *ctx, uint64_t key)
+static void drop_doubles(lex_key_set *k)
 {
-    lex_builder *b = ctx;
-    uint64_t *recent = &b->recent[key % LEX_RECENT];
+    size_t n = 0;
+    qsort(k->at, k->n, sizeof *k->at, by_value);
+    for (size_t i = 0; i < k->n; i++)
+        if (i == 0 || k->at[i] != k->at[i - 1])
+            k->at[n++] = k->at[i];
+    k->n = n;
+}
+
+void lex_keys_begin(lex_key_set *k, size_t max)
+{
+    k->n = 0;
+    k->max = max;
+    k->is_full = false;
+    k->lacks_memory = false;
+    memset(k->recent, 0, sizeof k->recent);
+}
+
+bool lex_key_add(void *ctx, uint64_t key)
+{
+    lex_key_set *k = ctx;
+    uint64_t *recent = &k->recent[key % LEX_RECENT];
     if (*recent == key)
         return true;
     *recent = key;
-    lex_key_list *k = &b->outside;
-    uint64_t *grown = al_grow(k->at, &k->cap, k->n, sizeof *grown, 8192, LEX_OUTSIDE_KEYS_MAX);
-    if (!grown) {
-        b->has_many_outside = k->n == LEX_OUTSIDE_KEYS_MAX;
-        b->lacks_memory = !b->has_many_outside;
-        return false;
+    if (k->n == k->max) {
+        drop_doubles(k);
+        k->is_full = k->n > k->max - k->max / 4; /* else it would be sorted again and again */
     }
+    uint64_t *grown =
+        k->is_full ? NULL : al_grow(k->at, &k->cap, k->n, sizeof *grown, 8192, k->max);
+    k->lacks_memory |= !grown && !k->is_full;
+    if (!grown)
+        return false;
     k->at = grown;
     k->at[k->n++] = key;
     return true;
 }
 
+static bool takes_outside(const lex_builder *b)
+{
+    return !b->outside.is_full && !b->outside.lacks_memory;
+}
+
 void lex_builder_number(lex_builder *b, al_slice text)
 {
-    if (!b->has_many_outside)
-        (void)grams_of_digits(text, add_outside_key, b);
+    if (takes_outside(b))
+        (void)grams_of_digits(text, lex_key_add, &b->outside);
 }
 
 void lex_builder_text(lex_builder *b, al_slice text)
 {
-    if (!b->has_many_outside)
-        (void)(grams_of_letters(text, add_outside_key, b) &&
-               grams_of_digits(text, add_outside_key, b));
+    if (takes_outside(b))
+        (void)(grams_of_letters(text, lex_key_add, &b->outside) &&
+               grams_of_digits(text, lex_key_add, &b->outside));
 }
 
 al_code lex_end_block(lex_builder *b)
@@ -185,14 +210,14 @@ al_code lex_end_block(lex_builder *b)
     size_t at = b->outside_filters.len;
     if (b->n_blocks == 0)
         return AL_OK;
-    if (b->lacks_memory)
+    if (b->outside.lacks_memory)
         return AL_NOMEM;
-    al_code c = b->has_many_outside ? AL_LIMIT
-                                    : fuse_build(b->outside.at, b->outside.n, &b->outside_filters);
+    al_code c = b->outside.is_full ? AL_LIMIT
+                                   : fuse_build(b->outside.at, b->outside.n, &b->outside_filters);
     if (c == AL_LIMIT) /* it has none */
         b->outside_filters.len = at;
     al_buf_varint(&b->outside_lens, b->outside_filters.len - at);
-    begin_outside(b);
+    lex_keys_begin(&b->outside, LEX_OUTSIDE_KEYS_MAX);
     return c == AL_LIMIT ? al_buf_code(&b->outside_lens) : c;
 }
 

@@ -160,10 +160,11 @@ static al_code put_value_postings(writing *w, uint32_t from, uint32_t to)
 
 /* ---- The sieve: a filter for templates, for each chunk, and for letters of values */
 
-typedef struct lex_letter_keys {
-    lex_key_list all;
-    uint64_t recent[LEX_RECENT];
-} lex_letter_keys;
+typedef struct lex_key_list {
+    uint64_t *at;
+    size_t cap;
+    size_t n;
+} lex_key_list;
 
 static bool add_key(void *ctx, uint64_t key)
 {
@@ -190,32 +191,25 @@ static al_code put_filter(writing *w, const lex_table *t, uint32_t from, uint32_
     return c;
 }
 
-static bool add_new_key(void *ctx, uint64_t key)
-{
-    lex_letter_keys *k = ctx;
-    uint64_t *recent = &k->recent[key % LEX_RECENT];
-    if (*recent == key)
-        return true;
-    *recent = key;
-    return add_key(&k->all, key);
-}
-
 /* The letters of values, and those that they begin and end with: real words are few, and so are the
  * beginnings of hexadecimal numbers. */
 static al_code put_letters(writing *w, al_buf *lens)
 {
-    AL_CLEANUP(al_freep) lex_letter_keys *k = al_zalloc(1, sizeof *k);
+    AL_CLEANUP(al_freep) lex_key_set *k = al_zalloc(1, sizeof *k);
     size_t at = w->raw.len;
     if (!k)
         return AL_NOMEM;
+    lex_keys_begin(k, LEX_LETTER_KEYS_MAX);
     bool fits = true;
     for (uint32_t i = 0; i < w->b->values.n && fits; i++) {
         al_slice text = lex_table_text(&w->b->values, i);
-        fits = grams_of_edges(text, add_new_key, k) && grams_of_letters(text, add_new_key, k);
+        fits = grams_of_edges(text, lex_key_add, k) && grams_of_letters(text, lex_key_add, k);
     }
-    al_code c = fits ? fuse_build(k->all.at, k->all.n, &w->raw) : AL_NOMEM;
+    al_code c = k->lacks_memory ? AL_NOMEM : AL_OK;
+    if (!c && fits)
+        c = fuse_build(k->at, k->n, &w->raw);
     al_buf_varint(lens, w->raw.len - at);
-    free(k->all.at);
+    free(k->at);
     return c;
 }
 

@@ -40,12 +40,20 @@ typedef struct lex_postings {
     size_t n;
 } lex_postings;
 
-/* Keys of a filter. */
-typedef struct lex_key_list {
+/* Keys for a filter: at most `max` different ones, some of them twice. */
+typedef struct lex_key_set {
     uint64_t *at;
     size_t cap;
     size_t n;
-} lex_key_list;
+    size_t max;
+    bool is_full; /* there were more */
+    bool lacks_memory;
+    uint64_t recent[LEX_RECENT]; /* the same come again and again */
+} lex_key_set;
+
+/* A grams_fn, ctx: lex_key_set. False: full, or without memory. */
+bool lex_key_add(void *ctx, uint64_t key);
+void lex_keys_begin(lex_key_set *k, size_t max);
 
 typedef struct lex_block {
     uint32_t first_value; /* values below it appeared in earlier blocks */
@@ -64,10 +72,7 @@ struct lex_builder {
     lex_block *blocks;
     size_t blocks_cap;
     uint32_t n_blocks;
-    lex_key_list outside; /* of numbers and texts of the present block that are in no lexicon */
-    uint64_t recent[LEX_RECENT]; /* keys that it has; the same numbers come again and again */
-    bool has_many_outside;
-    bool lacks_memory;      /* for a key: told when the block ends */
+    lex_key_set outside;    /* of numbers and texts of the present block that are in no lexicon */
     al_buf outside_lens;    /* of each block before: how long its filter is */
     al_buf outside_filters; /* one behind the other */
 };

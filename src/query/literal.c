@@ -597,8 +597,11 @@ static holes_say in_holes(const literal_holes *h, al_slice text, uint8_t mark, a
 {
     if (h->goal == 1)
         return HOLES_ALWAYS;
-    /* All of it in one hole is not asked here. */
-    const uint64_t inside = through_hole(h, 1) & h->ends_at & ~h->goal;
+    /* All of it in one hole is not asked here; of a longer literal the bits are a part, which may
+     * stand in one hole while the rest is behind that. */
+    const uint64_t begun = through_hole(h, 1);
+    const uint64_t inside = begun & h->ends_at & ~h->goal;
+    const uint64_t part = h->l->n_chars > HOLES_CHARS_MAX ? begun & h->goal : 0;
     uint64_t plain = 1; /* only known text before it */
     uint64_t mixed = 0; /* a hole had some of it */
     uint64_t seen = 0;
@@ -614,7 +617,7 @@ static holes_say in_holes(const literal_holes *h, al_slice text, uint8_t mark, a
             mixed = ((plain & ~UINT64_C(1)) | mixed) & h->begins_at;
             mixed = through_hole(h, ask_hole(h, mixed, false, a));
             mixed &= h->ends_at | h->goal;
-            seen |= mixed & h->goal;
+            seen |= (mixed & h->goal) | part;
             mixed = ask_hole(h, (mixed | inside) & ~h->goal, true, a);
             plain = 1;
             p++;

@@ -269,6 +269,29 @@ static void a_literal_in_a_template(void **state)
                 counts[HOLES_ALWAYS] > 20000);
 }
 
+/* A literal that is longer than the bits begins in a slot that has as many of its characters. */
+static void a_long_slot_and_what_follows(void **state)
+{
+    (void)state;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    const al_slice message = AL_LIT(
+        "sum e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 fits, it is said");
+    msg_split_make(message, &s);
+    assert_int_equal(s.n_slots, 1);
+    const al_slice template = {s.template, s.template_len};
+    for (size_t from = 0; from < s.slots[0].off + s.slots[0].len; from++)
+        for (size_t to = s.slots[0].off + s.slots[0].len + 1; to <= message.len; to++) {
+            const literal *l = literal_new(arena, al_slice_sub(message, from, to), false, false);
+            assert_non_null(l);
+            literal_holes holes;
+            literal_holes_make(&holes, l);
+            assert_int_not_equal(literal_in_holes(&holes, template, MSG_MARK), HOLES_NEVER);
+            literal_holes_of_words(&holes);
+            assert_int_not_equal(literal_in_holes(&holes, template, MSG_MARK), HOLES_NEVER);
+            al_arena_reset(arena);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +300,7 @@ int main(void)
         cmocka_unit_test(masks_agree),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_literal_in_a_template),
+        cmocka_unit_test(a_long_slot_and_what_follows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

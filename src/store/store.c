@@ -269,11 +269,11 @@ static void op_close(engine *e)
     free_indexes(st);
     (void)pool_free(st->pool);
     spare_views_done(&st->spare_views);
+    (void)ids_free(st->ids);
+    (void)block_view_free(st->view); /* it may look at a segment */
     (void)seg_env_free(st->env);
     (void)wal_close(st->wal);
-    (void)ids_free(st->ids);
     (void)block_builder_free(st->builder);
-    (void)block_view_free(st->view);
     al_buf_done(&st->frame);
     al_buf_done(&st->encoded);
     root_done(&st->root);

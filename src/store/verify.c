@@ -109,9 +109,12 @@ static al_code check_block(check *k, const seg_summary *s, const seg_index *ix, 
         return al_fail(err, AL_CORRUPT, "a block is not what the directory says");
     const al_slice *names;
     size_t n_names = block_view_names(k->view, &names);
-    for (size_t i = 0; i < n_names; i++)
+    for (size_t i = 0; i < n_names; i++) {
+        if (block_view_kind(k->view, i) < FMT_COL_HOMED)
+            return al_fail(err, AL_CORRUPT, "field %.*s has no home", AL_ARG(names[i]));
         if (!(seg_index_uses(ix, names[i]) >> (block_view_kind(k->view, i) - FMT_COL_HOMED) & 1))
             return al_fail(err, AL_CORRUPT, "the directory misses field %.*s", AL_ARG(names[i]));
+    }
     al_code c = block_view_check(k->view, err);
     for (uint32_t row = 0; !c && row < is->n_rows; row++) {
         record r;

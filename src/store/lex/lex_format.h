@@ -24,8 +24,9 @@ enum {
     LEX_POSTING_BYTES_MAX = (LEX_POSTINGS_MAX + LEX_BLOCKS_MAX) * 15,
     LEX_SIEVE_BYTES_MAX = 32 << 20,   /* all filters together */
     LEX_OUTSIDE_BYTES_MAX = 32 << 20, /* ... of what stands in blocks alone */
-    LEX_OUTSIDE_KEYS_MAX = 32 << 10,  /* of one block; with more it has no filter */
-    LEX_LETTER_KEYS_MAX = 64 << 10,   /* of all values; with more there is no filter of letters */
+    LEX_OUTSIDE_KEYS_MAX =
+        32 << 10, /* of one block; with more than some three quarters of it none */
+    LEX_LETTER_KEYS_MAX = 64 << 10, /* of all values; with more there is no filter of letters */
     LEX_HEAD_BYTES_MAX = 64 << 10,
     LEX_PART_BYTES_MAX = LEX_POSTING_BYTES_MAX,
     LEX_BYTES_MAX = 128 << 20, /* encoded, in all */

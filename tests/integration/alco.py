@@ -23,14 +23,14 @@ PATIENCE_S = 120  # how long a condition may take before the test gives up
 
 
 def wait_until(what, condition, patience_s=PATIENCE_S):
-    """Returns the first true answer of `condition`."""
+    """Returns the first true answer of `condition`. `what` is waited for: a text, or what makes one."""
     end = time.monotonic() + patience_s
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > end:
-            raise AssertionError("waited for %s; last: %r" % (what, answer))
+            raise AssertionError("waited for %s; last: %r" % (what() if callable(what) else what, answer))
         time.sleep(0.01)  # between two looks
 
 
@@ -127,7 +127,13 @@ class Alco:
 
     def wait_for_count(self, n, index="logs", q=""):
         """Waits for at least n records; there must be no more."""
-        wait_until("%d records in %s" % (n, index), lambda: self.count(index, q) >= n)
+        counts = []
+
+        def are_there():
+            counts[:] = [self.count(index, q)]
+            return counts[0] >= n
+
+        wait_until(lambda: "%d records in %s, not %r" % (n, index, counts), are_there)
         assert self.count(index, q) == n
 
     def metric(self, name, **labels):

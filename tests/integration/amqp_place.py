@@ -104,7 +104,7 @@ def send_many(sender, n, first=0, logger="app.web"):
 
 
 def expect_each_once(alco, n, index="logs"):
-    wait_until("%d records" % n, lambda: alco.count(index) >= n)
+    alco.wait_for_count(n, index)
     counts = collections.Counter(alco.messages(index))
     assert counts == {"message %d" % i: 1 for i in range(n)}
 

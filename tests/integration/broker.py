@@ -59,6 +59,7 @@ class Broker:
         self.user = "rabbitmq" if os.getuid() == 0 else None
         self.process = None
         self.epmd = None
+        self.senders = []  # held until the broker ends, see Sender
         self.management = "http://127.0.0.1:%d" % self.management_port if management else None
         self.url = "amqp://guest:guest@127.0.0.1:%d" % self.port
         conf = [
@@ -228,10 +229,12 @@ class Broker:
 
 class Sender:
     """Publishes as logcollect does: topic exchange, key logstash.<logger>, no properties, no
-    confirms."""
+    confirms. Its connection stays open while the broker lives: a socket that is closed without
+    a farewell takes along what the broker has not read yet."""
 
     def __init__(self, broker, vhost="/", durable=False, exchange="logstash"):
         self.exchange = exchange
+        broker.senders.append(self)
         self.connection = broker.connect(vhost)
         self.channel = self.connection.channel()
         self.channel.exchange_declare(exchange, "topic", durable=durable, auto_delete=False)

@@ -62,8 +62,8 @@ static bool has(cache *c, uint32_t item, thing *t)
 static void what_was_not_asked_for_longest_goes(void **state)
 {
     (void)state;
-    AL_CLEANUP(cache_freep) cache *c = cache_new(MAX);
     thing t[6] = {0};
+    AL_CLEANUP(cache_freep) cache *c = cache_new(MAX);
     for (uint32_t i = 0; i < 4; i++)
         put(c, i, &t[i], &dear, MAX / 4);
     assert_true(has(c, 0, &t[0])); /* and so it is the newest */
@@ -79,8 +79,8 @@ static void what_was_not_asked_for_longest_goes(void **state)
 static void cheap_things_have_a_share_and_go_first(void **state)
 {
     (void)state;
-    AL_CLEANUP(cache_freep) cache *c = cache_new(MAX);
     thing t[12] = {0};
+    AL_CLEANUP(cache_freep) cache *c = cache_new(MAX);
     for (uint32_t i = 0; i < 4; i++)
         put(c, i, &t[i], &cheap, MAX / 10);
     put(c, 4, &t[4], &dear, MAX / 10); /* a quarter is two tenths */
@@ -99,8 +99,8 @@ static void cheap_things_have_a_share_and_go_first(void **state)
 static void things_shrink_before_any_goes(void **state)
 {
     (void)state;
-    AL_CLEANUP(cache_freep) cache *c = cache_new(MAX);
     thing t[5] = {{.spare = MAX / 8}, {.spare = MAX / 8}, {.spare = MAX / 8}, {0}, {0}};
+    AL_CLEANUP(cache_freep) cache *c = cache_new(MAX);
     for (uint32_t i = 0; i < 3; i++)
         put(c, i, &t[i], &shrinks, MAX / 4);
     (void)ref(&t[0]); /* in use */

@@ -1,0 +1,240 @@
+/* A leaf as an expression over attributes.
+ * Only top-level names without dots: js['name'] is then one value. What searchd 2.2.11 makes of it,
+ * as seen there:
+ * - LENGTH is 1 for a number, the number of members for arrays and objects, and 0 for strings,
+ *   true, false, null and what is not there: it tells the types apart as far as that is needed.
+ * - IN(js['a'],'x') holds for the string and for an array with it (not in an array in that), but
+ *   IN(js['a'],'') holds for arrays of numbers, too; js['a']='x' holds for the string alone.
+ * - DOUBLE(js['a']) is 0 for all but numbers and true; numbers are compared as 32-bit floats.
+ *   Rounding keeps the order, so that >= and <= with whole numbers around the bound miss nothing.
+ * - IS NULL holds for null and for what is not there. `!=` is no operator in expressions.
+ * - js['a'][0] IS NOT NULL holds for arrays whose first element is not null; the number in an
+ *   array of one must not be overlooked.
+ * Lower bounds (for NOT) are only equal strings, and existing. */
+#include <stdio.h>
+
+#include "record/utf8.h"
+#include "sphinx/cand_priv.h"
+#include "sphinx/sql_text.h"
+
+enum { VALUES_MAX = 64, VALUE_BYTES_MAX = 1000, NAME_BYTES_MAX = 100 };
+static const int64_t bound_max = 1000000000000000; /* 10^15: doubles are exact far beyond */
+
+/* Can it be an SQL string that means these bytes, also to Sphinx's JSON? */
+static bool is_plain(al_slice s, size_t max)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] < ' ')
+            return false;
+    return s.len > 0 && s.len <= max && utf8_is_valid(s);
+}
+
+static bool has_attribute(al_slice name)
+{
+    return is_plain(name, NAME_BYTES_MAX) && al_slice_find(name, '.', 0) == name.len &&
+           !al_slice_eq(name, AL_LIT("message"));
+}
+
+static bool is_number(al_slice text)
+{
+    bool is_ok = false;
+    (void)rec_number_cmp(text, AL_LIT("0"), &is_ok);
+    return is_ok;
+}
+
+static void put_value(const ast_node *leaf, al_buf *out)
+{
+    sql_put_json_path(out, AL_LIT("js"), &leaf->name, 1);
+}
+
+/* How the number that is spelled stands to n. */
+static int compare_with(al_slice number, int64_t n)
+{
+    char text[32];
+    bool is_ok = false;
+    (void)snprintf(text, sizeof text, "%lld", (long long)n);
+    return rec_number_cmp(number, al_cstr(text), &is_ok);
+}
+
+/* The largest whole number <= it; false when that is beyond the bound. */
+static bool whole_below(al_slice number, int64_t *ret)
+{
+    int64_t low = -bound_max;
+    int64_t high = bound_max;
+    if (compare_with(number, low) < 0 || compare_with(number, high) > 0)
+        return false;
+    while (low < high) {
+        int64_t mid = low + (high - low + 1) / 2;
+        if (compare_with(number, mid) >= 0)
+            low = mid;
+        else
+            high = mid - 1;
+    }
+    *ret = low;
+    return true;
+}
+
+/* One of these holds for whatever equals one of the values as a string, constant or element. */
+static void put_strings(const ast_node *leaf, al_buf *out)
+{
+    al_buf_str(out, "IN(");
+    put_value(leaf, out);
+    for (uint32_t i = 0; i < leaf->n_values; i++) {
+        al_buf_u8(out, ',');
+        sql_put_string(out, leaf->values[i]);
+    }
+    al_buf_u8(out, ')');
+    for (uint32_t i = 0; i < leaf->n_values; i++) {
+        bool is_null = al_slice_eq(leaf->values[i], AL_LIT("null"));
+        if (!is_null && !al_slice_eq(leaf->values[i], AL_LIT("true")))
+            continue;
+        al_buf_str(out, is_null ? " OR " : " OR DOUBLE(");
+        put_value(leaf, out);
+        al_buf_str(out, is_null ? " IS NULL OR LENGTH(" : ")=1 OR LENGTH(");
+        put_value(leaf, out);
+        al_buf_str(out, ")=1");
+    }
+}
+
+/* Arrays that may hold anything. */
+static void put_arrays(const ast_node *leaf, al_buf *out)
+{
+    al_buf_str(out, " OR LENGTH(");
+    put_value(leaf, out);
+    al_buf_str(out, ")>1 OR ");
+    put_value(leaf, out);
+    al_buf_str(out, "[0] IS NOT NULL");
+}
+
+static void put_number(const ast_node *leaf, al_slice number, al_buf *out)
+{
+    int64_t below = 0;
+    if (!whole_below(number, &below)) {
+        al_buf_str(out, " OR LENGTH(");
+        put_value(leaf, out);
+        al_buf_str(out, ")=1");
+        return;
+    }
+    bool is_whole = compare_with(number, below) == 0;
+    al_buf_str(out, " OR (LENGTH(");
+    put_value(leaf, out);
+    al_buf_str(out, ")=1 AND DOUBLE(");
+    put_value(leaf, out);
+    al_buf_printf(out, ")>=%lld AND DOUBLE(", (long long)below);
+    put_value(leaf, out);
+    al_buf_printf(out, ")<=%lld)", (long long)below + !is_whole);
+}
+
+/* Values that attributes do not tell from others, or not as the record has them. */
+static bool has_no_attribute(al_slice v)
+{
+    return *v.ptr == '[' || *v.ptr == '{' || al_slice_eq(v, AL_LIT("false")) ||
+           al_slice_eq(v, AL_LIT("NaN")) || al_slice_ends(v, AL_LIT("Infinity"));
+}
+
+static bool put_equals(const ast_node *leaf, al_buf *out)
+{
+    if (leaf->n_values > VALUES_MAX)
+        return false;
+    for (uint32_t i = 0; i < leaf->n_values; i++) {
+        al_slice v = leaf->values[i];
+        if (!is_plain(v, VALUE_BYTES_MAX) || has_no_attribute(v))
+            return false;
+    }
+    al_buf_u8(out, '(');
+    put_strings(leaf, out);
+    put_arrays(leaf, out);
+    for (uint32_t i = 0; i < leaf->n_values; i++)
+        if (is_number(leaf->values[i]))
+            put_number(leaf, leaf->values[i], out);
+    al_buf_u8(out, ')');
+    return true;
+}
+
+/* Some of the values are enough. */
+static bool put_surely_equals(const cand_plan *p, const ast_node *leaf, al_buf *out)
+{
+    unsigned n = 0;
+    size_t before = out->len;
+    if (!p->t->has_exact_strings)
+        return false;
+    al_buf_u8(out, '(');
+    for (uint32_t i = 0; i < leaf->n_values && n < VALUES_MAX; i++) {
+        if (!is_plain(leaf->values[i], VALUE_BYTES_MAX))
+            continue;
+        al_buf_str(out, n++ ? " OR " : "");
+        put_value(leaf, out);
+        al_buf_u8(out, '=');
+        sql_put_string(out, leaf->values[i]);
+    }
+    if (!n) {
+        out->len = before;
+        return false;
+    }
+    al_buf_u8(out, ')');
+    return true;
+}
+
+static void put_bound(const ast_node *leaf, bool is_above, int64_t below, al_buf *out)
+{
+    al_buf_str(out, " OR DOUBLE(");
+    put_value(leaf, out);
+    if (is_above)
+        al_buf_printf(out, ")>=%lld", (long long)below);
+    else
+        al_buf_printf(out, ")<=%lld", (long long)below + (compare_with(leaf->text, below) != 0));
+}
+
+/* A string may spell a number: only what is one itself, or not there, can be left out. */
+static bool put_compare(const ast_node *leaf, al_buf *out)
+{
+    int64_t below = 0;
+    if (!whole_below(leaf->text, &below))
+        return false;
+    bool is_above = leaf->compare == AST_GREATER || leaf->compare == AST_GREATER_EQUAL;
+    al_buf_str(out, "(");
+    put_value(leaf, out);
+    al_buf_str(out, " IS NOT NULL AND (LENGTH(");
+    put_value(leaf, out);
+    al_buf_str(out, ")<>1 OR ");
+    put_value(leaf, out);
+    al_buf_str(out, "[0] IS NOT NULL");
+    put_bound(leaf, is_above, below, out);
+    al_buf_str(out, "))");
+    return true;
+}
+
+bool cand_where_leaf(const cand_plan *p, const ast_node *leaf, bool is_lower, al_buf *out)
+{
+    if (!has_attribute(leaf->name))
+        return false;
+    switch (leaf->kind) {
+    case AST_EQUALS:
+        return is_lower ? put_surely_equals(p, leaf, out) : put_equals(leaf, out);
+    case AST_COMPARE:
+        return !is_lower && put_compare(leaf, out);
+    case AST_EXISTS: /* a null is there, too: IS NOT NULL is a lower bound alone */
+        if (!is_lower)
+            return false;
+        al_buf_u8(out, '(');
+        put_value(leaf, out);
+        al_buf_str(out, " IS NOT NULL)");
+        return true;
+    case AST_CONTAINS:
+    case AST_FIELD_REGEX: /* null holds no text */
+        if (is_lower)
+            return false;
+        al_buf_u8(out, '(');
+        put_value(leaf, out);
+        al_buf_str(out, " IS NOT NULL)");
+        return true;
+    case AST_ALL:
+    case AST_AND:
+    case AST_OR:
+    case AST_NOT:
+    case AST_TEXT:
+    case AST_REGEX:
+        break;
+    }
+    return false;
+}

@@ -330,6 +330,6 @@ int main(int argc, char **argv)
                   "prop_candidates: %" PRIu64 " queries, %" PRIu64 " useful, %" PRIu64
                   " matches among %" PRIu64 " candidates\n",
                   n_asked, n_useful, n_matches, n_found);
-    must(n_matches > 0 && n_useful > n_asked / 4, "hardly a query tells anything");
+    must(is_dump || (n_matches > 0 && n_useful > n_asked / 6), "hardly a query tells anything");
     return 0;
 }

@@ -197,7 +197,7 @@ bool candidates_setting_is_safe(al_slice name, al_slice text)
         "dict",           "min_prefix_len", "min_infix_len",   "ondisk_attrs",
         "preopen",        "mlock",          "docinfo",         "access_plain_attrs",
         "access_doclists", "access_hitlists", "access_blob_attrs", "rt_attr_float",
-        "charset_table",  "min_word_len",   "charset_type",    "expand_keywords",
+        "charset_table",  "min_word_len",
     };
     if (al_slice_eq(name, AL_LIT("morphology")))
         return al_slice_eq(al_slice_trim(text), AL_LIT("none"));

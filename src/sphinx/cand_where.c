@@ -4,7 +4,8 @@
  * - LENGTH is 1 for a number, the number of members for arrays and objects, and 0 for strings,
  *   true, false, null and what is not there: it tells the types apart as far as that is needed.
  * - IN(js['a'],'x') holds for the string and for an array with it (not in an array in that), but
- *   IN(js['a'],'') holds for arrays of numbers, too; js['a']='x' holds for the string alone.
+ *   IN(js['a'],'') for some arrays of numbers, too. js['a']='x' must not be asked: searchd crashes
+ *   when a row on disk has a string of some hundred bytes there.
  * - DOUBLE(js['a']) is 0 for all but numbers and true; numbers are compared as 32-bit floats.
  *   Rounding keeps the order, so that >= and <= with whole numbers around the bound miss nothing.
  * - IS NULL holds for null and for what is not there. `!=` is no operator in expressions.
@@ -151,27 +152,29 @@ static bool put_equals(const ast_node *leaf, al_buf *out)
     return true;
 }
 
-/* Some of the values are enough. */
+/* Some of the values are enough. IN is sure for a string alone. */
 static bool put_surely_equals(const cand_plan *p, const ast_node *leaf, al_buf *out)
 {
     unsigned n = 0;
     size_t before = out->len;
     if (!p->t->has_exact_strings)
         return false;
-    al_buf_u8(out, '(');
+    al_buf_str(out, "(IN(");
+    put_value(leaf, out);
     for (uint32_t i = 0; i < leaf->n_values && n < VALUES_MAX; i++) {
         if (!is_plain(leaf->values[i], VALUE_BYTES_MAX))
             continue;
-        al_buf_str(out, n++ ? " OR " : "");
-        put_value(leaf, out);
-        al_buf_u8(out, '=');
+        al_buf_u8(out, ',');
         sql_put_string(out, leaf->values[i]);
+        n++;
     }
     if (!n) {
         out->len = before;
         return false;
     }
-    al_buf_u8(out, ')');
+    al_buf_str(out, ") AND LENGTH(");
+    put_value(leaf, out);
+    al_buf_str(out, ")=0)");
     return true;
 }
 

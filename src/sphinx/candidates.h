@@ -13,7 +13,9 @@
  * (4) Where `src` is empty, `js` as an attribute has every top-level name, string, and the shape of
  *     arrays and objects as the record; a number may be rounded or clipped to what 64 bits hold.
  *     Where `src` is not empty, nothing is asked of the attributes; (1) to (3) hold all the same.
- * (5) The index settings are those of cand_table; the others are as candidates_setting_is_safe
+ * (5) If has_pieces: the full-text column `long_words` has what words_put_pieces makes of each of
+ *     the other ones (its text, a space, and so on).
+ * (6) The index settings are those of cand_table; the others are as candidates_setting_is_safe
  *     says. searchd has collation_server = binary if has_exact_strings. */
 #include "base/buf.h"
 #include "query/query.h"
@@ -23,6 +25,8 @@
 typedef struct cand_table {
     const charset *words;  /* charset_table; NULL: not known, MATCH is not used */
     uint32_t min_word_len; /* at least 1 */
+    uint32_t min_infix_len; /* 0: none; used only with has_pieces, as Sphinx cuts long words off */
+    bool has_pieces;
     bool has_js_text;      /* js is a full-text field */
     bool js_is_ascii;      /* written by old ALCO */
     bool has_src;

@@ -4,11 +4,12 @@
  * How: the text is cut as Sphinx cuts (charset.h). Words that separators of the text itself enclose
  * are sure; those that follow each other become a phrase, since separators take no position and
  * words shorter than min_word_len do (searchd 2.2.11 with overshort_step 1, the default).
- * Three things end a phrase: a letter that Sphinx and our folding see differently; a word so long
- * that Sphinx cuts it off (42 characters); and in JSON white space that is free, or escaped: behind
+ * Two things end a phrase: a letter that Sphinx and our folding see differently, and in JSON white space that is free, or escaped: behind
  * `\n` stands what Sphinx reads as the word `nrefused`, and a tab after it is a word `t`. There the
  * word is asked for in each spelling that it may have got. Behind the phrase's end no escape
  * matters: it begins with a backslash, which separates.
+ * With min_infix_len the words that the text begins or ends inside of are asked for by `*part*`; in
+ * JSON then also those with an escape before them.
  * A word shorter than min_word_len may stand inside of a phrase (as a place that any short word
  * takes), never at its ends. */
 #include "sphinx/words.h"
@@ -21,7 +22,7 @@
 #include "sphinx/sql_text.h"
 
 enum {
-    WORD_CHARS_MAX = 36, /* with the letters of an escape before it not cut off */
+    ESCAPED_CHARS_MAX = 36, /* of a word: with the letters of an escape before it it is not cut */
     WORDS_MAX = 64,      /* of one text: further ones hardly find less */
     PREFIX_BYTES_MAX = 6,
 };
@@ -37,7 +38,9 @@ typedef enum gap {
 typedef struct word {
     uint32_t from; /* into chars */
     uint32_t to;
-    bool is_sure;   /* it is a whole word, and spelled as it is in words_of */
+    bool is_sure;   /* it is spelled as in `chars`, but for what is open */
+    bool opens_left;  /* it may be the end of a word, or have an escape before it */
+    bool opens_right; /* it may be the beginning of one */
     bool joins;     /* nothing but separators is between it and the word before */
     gap before;
     uint8_t control; /* GAP_CONTROL */
@@ -46,8 +49,8 @@ typedef struct word {
 typedef struct cutting {
     const words_text *t;
     words_place place;
-    const charset *cs;
-    uint32_t min_word_len;
+    const words_index *ix;
+    bool looks_inside;
     uint32_t *chars; /* as in words; 0 separates */
     size_t n_chars;
     word *words;
@@ -89,16 +92,25 @@ static bool is_respelled(const cutting *c, al_slice bytes)
     return !c->t->is_whole && ((first >= '0' && first <= '9') || first == '-' || first == '.');
 }
 
+/* Can parts of words of so many characters be looked up? */
+static bool finds_part(const words_index *ix, size_t n)
+{
+    return ix->min_infix_len && n >= ix->min_infix_len && n >= ix->min_word_len;
+}
+
 static void end_word(cutting *c, size_t from_byte, size_t to_byte, bool is_at_end)
 {
     word *w = &c->next;
     w->to = (uint32_t)c->n_chars;
-    if (w->to == w->from)
+    size_t n = w->to - w->from;
+    if (n == 0)
         return;
     al_slice bytes = al_slice_sub(c->t->text, from_byte, to_byte);
-    bool is_inside = from_byte > 0 && !is_at_end;
-    w->is_sure = (is_inside || c->t->is_whole) && w->to - w->from <= WORD_CHARS_MAX &&
-                 !is_respelled(c, bytes);
+    w->opens_left = from_byte == 0 && !c->t->is_whole;
+    w->opens_right = is_at_end && !c->t->is_whole;
+    bool is_part = w->opens_left || w->opens_right;
+    w->is_sure = !is_respelled(c, bytes) &&
+                 (!is_part || (c->looks_inside && finds_part(c->ix, n)));
     for (uint32_t i = w->from; i < w->to; i++)
         w->is_sure &= c->chars[i] != CHARSET_ODD;
     c->words[c->n_words++] = *w;
@@ -114,7 +126,7 @@ static void cut(cutting *c)
     c->next.joins = true;
     for (const uint8_t *p = begin; p < end; p += len) {
         uint32_t ch = al_char_at(p, end, &len);
-        uint32_t is = charset_of(c->cs, ch, c->t->ignores_case);
+        uint32_t is = charset_of(c->ix->cs, ch, c->t->ignores_case);
         if (is) {
             c->chars[c->n_chars++] = is;
             continue;
@@ -128,19 +140,21 @@ static void cut(cutting *c)
 
 static bool is_indexed(const cutting *c, const word *w)
 {
-    return w->to - w->from >= c->min_word_len;
+    return w->to - w->from >= c->ix->min_word_len;
 }
 
 static void put_word(cutting *c, const word *w, al_slice prefix)
 {
-    uint8_t text[PREFIX_BYTES_MAX + WORD_CHARS_MAX * AL_CHAR_BYTES_MAX];
+    uint8_t text[PREFIX_BYTES_MAX + WORDS_CUT_CHARS * AL_CHAR_BYTES_MAX];
     size_t n = 0;
     assert(prefix.len <= PREFIX_BYTES_MAX);
+    al_buf_str(c->out, w->opens_left ? "*" : "");
     for (; n < prefix.len; n++)
         text[n] = prefix.ptr[n];
-    for (uint32_t i = w->from; i < w->to; i++)
+    for (uint32_t i = w->from; i < w->to && i - w->from < WORDS_CUT_CHARS; i++)
         n += al_char_put(c->chars[i], text + n);
     sql_put_match_word(c->out, (al_slice){text, n});
+    al_buf_str(c->out, w->opens_right ? "*" : "");
     c->n_put++;
 }
 
@@ -158,10 +172,12 @@ static void put_phrase(cutting *c, size_t from, size_t to, al_slice prefix)
 static void put_spellings(cutting *c, size_t from, size_t to)
 {
     static const uint8_t spaces[] = "\n\t\r\f\v";
-    const word *w = &c->words[from];
+    word *w = &c->words[from];
     bool is_free = w->before == GAP_FREE;
     bool is_escaped = is_json(c) && (is_free || w->before == GAP_CONTROL);
-    if (!is_escaped) {
+    size_t n = w->to - w->from;
+    w->opens_left |= is_escaped && n <= ESCAPED_CHARS_MAX && finds_part(c->ix, n);
+    if (!is_escaped || w->opens_left) {
         put_phrase(c, from, to, (al_slice){0});
         return;
     }
@@ -172,9 +188,9 @@ static void put_spellings(cutting *c, size_t from, size_t to)
         put_phrase(c, from, to, (al_slice){0});
     for (size_t i = 0; i < (is_free ? sizeof spaces - 1 : 1); i++) {
         uint8_t escape[PREFIX_BYTES_MAX];
-        size_t n = json_escape(escape, controls[i]);
+        size_t n_escape = json_escape(escape, controls[i]);
         al_buf_str(c->out, i || has_plain ? " | " : "");
-        put_phrase(c, from, to, (al_slice){escape + 1, n - 1}); /* without its backslash */
+        put_phrase(c, from, to, (al_slice){escape + 1, n_escape - 1}); /* without its backslash */
     }
     al_buf_u8(c->out, ')');
 }
@@ -196,19 +212,43 @@ static void put_run(cutting *c, size_t from, size_t to)
     put_spellings(c, from, to);
 }
 
-size_t words_put(const words_text *t, words_place place, const charset *cs, uint32_t min_word_len,
+/* False without memory. */
+static bool prepare(cutting *c, al_arena *arena)
+{
+    c->chars = al_arena_alloc(arena, c->t->text.len, sizeof *c->chars);
+    c->words = al_arena_alloc(arena, c->t->text.len / 2 + 1, sizeof *c->words);
+    if (!c->chars || !c->words) {
+        al_buf_fail(c->out, AL_NOMEM);
+        return false;
+    }
+    cut(c);
+    return true;
+}
+
+static bool is_long(const word *w)
+{
+    return w->to - w->from > WORDS_CUT_CHARS;
+}
+
+static bool is_part(const word *w)
+{
+    return w->is_sure && (w->opens_left || w->opens_right);
+}
+
+/* A word that is cut off holds no end of ours. */
+static bool may_stand(const word *w)
+{
+    return w->is_sure && !(is_part(w) && is_long(w));
+}
+
+size_t words_put(const words_text *t, words_place place, const words_index *ix, bool looks_inside,
                  al_arena *arena, al_buf *out)
 {
-    cutting c = {.t = t, .place = place, .cs = cs, .min_word_len = min_word_len, .out = out};
-    c.chars = al_arena_alloc(arena, t->text.len, sizeof *c.chars);
-    c.words = al_arena_alloc(arena, t->text.len / 2 + 1, sizeof *c.words);
-    if (!c.chars || !c.words) {
-        al_buf_fail(out, AL_NOMEM);
+    cutting c = {.t = t, .place = place, .ix = ix, .looks_inside = looks_inside, .out = out};
+    if (!prepare(&c, arena))
         return 0;
-    }
-    cut(&c);
     for (size_t from = 0, to = 0; from < c.n_words; from = to) {
-        for (to = from; to < c.n_words && c.words[to].is_sure; to++)
+        for (to = from; to < c.n_words && may_stand(&c.words[to]); to++)
             if (to > from && !c.words[to].joins)
                 break;
         put_run(&c, from, to);
@@ -217,4 +257,61 @@ size_t words_put(const words_text *t, words_place place, const charset *cs, uint
     if (c.n_put)
         al_buf_u8(out, ')');
     return c.n_put;
+}
+
+/* ---- Words that are too long
+ * Sphinx keeps the first 42 characters of a word. What stands behind them is found in a column with
+ * pieces of these words: two pieces that follow each other have 20 characters in common, so that 21
+ * in a row are in one of them. */
+
+bool words_put_parts(const words_text *t, const words_index *ix, bool is_sure, al_arena *arena,
+                     al_buf *out)
+{
+    cutting c = {.t = t, .place = WORDS_PLAIN, .ix = ix, .looks_inside = true, .out = out};
+    if (!prepare(&c, arena))
+        return false;
+    for (size_t i = 0; i < c.n_words; i++) {
+        word part = c.words[i];
+        if (!is_part(&part) || (is_sure && !is_long(&part)))
+            continue;
+        part.opens_left = part.opens_right = true;
+        if (part.to - part.from > WORDS_PIECE_CHARS)
+            part.to = part.from + WORDS_PIECE_CHARS;
+        al_buf_str(out, !c.n_put ? "(\"" : is_sure ? " \"" : " | \"");
+        put_word(&c, &part, (al_slice){0});
+        al_buf_u8(out, '"');
+    }
+    if (c.n_put)
+        al_buf_u8(out, ')');
+    return c.n_put > 0;
+}
+
+void words_put_pieces(al_slice text, const charset *cs, al_buf *out)
+{
+    enum { STEP = WORDS_CUT_CHARS - WORDS_PIECE_CHARS + 1 };
+    const uint8_t *end = text.ptr + text.len;
+    const uint8_t *piece = text.ptr; /* the one under way: n characters so far */
+    const uint8_t *next = text.ptr;  /* where the one behind it begins */
+    size_t n = 0;
+    bool is_cut = false; /* it is not the word's first */
+    size_t len = 0;
+    for (const uint8_t *p = text.ptr; p <= end; p += len) {
+        bool is_in = p < end && charset_of(cs, al_char_at(p, end, &len), false);
+        if (is_in ? n == WORDS_CUT_CHARS : is_cut) {
+            al_buf_put(out, piece, (size_t)(p - piece));
+            al_buf_u8(out, ' ');
+            piece = next;
+            n -= is_in ? STEP : 0;
+            is_cut = true;
+        }
+        if (!is_in) {
+            n = 0;
+            is_cut = false;
+            len = p < end ? len : 1;
+            continue;
+        }
+        piece = n == 0 ? p : piece;
+        next = n == STEP ? p : next;
+        n++;
+    }
 }

@@ -9,6 +9,7 @@
 #include "record/json_out.h"
 #include "record/utf8.h"
 #include "sphinx/candidates.h"
+#include "sphinx/words.h"
 #include "support/sphinx_model.h"
 
 static const char old_charset[] = "0..9, A..Z->a..z, _, -, ., a..z, U+410..U+42F->U+430..U+44F, "
@@ -53,18 +54,25 @@ static void put_mended(al_buf *out, al_slice text)
     }
 }
 
-static void check_finds(al_slice match, const sphinx_words *words, const record *r)
+static void check_finds(al_slice match, const sphinx_words *words, const charset *cs,
+                        const record *r)
 {
     al_buf logline;
     al_buf js;
+    al_buf pieces;
     al_buf_init(&logline, 1 << 24);
     al_buf_init(&js, 1 << 24);
     put_mended(&logline, r->message);
     json_put_fields(&js, r->fields, r->n_fields);
+    al_buf_init(&pieces, 1 << 24);
+    words_put_pieces(al_buf_slice(&logline), cs, &pieces);
+    words_put_pieces(al_buf_slice(&js), cs, &pieces);
     const sphinx_column columns[] = {{AL_LIT("logline"), al_buf_slice(&logline)},
-                                     {AL_LIT("js"), al_buf_slice(&js)}};
-    CHECK(al_buf_code(&logline) == AL_OK && al_buf_code(&js) == AL_OK);
-    CHECK(sphinx_model_matches(match, words, columns, 2));
+                                     {AL_LIT("js"), al_buf_slice(&js)},
+                                     {AL_LIT("long_words"), al_buf_slice(&pieces)}};
+    CHECK(!al_buf_code(&logline) && !al_buf_code(&js) && !al_buf_code(&pieces));
+    CHECK(sphinx_model_matches(match, words, columns, 3));
+    al_buf_done(&pieces);
     al_buf_done(&logline);
     al_buf_done(&js);
 }
@@ -75,8 +83,10 @@ static void check_plan(query *q, uint8_t kind, const record *r)
     al_arena *arena = al_arena_new(4096);
     CHECK(arena);
     const bool is_old = kind & 1;
-    const sphinx_words words = {is_old ? sphinx_char_old : sphinx_char_ours, 1 + (kind >> 1) % 5};
+    const sphinx_words words = {is_old ? sphinx_char_old : sphinx_char_ours, 1 + (kind >> 1) % 5, kind & 32 ? 2 : 0};
     cand_table t = {.min_word_len = words.min_word_len,
+                    .min_infix_len = words.min_infix_len,
+                    .has_pieces = true,
                     .has_js_text = true,
                     .has_src = kind & 64,
                     .has_exact_strings = true};
@@ -92,7 +102,7 @@ static void check_plan(query *q, uint8_t kind, const record *r)
     CHECK(matcher_new(q, &text_field, 1, &m, NULL) == AL_OK);
     al_code code = AL_OK;
     if (c.match.len && matcher_matches(m, r, &code))
-        check_finds(al_buf_slice(&c.match), &words, r);
+        check_finds(al_buf_slice(&c.match), &words, t.words, r);
     (void)matcher_free(m);
     candidates_done(&c);
     (void)al_arena_free(arena);

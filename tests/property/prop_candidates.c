@@ -17,6 +17,7 @@
 #include "record/json_out.h"
 #include "record/utf8.h"
 #include "sphinx/candidates.h"
+#include "sphinx/words.h"
 #include "support/gen.h"
 #include "support/sphinx_model.h"
 #include "support/word_gen.h"
@@ -27,7 +28,8 @@ enum {
     RECORDS = 150,
     TEXT_BYTES_MAX = 1 << 22,
     HUGE_BYTES_MAX = 4000,
-    N_TABLES = 4,
+    N_TABLES = 5,
+    N_COLUMNS = 4,
 };
 
 /* Tables that rounds take turns with. */
@@ -38,14 +40,16 @@ typedef struct table {
     uint32_t min_word_len;
     bool has_js_text;
     bool has_column; /* exc_info is flagged indexed */
+    uint32_t min_infix_len;
 } table;
 static const char old_charset[] = "0..9, A..Z->a..z, _, -, ., a..z, U+410..U+42F->U+430..U+44F, "
                                   "U+430..U+44F, U+401->U+451, U+451";
 static const table tables[N_TABLES] = {
-    {"ours", CHARSET_TABLE, sphinx_char_ours, 1, true, false},
-    {"old", old_charset, sphinx_char_old, 4, true, false},
-    {"bare", CHARSET_TABLE, sphinx_char_ours, 2, false, false},
-    {"column", CHARSET_TABLE, sphinx_char_ours, 3, true, true},
+    {"ours", CHARSET_TABLE, sphinx_char_ours, 1, true, false, 0},
+    {"old", old_charset, sphinx_char_old, 4, true, false, 0},
+    {"bare", CHARSET_TABLE, sphinx_char_ours, 2, false, false, 0},
+    {"column", CHARSET_TABLE, sphinx_char_ours, 3, true, true, 0},
+    {"infix", CHARSET_TABLE, sphinx_char_ours, 1, true, true, 2},
 };
 
 typedef struct row {
@@ -53,6 +57,7 @@ typedef struct row {
     al_buf logline;
     al_buf js;
     al_buf exc_info;
+    al_buf long_words;
     bool is_odd; /* the attributes do not hold it */
 } row;
 
@@ -106,9 +111,10 @@ static bool is_odd(const record *r, al_slice js)
            memchr(js.ptr, 0, js.len); /* NOLINT: js is never empty */
 }
 
-static void make_row(row *to, const record *r, size_t n)
+static void make_row(row *to, const record *r, const charset *cs)
 {
     *to = (row){.rec = r};
+    al_buf_init(&to->long_words, TEXT_BYTES_MAX);
     al_buf_init(&to->logline, TEXT_BYTES_MAX);
     al_buf_init(&to->js, TEXT_BYTES_MAX);
     al_buf_init(&to->exc_info, TEXT_BYTES_MAX);
@@ -124,7 +130,12 @@ static void make_row(row *to, const record *r, size_t n)
             json_put_value(&to->exc_info, v);
     }
     to->is_odd = is_odd(r, al_buf_slice(&to->js));
-    must(!al_buf_code(&to->logline) && !al_buf_code(&to->js) && n < RECORDS, "no memory");
+    words_put_pieces(al_buf_slice(&to->logline), cs, &to->long_words);
+    words_put_pieces(al_buf_slice(&to->js), cs, &to->long_words);
+    words_put_pieces(al_buf_slice(&to->exc_info), cs, &to->long_words);
+    must(!al_buf_code(&to->logline) && !al_buf_code(&to->js) && !al_buf_code(&to->exc_info) &&
+             !al_buf_code(&to->long_words),
+         "no memory");
 }
 
 /* ---- The question */
@@ -141,13 +152,14 @@ static void fail_query(const round_of *c, al_slice text, const candidates *plan,
 
 static bool is_found(const round_of *c, al_slice match, const row *r)
 {
-    const sphinx_words words = {c->t->char_of, c->t->min_word_len};
+    const sphinx_words words = {c->t->char_of, c->t->min_word_len, c->t->min_infix_len};
     const sphinx_column columns[] = {
         {AL_LIT("logline"), al_buf_slice(&r->logline)},
         {AL_LIT("exc_info"), al_buf_slice(&r->exc_info)},
         {AL_LIT("js"), al_buf_slice(&r->js)},
+        {AL_LIT("long_words"), al_buf_slice(&r->long_words)},
     };
-    return sphinx_model_matches(match, &words, columns, 3);
+    return sphinx_model_matches(match, &words, columns, N_COLUMNS);
 }
 
 static void put_json_member(const char *name, al_slice text, bool is_last)
@@ -217,6 +229,8 @@ static void begin(round_of *c, uint64_t seed, uint64_t number)
     c->described = (cand_table){
         .words = words,
         .min_word_len = c->t->min_word_len,
+        .min_infix_len = c->t->min_infix_len,
+        .has_pieces = c->t->min_infix_len > 0,
         .has_js_text = c->t->has_js_text,
         .has_src = true,
         .has_exact_strings = true,
@@ -227,7 +241,7 @@ static void begin(round_of *c, uint64_t seed, uint64_t number)
     while (c->batch->n < RECORDS)
         word_record(&c->r, c->batch);
     for (size_t i = 0; i < RECORDS; i++) {
-        make_row(&c->rows[i], &c->batch->recs[i], i);
+        make_row(&c->rows[i], &c->batch->recs[i], words);
         c->recs[i] = c->rows[i].rec;
     }
 }
@@ -238,6 +252,7 @@ static void end(round_of *c)
         al_buf_done(&c->rows[i].logline);
         al_buf_done(&c->rows[i].js);
         al_buf_done(&c->rows[i].exc_info);
+        al_buf_done(&c->rows[i].long_words);
     }
     (void)rec_batch_free(c->batch);
     (void)al_arena_free(c->arena);
@@ -246,8 +261,8 @@ static void end(round_of *c)
 static void put_rows(const round_of *c)
 {
     (void)printf("{\"table\":\"%s\",\"charset_table\":\"%s\",\"min_word_len\":%u,"
-                 "\"has_js_text\":%s,\"has_column\":%s}\n",
-                 c->t->name, c->t->charset, c->t->min_word_len,
+                 "\"min_infix_len\":%u,\"has_js_text\":%s,\"has_column\":%s}\n",
+                 c->t->name, c->t->charset, c->t->min_word_len, c->t->min_infix_len,
                  c->t->has_js_text ? "true" : "false", c->t->has_column ? "true" : "false");
     for (size_t i = 0; i < RECORDS; i++) {
         const row *r = &c->rows[i];
@@ -255,6 +270,7 @@ static void put_rows(const round_of *c)
         put_json_member("logline", al_buf_slice(&r->logline), false);
         put_json_member("js", al_buf_slice(&r->js), false);
         put_json_member("exc_info", al_buf_slice(&r->exc_info), false);
+        put_json_member("long_words", al_buf_slice(&r->long_words), false);
         put_json_member("src", r->is_odd ? AL_LIT("odd") : (al_slice){0}, true);
         (void)printf("}\n");
     }

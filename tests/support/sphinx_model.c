@@ -53,6 +53,8 @@ uint32_t sphinx_char_ours(uint32_t c)
 typedef struct word {
     uint32_t chars[WORD_CHARS_MAX];
     size_t n;
+    bool opens_left; /* in a phrase: *word */
+    bool opens_right;
 } word;
 
 /* The word at or behind *at; false: there is none. */
@@ -72,9 +74,21 @@ static bool next_word(const sphinx_words *w, al_slice text, size_t *at, word *re
     return is_in;
 }
 
-static bool same(const word *a, const word *b)
+static bool same(const sphinx_words *w, const word *asked, const word *here)
 {
-    return a->n == b->n && memcmp(a->chars, b->chars, a->n * sizeof *a->chars) == 0;
+    size_t size = asked->n * sizeof *asked->chars;
+    if (asked->n > here->n)
+        return false;
+    if (!asked->opens_left && !asked->opens_right)
+        return asked->n == here->n && memcmp(asked->chars, here->chars, size) == 0;
+    if (!w->min_infix_len || asked->n < w->min_infix_len || here->n < w->min_word_len)
+        return false;
+    size_t last = here->n - asked->n;
+    size_t from = asked->opens_right ? 0 : last;
+    for (size_t i = from; i <= (asked->opens_left ? last : 0); i++)
+        if (memcmp(asked->chars, here->chars + i, size) == 0)
+            return true;
+    return false;
 }
 
 static bool phrase_at(const sphinx_words *w, const word *words, size_t n, al_slice text, size_t at)
@@ -84,7 +98,7 @@ static bool phrase_at(const sphinx_words *w, const word *words, size_t n, al_sli
         if (!next_word(w, text, &at, &here))
             return false;
         bool is_place = words[i].n < w->min_word_len; /* of any word */
-        if (!is_place && !same(&words[i], &here))
+        if (!is_place && !same(w, &words[i], &here))
             return false;
     }
     return true;
@@ -147,8 +161,18 @@ static bool phrase(reading *r, al_slice column)
     }
     pass(r, '"');
     size_t n = 0;
-    for (size_t at = 0; n < PHRASE_WORDS_MAX && next_word(r->w, (al_slice){text, len}, &at, &words[n]);)
-        n++;
+    for (size_t from = 0, to = 0; from < len && n < PHRASE_WORDS_MAX; from = to + 1, n++) {
+        size_t at = 0;
+        to = al_slice_find((al_slice){text, len}, ' ', from);
+        al_slice item = al_slice_sub((al_slice){text, len}, from, to);
+        bool opens_left = al_slice_starts(item, AL_LIT("*"));
+        bool opens_right = al_slice_ends(item, AL_LIT("*"));
+        item = al_slice_sub(item, opens_left, item.len - opens_right);
+        if (!next_word(r->w, item, &at, &words[n]) || next_word(r->w, item, &at, &(word){0}))
+            refuse(r, "not one word");
+        words[n].opens_left = opens_left;
+        words[n].opens_right = opens_right;
+    }
     if (!n || words[0].n < r->w->min_word_len || words[n - 1].n < r->w->min_word_len)
         refuse(r, "a phrase with a short word at its end");
     for (size_t i = 0; i < r->n; i++)

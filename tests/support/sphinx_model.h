@@ -1,7 +1,8 @@
 #pragma once
 /* sphinx_model.h: what searchd finds for an expression of MATCH, as plain code: texts are cut into
- * words each time they are asked. Only the forms that alco writes: phrases, AND, |, brackets, and
- * one column at a bracket's start. Any other form ends the test. */
+ * words each time they are asked. Only the forms that alco writes: phrases, in them words with a *
+ * before or behind, AND, |, brackets, and one column at a bracket's start. Any other form ends the
+ * test. */
 #include "base/slice.h"
 
 typedef struct sphinx_column {
@@ -12,6 +13,7 @@ typedef struct sphinx_column {
 typedef struct sphinx_words {
     uint32_t (*char_of)(uint32_t c); /* what a character is in words; 0: it separates them */
     uint32_t min_word_len;
+    uint32_t min_infix_len; /* 0: none */
 } sphinx_words;
 
 /* Of CHARSET_TABLE. */

@@ -12,7 +12,7 @@
 #include "record/decode.h"
 #include "record/json_out.h"
 
-enum { JSON_BYTES_MAX = 1 << 16, DEPTH_MAX = 2, PIECE_CHARS_MAX = 30 };
+enum { JSON_BYTES_MAX = 1 << 16, DEPTH_MAX = 2, PIECE_CHARS_MAX = 60 };
 
 #define PICK(r, list) ((list)[rng_below((r), AL_COUNT(list))])
 
@@ -40,6 +40,7 @@ static const char *const words[] = {
     "na\u00efve",
     "\U0001f600",
     "verylongwordverylongwordverylongwordverylongword",
+    "0123456789abcdef0123456789abcdefKEY0123456789abcdef0123456789Sabcdefe00b",
 };
 static const char *const gaps[] = {
     " ", " ", " ", "  ", "\t", "\n", "\n", " \n\t", "\r\n", "\v", "\f", "-", ".", "=", "\"", "\\", "/",
@@ -174,7 +175,8 @@ static piece cut(rng *r, al_slice text)
     const uint8_t *end = text.ptr + text.len;
     const uint8_t *at = text.ptr + (rng_chance(r, 30) ? 0 : rng_below(r, text.len));
     size_t len = 0;
-    for (size_t max = 3 + (size_t)rng_below(r, PIECE_CHARS_MAX - 3); at < end && p.n < max; at += len) {
+    size_t max = 3 + (size_t)rng_below(r, rng_chance(r, 80) ? 27 : PIECE_CHARS_MAX - 3);
+    for (; at < end && p.n < max; at += len) {
         uint32_t c = al_char_at(at, end, &len);
         if (c == 0)
             break;

@@ -12,8 +12,8 @@
 #include "sphinx/words.h"
 
 enum {
-    WORDS_MAX = 1000,   /* in one MATCH: thousands exhaust searchd's stack */
-    VALUES_MAX = 64,    /* of one list */
+    WORDS_MAX = 1000, /* in one MATCH: thousands exhaust searchd's stack */
+    VALUES_MAX = 64,  /* of one list */
     TEXT_BYTES_MAX = 8192,
 };
 
@@ -159,8 +159,7 @@ static bool may_be_number(al_slice text)
 /* A value that may be spelled otherwise in the JSON text. */
 static bool is_respelled(const cand_plan *p, al_slice v)
 {
-    return may_be_number(v) ||
-           (p->t->js_is_ascii && v.len && (*v.ptr == '[' || *v.ptr == '{'));
+    return may_be_number(v) || (p->t->js_is_ascii && v.len && (*v.ptr == '[' || *v.ptr == '{'));
 }
 
 static bool put_values(cand_plan *p, const ast_node *leaf, al_buf *out)
@@ -228,7 +227,7 @@ static bool put_parts(cand_plan *p, const words_text *t, bool is_sure, al_buf *o
 }
 
 /* Parts of words of usual length, or parts of longer ones with whole words between. */
-static bool put_with_parts(cand_plan *p, const ast_node *leaf, const words_text *t, al_buf *out)
+static bool put_either(cand_plan *p, const ast_node *leaf, const words_text *t, al_buf *out)
 {
     size_t before = out->len;
     const ask inside = {*t, true};
@@ -236,7 +235,7 @@ static bool put_with_parts(cand_plan *p, const ast_node *leaf, const words_text 
     al_buf_u8(out, '(');
     if (!put_places(p, leaf, &inside, out)) {
         out->len = before;
-        return put_parts(p, t, true, out);
+        return false;
     }
     size_t behind = out->len;
     al_buf_str(out, " | (");
@@ -248,6 +247,25 @@ static bool put_with_parts(cand_plan *p, const ast_node *leaf, const words_text 
         al_buf_u8(out, ')');
     } else {
         out->len = behind;
+    }
+    al_buf_u8(out, ')');
+    return true;
+}
+
+/* Also what can only be a part of a longer word. */
+static bool put_with_parts(cand_plan *p, const ast_node *leaf, const words_text *t, al_buf *out)
+{
+    size_t before = out->len;
+    al_buf_u8(out, '(');
+    bool has_parts = put_parts(p, t, true, out);
+    size_t behind = out->len;
+    al_buf_str(out, has_parts ? " " : "");
+    bool has_either = put_either(p, leaf, t, out);
+    if (!has_either)
+        out->len = behind;
+    if (!has_either && !has_parts) {
+        out->len = before;
+        return false;
     }
     al_buf_u8(out, ')');
     return true;

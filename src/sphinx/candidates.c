@@ -192,12 +192,28 @@ bool candidates_setting_is_safe(al_slice name, al_slice text)
 {
     /* Where words are kept and how fast they are found, or more that is found. */
     static const char *const safe[] = {
-        "type",           "path",           "rt_field",        "rt_attr_string",
-        "rt_attr_json",   "rt_mem_limit",   "rt_attr_uint",    "rt_attr_bigint",
-        "dict",           "min_prefix_len", "min_infix_len",   "ondisk_attrs",
-        "preopen",        "mlock",          "docinfo",         "access_plain_attrs",
-        "access_doclists", "access_hitlists", "access_blob_attrs", "rt_attr_float",
-        "charset_table",  "min_word_len",
+        "type",
+        "path",
+        "rt_field",
+        "rt_attr_string",
+        "rt_attr_json",
+        "rt_mem_limit",
+        "rt_attr_uint",
+        "rt_attr_bigint",
+        "dict",
+        "min_prefix_len",
+        "min_infix_len",
+        "ondisk_attrs",
+        "preopen",
+        "mlock",
+        "docinfo",
+        "access_plain_attrs",
+        "access_doclists",
+        "access_hitlists",
+        "access_blob_attrs",
+        "rt_attr_float",
+        "charset_table",
+        "min_word_len",
     };
     if (al_slice_eq(name, AL_LIT("morphology")))
         return al_slice_eq(al_slice_trim(text), AL_LIT("none"));

@@ -23,12 +23,12 @@
 
 /* The tables that one query asks. */
 typedef struct cand_table {
-    const charset *words;  /* charset_table; NULL: not known, MATCH is not used */
-    uint32_t min_word_len; /* at least 1 */
+    const charset *words;   /* charset_table; NULL: not known, MATCH is not used */
+    uint32_t min_word_len;  /* at least 1 */
     uint32_t min_infix_len; /* 0: none; used only with has_pieces, as Sphinx cuts long words off */
     bool has_pieces;
-    bool has_js_text;      /* js is a full-text field */
-    bool js_is_ascii;      /* written by old ALCO */
+    bool has_js_text; /* js is a full-text field */
+    bool js_is_ascii; /* written by old ALCO */
     bool has_src;
     bool has_exact_strings;
     const al_slice *columns; /* fields with a full-text column of their name */
@@ -36,9 +36,9 @@ typedef struct cand_table {
 } cand_table;
 
 typedef struct candidates {
-    al_buf match;    /* text of MATCH, not yet escaped as an SQL string; empty: none */
-    al_buf where;    /* an expression that is 1 for candidates: `SELECT …, (…) AS c … WHERE c=1`
-                        (2.2 takes OR in expressions alone); empty: none */
+    al_buf match; /* text of MATCH, not yet escaped as an SQL string; empty: none */
+    al_buf where; /* an expression that is 1 for candidates: `SELECT …, (…) AS c … WHERE c=1`
+                     (2.2 takes OR in expressions alone); empty: none */
     bool is_useful;  /* one of both is there; else all rows have to be looked at */
     const char *why; /* for people, where it is not: a text that lives for ever */
 } candidates;

@@ -4,7 +4,8 @@
  * How: the text is cut as Sphinx cuts (charset.h). Words that separators of the text itself enclose
  * are sure; those that follow each other become a phrase, since separators take no position and
  * words shorter than min_word_len do (searchd 2.2.11 with overshort_step 1, the default).
- * Two things end a phrase: a letter that Sphinx and our folding see differently, and in JSON white space that is free, or escaped: behind
+ * Two things end a phrase: a letter that Sphinx and our folding see differently, and in JSON white
+ * space that is free, or escaped: behind
  * `\n` stands what Sphinx reads as the word `nrefused`, and a tab after it is a word `t`. There the
  * word is asked for in each spelling that it may have got. Behind the phrase's end no escape
  * matters: it begins with a backslash, which separates.
@@ -23,7 +24,7 @@
 
 enum {
     ESCAPED_CHARS_MAX = 36, /* of a word: with the letters of an escape before it it is not cut */
-    WORDS_MAX = 64,      /* of one text: further ones hardly find less */
+    WORDS_MAX = 64,         /* of one text: further ones hardly find less */
     PREFIX_BYTES_MAX = 6,
 };
 
@@ -38,10 +39,10 @@ typedef enum gap {
 typedef struct word {
     uint32_t from; /* into chars */
     uint32_t to;
-    bool is_sure;   /* it is spelled as in `chars`, but for what is open */
+    bool is_sure;     /* it is spelled as in `chars`, but for what is open */
     bool opens_left;  /* it may be the end of a word, or have an escape before it */
     bool opens_right; /* it may be the beginning of one */
-    bool joins;     /* nothing but separators is between it and the word before */
+    bool joins;       /* nothing but separators is between it and the word before */
     gap before;
     uint8_t control; /* GAP_CONTROL */
 } word;
@@ -71,10 +72,10 @@ static void note_gap(cutting *c, uint32_t ch, uint8_t byte)
     word *w = &c->next;
     bool is_free = c->t->frees_space && ch < 0x80 && query_is_space(byte);
     bool is_foreign = c->place == WORDS_JSON_ASCII && ch > '~';
-    w->before = is_free               ? GAP_FREE
+    w->before = is_free                 ? GAP_FREE
                 : is_foreign || ch == 0 ? GAP_UNKNOWN
-                : ch < ' '            ? GAP_CONTROL
-                                      : GAP_PLAIN;
+                : ch < ' '              ? GAP_CONTROL
+                                        : GAP_PLAIN;
     w->control = byte;
     w->joins = w->joins && (!is_json(c) || w->before == GAP_PLAIN);
 }
@@ -109,8 +110,7 @@ static void end_word(cutting *c, size_t from_byte, size_t to_byte, bool is_at_en
     w->opens_left = from_byte == 0 && !c->t->is_whole;
     w->opens_right = is_at_end && !c->t->is_whole;
     bool is_part = w->opens_left || w->opens_right;
-    w->is_sure = !is_respelled(c, bytes) &&
-                 (!is_part || (c->looks_inside && finds_part(c->ix, n)));
+    w->is_sure = !is_respelled(c, bytes) && (!is_part || (c->looks_inside && finds_part(c->ix, n)));
     for (uint32_t i = w->from; i < w->to; i++)
         w->is_sure &= c->chars[i] != CHARSET_ODD;
     c->words[c->n_words++] = *w;

@@ -7,18 +7,18 @@
 
 /* Where the text is looked for. */
 typedef enum words_place {
-    WORDS_PLAIN,     /* a column that holds the searched text itself (bytes that are no UTF-8, and
-                        NULs, each as U+FFFD or another character that separates words) */
-    WORDS_JSON,      /* one that holds JSON, in strings of which it may stand (json_escape) */
+    WORDS_PLAIN,      /* a column that holds the searched text itself (bytes that are no UTF-8, and
+                         NULs, each as U+FFFD or another character that separates words) */
+    WORDS_JSON,       /* one that holds JSON, in strings of which it may stand (json_escape) */
     WORDS_JSON_ASCII, /* the same, and characters beyond ASCII are escaped, too: \uXXXX */
-    WORDS_EITHER,    /* a field's value: a string as in PLAIN, others as in JSON */
+    WORDS_EITHER,     /* a field's value: a string as in PLAIN, others as in JSON */
 } words_place;
 
 typedef struct words_text {
     al_slice text;
     bool ignores_case;
     bool frees_space; /* a run of white space matches any run */
-    bool is_whole;    /* before and behind it words end; else it may begin and end inside of words */
+    bool is_whole; /* before and behind it words end; else it may begin and end inside of words */
 } words_text;
 
 /* How the tables that are asked keep words. */

@@ -1,8 +1,8 @@
-/* Candidates of a query: any query that parses gets a plan whose conditions are well formed (brackets
- * and quotes are closed; outside of quotes stand only the words that alco writes), and whatever the
- * naive matcher takes, a model of Sphinx finds by the MATCH. The first byte chooses the table; up to
- * the first NUL behind it the input is the query, then a message, behind the next NUL the text of
- * the field exc_info. */
+/* Candidates of a query: any query that parses gets a plan whose conditions are well formed
+ * (brackets and quotes are closed; outside of quotes stand only the words that alco writes), and
+ * whatever the naive matcher takes, a model of Sphinx finds by the MATCH. The first byte chooses
+ * the table; up to the first NUL behind it the input is the query, then a message, behind the next
+ * NUL the text of the field exc_info. */
 #include "fuzz.h"
 
 #include "query/query.h"
@@ -83,7 +83,8 @@ static void check_plan(query *q, uint8_t kind, const record *r)
     al_arena *arena = al_arena_new(4096);
     CHECK(arena);
     const bool is_old = kind & 1;
-    const sphinx_words words = {is_old ? sphinx_char_old : sphinx_char_ours, 1 + (kind >> 1) % 5, kind & 32 ? 2 : 0};
+    const sphinx_words words = {is_old ? sphinx_char_old : sphinx_char_ours, 1 + (kind >> 1) % 5,
+                                kind & 32 ? 2 : 0};
     cand_table t = {.min_word_len = words.min_word_len,
                     .min_infix_len = words.min_infix_len,
                     .has_pieces = true,
@@ -96,8 +97,7 @@ static void check_plan(query *q, uint8_t kind, const record *r)
     CHECK(c.is_useful == !c.why);
     CHECK(c.is_useful == (c.match.len || c.where.len));
     check_form(al_buf_slice(&c.match), '"', "()@| abcdefghijklmnopqrstuvwxyz_");
-    check_form(al_buf_slice(&c.where), '\'',
-               "()[]=<>- ,0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZjsrc");
+    check_form(al_buf_slice(&c.where), '\'', "()[]=<>- ,0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZjsrc");
     matcher *m = NULL;
     CHECK(matcher_new(q, &text_field, 1, &m, NULL) == AL_OK);
     al_code code = AL_OK;
@@ -122,7 +122,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     al_slice text = al_slice_sub(rest, end + 1, rest.len);
     field fields[] = {
-        {AL_LIT("a"), {VAL_OBJECT, AL_LIT("{\"b\":[1,\"x\",null,{\"c\":\"\\u0001\"}],\"d\":2.50}")}},
+        {AL_LIT("a"),
+         {VAL_OBJECT, AL_LIT("{\"b\":[1,\"x\",null,{\"c\":\"\\u0001\"}],\"d\":2.50}")}},
         {AL_LIT("n"), {VAL_NUMBER, AL_LIT("5")}},
         {AL_LIT("s"), {VAL_STRING, al_slice_sub(rest, 0, end)}},
         {AL_LIT("exc_info"), {VAL_STRING, text}},

@@ -12,7 +12,8 @@ enum { WORD_CHARS_MAX = 42, PHRASE_WORDS_MAX = 128 };
 
 uint32_t sphinx_char_old(uint32_t c)
 {
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c && c < 0x80 && strchr("_-.", (int)c)))
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+        (c && c < 0x80 && strchr("_-.", (int)c)))
         return c;
     if ((c >= 'A' && c <= 'Z') || (c >= 0x410 && c <= 0x42f))
         return c + 32;

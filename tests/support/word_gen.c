@@ -1,6 +1,6 @@
 /* Texts of few words and many separators, so that the same words meet behind all of them; values
- * from a short list that numbers, strings, constants and arrays share. Queries cut pieces out of the
- * texts, change case as Unicode allows and white space where it is free. */
+ * from a short list that numbers, strings, constants and arrays share. Queries cut pieces out of
+ * the texts, change case as Unicode allows and white space where it is free. */
 #include "support/word_gen.h"
 
 #include <stdio.h>
@@ -29,10 +29,10 @@ static const char *const words[] = {
     "nabc",
     "n",
     "to",
-    "\u0451\u043b\u043a\u0430",       /* yolka */
-    "\u0401\u043b\u043a\u0430",       /* with its first letter large */
+    "\u0451\u043b\u043a\u0430", /* yolka */
+    "\u0401\u043b\u043a\u0430", /* with its first letter large */
     "\u0432\u043e\u0434",
-    "\u1c80\u043e\u0434",             /* the old form of its first letter */
+    "\u1c80\u043e\u0434", /* the old form of its first letter */
     "a-b",
     "x_y",
     "1.5",
@@ -43,28 +43,84 @@ static const char *const words[] = {
     "0123456789abcdef0123456789abcdefKEY0123456789abcdef0123456789Sabcdefe00b",
 };
 static const char *const gaps[] = {
-    " ", " ", " ", "  ", "\t", "\n", "\n", " \n\t", "\r\n", "\v", "\f", "-", ".", "=", "\"", "\\", "/",
-    ", ", ": ", "\x01", "\x1f", "\x7f", "\u2014", " \u00e9 ", "\xff", "\xff ",
+    " ",  " ",    " ",    "  ",   "\t",     "\n",       "\n",   " \n\t", "\r\n",
+    "\v", "\f",   "-",    ".",    "=",      "\"",       "\\",   "/",     ", ",
+    ": ", "\x01", "\x1f", "\x7f", "\u2014", " \u00e9 ", "\xff", "\xff ",
 };
 /* As JSON. */
 static const char *const scalars[] = {
-    "\"x\"", "\"y z\"", "\"5\"", "\"5.0\"", "\"503\"", "\"\"", "\"true\"", "\"null\"", "\"it's\\\\\"",
-    "5",     "5.0",     "5e0",   "503",     "499.5",   "-3",   "-0.5",     "16777217", "16777216",
-    "1e3",   "0",       "0.1",   "1e300",   "-1e300",  "12345678901234567890", "9007199254740993",
-    "true",  "false",   "null",  "NaN",     "\"\u212aey abc\"", "\"key\\nabc so\"",
-    "1000000000000000", "-1000000000000001",
+    "\"x\"",
+    "\"y z\"",
+    "\"5\"",
+    "\"5.0\"",
+    "\"503\"",
+    "\"\"",
+    "\"true\"",
+    "\"null\"",
+    "\"it's\\\\\"",
+    "5",
+    "5.0",
+    "5e0",
+    "503",
+    "499.5",
+    "-3",
+    "-0.5",
+    "16777217",
+    "16777216",
+    "1e3",
+    "0",
+    "0.1",
+    "1e300",
+    "-1e300",
+    "12345678901234567890",
+    "9007199254740993",
+    "true",
+    "false",
+    "null",
+    "NaN",
+    "\"\u212aey abc\"",
+    "\"key\\nabc so\"",
+    "1000000000000000",
+    "-1000000000000001",
 };
 /* Behind = or in a list. */
 static const char *const values[] = {
-    "x", "\"y z\"", "5", "5.0", "5e0", "503", "499.5", "-3", "-0.5", "16777217", "1e3", "0", "0.1",
-    "1e300", "12345678901234567890", "true", "false", "null", "NaN", "\"\"", "\"it's\\\\\"", "X",
-    "\"\u212aey abc\"", "\"key abc\"", "[5]", "\"[\\\"x\\\"]\"", "\"{\\\"c\\\":5}\"", "1000000000000000",
-    "\"key\nabc so\"", "abc",
+    "x",
+    "\"y z\"",
+    "5",
+    "5.0",
+    "5e0",
+    "503",
+    "499.5",
+    "-3",
+    "-0.5",
+    "16777217",
+    "1e3",
+    "0",
+    "0.1",
+    "1e300",
+    "12345678901234567890",
+    "true",
+    "false",
+    "null",
+    "NaN",
+    "\"\"",
+    "\"it's\\\\\"",
+    "X",
+    "\"\u212aey abc\"",
+    "\"key abc\"",
+    "[5]",
+    "\"[\\\"x\\\"]\"",
+    "\"{\\\"c\\\":5}\"",
+    "1000000000000000",
+    "\"key\nabc so\"",
+    "abc",
 };
-static const char *const bounds[] = {"5", "5.0", "503", "499.5", "-3", "-0.5", "0", "16777216",
-                                     "16777217", "1e3", "1e16", "0.1", "-1e15", "1000000000000000"};
-static const char *const paths[] = {"a", "a", "a", "b.c", "b", "exc_info", "ctx", "message", "never",
-                                    "ctx.key", "ctx.\u212aey"};
+static const char *const bounds[] = {"5",    "5.0", "503",      "499.5",           "-3",
+                                     "-0.5", "0",   "16777216", "16777217",        "1e3",
+                                     "1e16", "0.1", "-1e15",    "1000000000000000"};
+static const char *const paths[] = {"a",   "a",       "a",     "b.c",     "b",           "exc_info",
+                                    "ctx", "message", "never", "ctx.key", "ctx.\u212aey"};
 static const char *const compares[] = {">", ">=", "<", "<="};
 
 static void put_text(rng *r, al_buf *out)

@@ -1,11 +1,13 @@
 /* Goal: each rule of candidates.h as a question in words: what is asked by MATCH, what of the
  * attributes, and why nothing where nothing is. That the rules are right is for
- * tests/property/prop_candidates.c and a real searchd (tests/integration/test_sphinx_candidates.py). */
+ * tests/property/prop_candidates.c and a real searchd
+ * (tests/integration/test_sphinx_candidates.py). */
 #include "query_help.h"
 
 #include <string.h>
 
 #include "sphinx/candidates.h"
+#include "sphinx/words.h"
 
 static const char old_charset[] = "0..9, A..Z->a..z, _, -, ., a..z, U+410..U+42F->U+430..U+44F, "
                                   "U+430..U+44F, U+401->U+451, U+451";
@@ -69,7 +71,7 @@ static void whole_words_inside_the_text(void **state)
         {"\"x refused y\"", "((@logline (\"refused\")) | (@js (\"refused\")))", "", NULL},
         {"\"GET /api/v1/users/42?expand=1 HTTP\"", "((@logline (\"api v1 users 42 expand 1\")) | (@js (\"api v1 users 42 expand 1\")))", "", NULL},
         {"x-y \xd0\xb2\xd0\xbe\xd0\xb4 \xc3\xa9 foo bar", "((@logline (\"y \xd0\xb2\xd0\xbe\xd0\xb4 foo\")) | (@js (\"y\" (\"\xd0\xb2\xd0\xbe\xd0\xb4\" | \"n\xd0\xb2\xd0\xbe\xd0\xb4\" | \"t\xd0\xb2\xd0\xbe\xd0\xb4\" | \"r\xd0\xb2\xd0\xbe\xd0\xb4\" | \"f\xd0\xb2\xd0\xbe\xd0\xb4\" | \"u000b\xd0\xb2\xd0\xbe\xd0\xb4\") (\"foo\" | \"nfoo\" | \"tfoo\" | \"rfoo\" | \"ffoo\" | \"u000bfoo\"))))", "", NULL},
-        {"\"a verylongwordverylongwordverylongwordverylongword b c\"", "((@logline (\"b\")) | (@js (\"b\")))", "", NULL},
+        {"\"a verylongwordverylongwordverylongwordverylongword b c\"", "((@logline (\"verylongwordverylongwordverylongwordverylo b\")) | (@js (\"verylongwordverylongwordverylongwordverylo b\")))", "", NULL},
     };
     CHECK_ALL(&t, samples);
 }
@@ -139,17 +141,17 @@ static void and_or_not(void **state)
     static const sample samples[] = {
         {"", "", "", "the query asks for everything"},
         {"NOT debug", "", "", "the query only says what is not wanted"},
-        {"@level!=ERROR", "", "(NOT(js['level']='ERROR'))", NULL},
+        {"@level!=ERROR", "", "(NOT(IN(js['level'],'ERROR') AND LENGTH(js['level'])=0))", NULL},
         {"@user!=*", "", "(NOT(js['user'] IS NOT NULL))", NULL},
-        {"NOT (@level=DEBUG OR @level=INFO)", "", "((NOT(js['level']='DEBUG')) AND (NOT(js['level']='INFO')))", NULL},
+        {"NOT (@level=DEBUG OR @level=INFO)", "", "((NOT(IN(js['level'],'DEBUG') AND LENGTH(js['level'])=0)) AND (NOT(IN(js['level'],'INFO') AND LENGTH(js['level'])=0)))", NULL},
         {"NOT (@level=DEBUG AND @user:x)", "", "", "the query only says what is not wanted"},
-        {"NOT (@level=DEBUG AND @user=x)", "", "((NOT(js['level']='DEBUG')) OR (NOT(js['user']='x')))", NULL},
+        {"NOT (@level=DEBUG AND @user=x)", "", "((NOT(IN(js['level'],'DEBUG') AND LENGTH(js['level'])=0)) OR (NOT(IN(js['user'],'x') AND LENGTH(js['user'])=0)))", NULL},
         {"\"a b c\" -debug", "(((@logline (\"b\")) | (@js (\"b\"))))", "", NULL},
         {"\"a b c\" OR @level=ERROR", "(((@logline (\"b\")) | (@js (\"b\"))) | ((@js (\"level\")) ((@js (\"error\")))))", "", NULL},
         {"\"a b c\" OR @level!=ERROR", "", "", "the query only says what is not wanted"},
         {"@level=ERROR OR @user=ann", "(((@js (\"level\")) ((@js (\"error\")))) | ((@js (\"user\")) ((@js (\"ann\")))))", "((IN(js['level'],'ERROR') OR LENGTH(js['level'])>1 OR js['level'][0] IS NOT NULL) OR (IN(js['user'],'ann') OR LENGTH(js['user'])>1 OR js['user'][0] IS NOT NULL))", NULL},
         {"@level=ERROR AND \"x timeout y\"", "(((@js (\"level\")) ((@js (\"error\")))) ((@logline (\"timeout\")) | (@js (\"timeout\"))))", "((IN(js['level'],'ERROR') OR LENGTH(js['level'])>1 OR js['level'][0] IS NOT NULL))", NULL},
-        {"@level!=ERROR \"x timeout y\"", "(((@logline (\"timeout\")) | (@js (\"timeout\"))))", "((NOT(js['level']='ERROR')))", NULL},
+        {"@level!=ERROR \"x timeout y\"", "(((@logline (\"timeout\")) | (@js (\"timeout\"))))", "((NOT(IN(js['level'],'ERROR') AND LENGTH(js['level'])=0)))", NULL},
     };
     CHECK_ALL(&t, samples);
 }
@@ -202,6 +204,30 @@ static void rows_that_have_a_source(void **state)
         {"@level=ERROR", "((@js (\"level\")) ((@js (\"error\"))))", "((IN(js['level'],'ERROR') OR LENGTH(js['level'])>1 OR js['level'][0] IS NOT NULL) OR NOT(src=''))", NULL},
         {"@user!=*", "", "((NOT(js['user'] IS NOT NULL)) OR NOT(src=''))", NULL},
         {"\"a b c\"", "", "", "no whole word that Sphinx could look up is in the text"},
+    };
+    CHECK_ALL(&t, samples);
+}
+
+static void parts_of_words(void **state)
+{
+    (void)state;
+    cand_table t = table_of(CHARSET_TABLE, 1);
+    t.min_infix_len = 3;
+    t.has_pieces = true;
+    static const sample samples[] = {
+        {"refused", "((((@logline (\"*refused*\")) | (@js (\"*refused*\"))) | ((@long_words (\"*refused*\")))))", "", NULL},
+        {"onnection ref", "((((@logline (\"*onnection ref*\")) | (@js (\"*onnection\" \"*ref*\"))) | ((@long_words (\"*onnection*\" | \"*ref*\")))))", "", NULL},
+        {"connection refused by peer", "((((@logline (\"*connection refused by peer*\")) | (@js (\"*connection\" \"*refused\" (\"by\" | \"nby\" | \"tby\" | \"rby\" | \"fby\" | \"u000bby\") \"*peer*\"))) | ((@long_words (\"*connection*\" | \"*peer*\")) ((@logline (\"refused by\")) | (@js (\"*refused\" (\"by\" | \"nby\" | \"tby\" | \"rby\" | \"fby\" | \"u000bby\")))))))", "", NULL},
+        {"\"say refused\"", "((((@logline (\"*say refused*\")) | (@js (\"*say refused*\"))) | ((@long_words (\"*say*\" | \"*refused*\")))))", "", NULL},
+        {"to", "", "", "no whole word that Sphinx could look up is in the text"},
+        {"user=5", "((((@logline (\"*user\")) | (@js (\"*user\"))) | ((@long_words (\"*user*\")))))", "", NULL},
+        {"/user=\\d+/", "((((@logline (\"*user\")) | (@js (\"*user\"))) | ((@long_words (\"*user*\")))))", "", NULL},
+        {"@path:admin", "((@js (\"path\")) (((@js (\"*admin*\")) | ((@long_words (\"*admin*\"))))))", "(js['path'] IS NOT NULL)", NULL},
+        {"@exc_info~/KeyError/", "((@js (\"exc info\")) (((@js (\"*keyerror*\")) | ((@long_words (\"*keyerror*\"))))))", "(js['exc_info'] IS NOT NULL)", NULL},
+        {"\"GET /api\"", "((((@logline (\"*get api*\")) | (@js (\"*get api*\"))) | ((@long_words (\"*get*\" | \"*api*\")))))", "", NULL},
+        {"0123456789abcdef0123456789abcdef0123456789abcdef", "((@long_words (\"*0123456789abcdef01234*\")))", "", NULL},
+        {"0123456789abcdef0123456789abcdef0123456789abcdef x y", "((@long_words (\"*0123456789abcdef01234*\")) (((@logline (\"x\")) | (@js ((\"x\" | \"nx\" | \"tx\" | \"rx\" | \"fx\" | \"u000bx\")))) | ((@long_words (\"*0123456789abcdef01234*\")) ((@logline (\"x\")) | (@js ((\"x\" | \"nx\" | \"tx\" | \"rx\" | \"fx\" | \"u000bx\")))))))", "", NULL},
+        {"@level=ERROR", "((@js (\"level\")) ((@js (\"error\"))))", "(IN(js['level'],'ERROR') OR LENGTH(js['level'])>1 OR js['level'][0] IS NOT NULL)", NULL},
     };
     CHECK_ALL(&t, samples);
 }
@@ -281,17 +307,81 @@ static void deep_queries_ask_less(void **state)
     al_buf_done(&text);
 }
 
+/* ---- Pieces */
+
+static void assert_pieces(const charset *cs, const char *text, const char *pieces)
+{
+    al_buf out;
+    al_buf_init(&out, 4096);
+    words_put_pieces(al_cstr(text), cs, &out);
+    if (!al_slice_eq(al_buf_slice(&out), al_cstr(pieces)))
+        fail_msg("%s: %.*s", text, AL_ARG(al_buf_slice(&out)));
+    al_buf_done(&out);
+}
+
+static void long_words_in_pieces(void **state)
+{
+    (void)state;
+    const charset *cs = NULL;
+    assert_int_equal(charset_new(arena, AL_LIT(CHARSET_TABLE), &cs), AL_OK);
+#define TEN    "abcdefghij"
+#define FORTY2 TEN TEN TEN TEN "kl"
+    assert_pieces(cs, "", "");
+    assert_pieces(cs, "short " FORTY2 " " FORTY2, "");
+    assert_pieces(cs, FORTY2 "M-x", FORTY2 " cdefghijabcdefghijklM ");
+    assert_pieces(cs, "-" FORTY2 TEN TEN "yz " FORTY2 "M",
+                  FORTY2 " cdefghijabcdefghijkl" TEN TEN "yz " FORTY2 " cdefghijabcdefghijklM ");
+    assert_pieces(cs, FORTY2 TEN TEN "yzA",
+                  FORTY2 " cdefghijabcdefghijkl" TEN TEN "yz cdefghijabcdefghijyzA ");
+}
+
+/* Any 21 characters in a row of a long word are in one piece, and no piece is too long. */
+static void pieces_hold_all_parts(void **state)
+{
+    (void)state;
+    const charset *cs = NULL;
+    uint8_t text[300];
+    assert_int_equal(charset_new(arena, AL_LIT(CHARSET_TABLE), &cs), AL_OK);
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (uint8_t)("0123456789abcdefghijklmnopqrstuvwxyz"[(i * i + i / 7) % 36]);
+    for (size_t len = WORDS_CUT_CHARS + 1; len <= sizeof text; len++) {
+        al_buf out;
+        al_buf_init(&out, 4096);
+        words_put_pieces((al_slice){text, len}, cs, &out);
+        for (size_t at = 0; at + WORDS_PIECE_CHARS <= len; at++)
+            assert_non_null(memmem(out.ptr, out.len, text + at, WORDS_PIECE_CHARS));
+        for (size_t from = 0, to = 0; from < out.len; from = to + 1) {
+            to = al_slice_find(al_buf_slice(&out), ' ', from);
+            assert_in_range(to - from, 1, WORDS_CUT_CHARS);
+        }
+        al_buf_done(&out);
+    }
+}
+
 /* ---- What is not known */
 
 static void charsets_that_are_not_read(void **state)
 {
     (void)state;
     static const char *const tables[] = {
-        "", "english", "0..9, a..z", "0..9, A..Z, a..z", "0..9, a..z, A..Z->a..z, U+4B0..U+4BD/2",
-        "0..9, a..z, A..Z->a..z, a", "0..9, a..z, A..Z->a..z, \"", "0..9, a..z, A..Z->a..z, \\",
-        "0..9, a..z, A..Z->a..z, U+FFFD", "0..9, a..z, A..Z->a..y", "0..9, a..z, A..Z->", "z..a",
-        "0..9, a..z, A..Z->a..z, U+20000", "0..9, a..z, A..Z->a..z, U+, b", "a->", "->",
-        "0..9, a..z, A..Z->a..z, *", "0..9, a..z, A..Z->a..z,, _",
+        "",
+        "english",
+        "0..9, a..z",
+        "0..9, A..Z, a..z",
+        "0..9, a..z, A..Z->a..z, U+4B0..U+4BD/2",
+        "0..9, a..z, A..Z->a..z, a",
+        "0..9, a..z, A..Z->a..z, \"",
+        "0..9, a..z, A..Z->a..z, \\",
+        "0..9, a..z, A..Z->a..z, U+FFFD",
+        "0..9, a..z, A..Z->a..y",
+        "0..9, a..z, A..Z->",
+        "z..a",
+        "0..9, a..z, A..Z->a..z, U+20000",
+        "0..9, a..z, A..Z->a..z, U+, b",
+        "a->",
+        "->",
+        "0..9, a..z, A..Z->a..z, *",
+        "0..9, a..z, A..Z->a..z,, _",
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         const charset *cs = NULL;
@@ -304,8 +394,8 @@ static void charsets_that_are_read(void **state)
 {
     (void)state;
     const charset *cs = NULL;
-    assert_int_equal(charset_new(arena, AL_LIT("0..9,a..z ,A..Z -> a..z,U+C9->U+E9, \xc3\xa9"), &cs),
-                     AL_OK);
+    assert_int_equal(
+        charset_new(arena, AL_LIT("0..9,a..z ,A..Z -> a..z,U+C9->U+E9, \xc3\xa9"), &cs), AL_OK);
     assert_int_equal(charset_of(cs, 'B', false), 'b');
     assert_int_equal(charset_of(cs, '_', true), 0);
     assert_int_equal(charset_of(cs, 0xc9, true), 0xe9);
@@ -353,9 +443,12 @@ int main(void)
         cmocka_unit_test(old_tables),
         cmocka_unit_test(columns_without_js_text),
         cmocka_unit_test(rows_that_have_a_source),
+        cmocka_unit_test(parts_of_words),
         cmocka_unit_test(unknown_words),
         cmocka_unit_test(large_queries_ask_less),
         cmocka_unit_test(deep_queries_ask_less),
+        cmocka_unit_test(long_words_in_pieces),
+        cmocka_unit_test(pieces_hold_all_parts),
         cmocka_unit_test(charsets_that_are_not_read),
         cmocka_unit_test(charsets_that_are_read),
         cmocka_unit_test(settings_that_change_words),

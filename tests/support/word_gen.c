@@ -40,6 +40,7 @@ static const char *const words[] = {
     "na\u00efve",
     "\U0001f600",
     "verylongwordverylongwordverylongwordverylongword",
+    "fortytwocharactersfortytwocharactersfortyt",
     "0123456789abcdef0123456789abcdefKEY0123456789abcdef0123456789Sabcdefe00b",
 };
 static const char *const gaps[] = {
@@ -231,7 +232,7 @@ static piece cut(rng *r, al_slice text)
     const uint8_t *end = text.ptr + text.len;
     const uint8_t *at = text.ptr + (rng_chance(r, 30) ? 0 : rng_below(r, text.len));
     size_t len = 0;
-    size_t max = 3 + (size_t)rng_below(r, rng_chance(r, 80) ? 27 : PIECE_CHARS_MAX - 3);
+    size_t max = 3 + (size_t)rng_below(r, rng_chance(r, 60) ? 27 : PIECE_CHARS_MAX - 3);
     for (; at < end && p.n < max; at += len) {
         uint32_t c = al_char_at(at, end, &len);
         if (c == 0)

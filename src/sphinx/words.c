@@ -119,11 +119,13 @@ static void end_word(cutting *c, size_t from_byte, size_t to_byte, bool is_at_en
 
 static void cut(cutting *c)
 {
+    c->next.joins = true;
+    if (c->t->text.len == 0)
+        return;
     const uint8_t *begin = c->t->text.ptr;
     const uint8_t *end = begin + c->t->text.len;
     const uint8_t *word_at = begin;
     size_t len = 0;
-    c->next.joins = true;
     for (const uint8_t *p = begin; p < end; p += len) {
         uint32_t ch = al_char_at(p, end, &len);
         uint32_t is = charset_of(c->ix->cs, ch, c->t->ignores_case);
@@ -289,6 +291,8 @@ bool words_put_parts(const words_text *t, const words_index *ix, bool is_sure, a
 void words_put_pieces(al_slice text, const charset *cs, al_buf *out)
 {
     enum { STEP = WORDS_CUT_CHARS - WORDS_PIECE_CHARS + 1 };
+    if (text.len == 0)
+        return;
     const uint8_t *end = text.ptr + text.len;
     const uint8_t *piece = text.ptr; /* the one under way: n characters so far */
     const uint8_t *next = text.ptr;  /* where the one behind it begins */

@@ -21,22 +21,27 @@ static bool is_field(void *ctx, al_slice name)
     return name.len == 1;
 }
 
+/* Behind the quoted text that begins at i: its closing quote. */
+static size_t closing(al_slice text, size_t i)
+{
+    const uint8_t quote = text.ptr[i];
+    for (i++; i < text.len && text.ptr[i] != quote; i++)
+        i += text.ptr[i] == '\\';
+    CHECK(i < text.len);
+    return i;
+}
+
 /* Without what stands in quotes: balanced, and of `known` characters alone. */
 static void check_form(al_slice text, uint8_t quote, const char *known)
 {
     int depth = 0;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
-        if (c == quote) {
-            for (i++; i < text.len && text.ptr[i] != quote; i++)
-                i += text.ptr[i] == '\\';
-            CHECK(i < text.len);
-            continue;
-        }
+        i = c == quote ? closing(text, i) : i;
         depth += c == '(' || c == '[';
         depth -= c == ')' || c == ']';
         CHECK(depth >= 0);
-        CHECK(c && strchr(known, c));
+        CHECK(c == quote || (c && strchr(known, c)));
     }
     CHECK(depth == 0);
 }

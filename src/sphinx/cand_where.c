@@ -16,7 +16,7 @@
 
 #include "record/utf8.h"
 #include "sphinx/cand_priv.h"
-#include "sphinx/sql_text.h"
+#include "sphinx/cand_sql.h"
 
 enum { VALUES_MAX = 64, VALUE_BYTES_MAX = 1000, NAME_BYTES_MAX = 100 };
 static const int64_t bound_max = 1000000000000000; /* 10^15: doubles are exact far beyond */
@@ -45,7 +45,7 @@ static bool is_number(al_slice text)
 
 static void put_value(const ast_node *leaf, al_buf *out)
 {
-    sql_put_json_path(out, AL_LIT("js"), &leaf->name, 1);
+    cand_put_path(out, leaf->name);
 }
 
 /* How the number that is spelled stands to n. */
@@ -82,7 +82,7 @@ static void put_strings(const ast_node *leaf, al_buf *out)
     put_value(leaf, out);
     for (uint32_t i = 0; i < leaf->n_values; i++) {
         al_buf_u8(out, ',');
-        sql_put_string(out, leaf->values[i]);
+        cand_put_string(out, leaf->values[i]);
     }
     al_buf_u8(out, ')');
     for (uint32_t i = 0; i < leaf->n_values; i++) {
@@ -165,7 +165,7 @@ static bool put_surely_equals(const cand_plan *p, const ast_node *leaf, al_buf *
         if (!is_plain(leaf->values[i], VALUE_BYTES_MAX))
             continue;
         al_buf_u8(out, ',');
-        sql_put_string(out, leaf->values[i]);
+        cand_put_string(out, leaf->values[i]);
         n++;
     }
     if (!n) {

@@ -15,7 +15,6 @@
 #include <assert.h>
 
 #include "sphinx/cand_priv.h"
-#include "sphinx/sql_text.h"
 
 enum {
     ARENA_BLOCK_BYTES = 16 * 1024,

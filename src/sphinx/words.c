@@ -5,10 +5,9 @@
  * are sure; those that follow each other become a phrase, since separators take no position and
  * words shorter than min_word_len do (searchd 2.2.11 with overshort_step 1, the default).
  * Two things end a phrase: a letter that Sphinx and our folding see differently, and in JSON white
- * space that is free, or escaped: behind
- * `\n` stands what Sphinx reads as the word `nrefused`, and a tab after it is a word `t`. There the
- * word is asked for in each spelling that it may have got. Behind the phrase's end no escape
- * matters: it begins with a backslash, which separates.
+ * space that is free, or escaped: behind `\n` stands what Sphinx reads as the word `nrefused`, and
+ * a tab after it is a word `t`. There the word is asked for in each spelling that it may have got.
+ * Behind a word no escape matters: it begins with a backslash, which separates.
  * With min_infix_len the words that the text begins or ends inside of are asked for by `*part*`; in
  * JSON then also those with an escape before them.
  * A word shorter than min_word_len may stand inside of a phrase (as a place that any short word
@@ -20,7 +19,7 @@
 #include "base/fold.h"
 #include "query/literal.h"
 #include "record/json.h"
-#include "sphinx/sql_text.h"
+#include "sphinx/cand_sql.h"
 
 enum {
     ESCAPED_CHARS_MAX = 36, /* of a word: with the letters of an escape before it it is not cut */
@@ -155,7 +154,7 @@ static void put_word(cutting *c, const word *w, al_slice prefix)
         text[n] = prefix.ptr[n];
     for (uint32_t i = w->from; i < w->to && i - w->from < WORDS_CUT_CHARS; i++)
         n += al_char_put(c->chars[i], text + n);
-    sql_put_match_word(c->out, (al_slice){text, n});
+    cand_put_word(c->out, (al_slice){text, n});
     al_buf_str(c->out, w->opens_right ? "*" : "");
     c->n_put++;
 }

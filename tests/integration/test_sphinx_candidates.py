@@ -21,9 +21,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get(
     "PROP_CANDIDATES", str(ROOT / "build" / "release" / "tests" / "property" / "prop_candidates"))
 SEED = int(os.environ.get("ALCO_SEED", random.SystemRandom().randrange(1 << 32)))
-ROUNDS = int(os.environ.get("ALCO_ROUNDS", "8"))
-"""Rounds take turns with the tables of prop_candidates.c: five in a row know them all."""
-TABLES = 5
+ROUNDS = int(os.environ.get("ALCO_ROUNDS", "12"))
+"""Rounds take turns with the tables of prop_candidates.c: six in a row know them all."""
+TABLES = 6
 
 
 def dump(number):

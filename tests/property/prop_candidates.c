@@ -14,6 +14,7 @@
 
 #include "base/checked.h"
 #include "base/clock.h"
+#include "base/fold.h"
 #include "record/json_out.h"
 #include "record/utf8.h"
 #include "sphinx/candidates.h"
@@ -28,7 +29,7 @@ enum {
     RECORDS = 150,
     TEXT_BYTES_MAX = 1 << 22,
     HUGE_BYTES_MAX = 4000,
-    N_TABLES = 5,
+    N_TABLES = 6,
     N_COLUMNS = 4,
 };
 
@@ -41,15 +42,17 @@ typedef struct table {
     bool has_js_text;
     bool has_column; /* exc_info is flagged indexed */
     uint32_t min_infix_len;
+    bool is_ascii; /* js as old ALCO wrote it, and no src */
 } table;
 static const char old_charset[] = "0..9, A..Z->a..z, _, -, ., a..z, U+410..U+42F->U+430..U+44F, "
                                   "U+430..U+44F, U+401->U+451, U+451";
 static const table tables[N_TABLES] = {
-    {"ours", CHARSET_TABLE, sphinx_char_ours, 1, true, false, 0},
-    {"old", old_charset, sphinx_char_old, 4, true, false, 0},
-    {"bare", CHARSET_TABLE, sphinx_char_ours, 2, false, false, 0},
-    {"column", CHARSET_TABLE, sphinx_char_ours, 3, true, true, 0},
-    {"infix", CHARSET_TABLE, sphinx_char_ours, 1, true, true, 2},
+    {"ours", CHARSET_TABLE, sphinx_char_ours, 1, true, false, 0, false},
+    {"old", old_charset, sphinx_char_old, 4, true, false, 0, false},
+    {"bare", CHARSET_TABLE, sphinx_char_ours, 2, false, false, 0, false},
+    {"column", CHARSET_TABLE, sphinx_char_ours, 3, true, true, 0, false},
+    {"infix", CHARSET_TABLE, sphinx_char_ours, 1, true, true, 2, false},
+    {"ascii", old_charset, sphinx_char_old, 2, true, false, 0, true},
 };
 
 typedef struct row {
@@ -111,7 +114,23 @@ static bool is_odd(const record *r, al_slice js)
            memchr(js.ptr, 0, js.len); /* NOLINT: js is never empty */
 }
 
-static void make_row(row *to, const record *r, const charset *cs)
+/* JSON without a character beyond ASCII. */
+static void put_ascii(al_buf *out, al_slice json)
+{
+    size_t len = 0;
+    for (size_t at = 0; at < json.len; at += len) {
+        uint32_t c = al_char_at(json.ptr + at, json.ptr + json.len, &len);
+        if (c < 0x7f)
+            al_buf_u8(out, (uint8_t)c);
+        else if (c < 0x10000)
+            al_buf_printf(out, "\\u%04x", c);
+        else
+            al_buf_printf(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+                          0xdc00 + (c & 0x3ff));
+    }
+}
+
+static void make_row(row *to, const record *r, const charset *cs, bool is_ascii)
 {
     *to = (row){.rec = r};
     al_buf_init(&to->long_words, TEXT_BYTES_MAX);
@@ -119,7 +138,12 @@ static void make_row(row *to, const record *r, const charset *cs)
     al_buf_init(&to->js, TEXT_BYTES_MAX);
     al_buf_init(&to->exc_info, TEXT_BYTES_MAX);
     put_mended(&to->logline, r->message);
-    json_put_fields(&to->js, r->fields, r->n_fields);
+    al_buf json;
+    al_buf_init(&json, TEXT_BYTES_MAX);
+    json_put_fields(is_ascii ? &json : &to->js, r->fields, r->n_fields);
+    if (is_ascii)
+        put_ascii(&to->js, al_buf_slice(&json));
+    al_buf_done(&json);
     for (uint32_t i = 0; i < r->n_fields; i++) {
         const value *v = &r->fields[i].val;
         if (!al_slice_eq(r->fields[i].name, AL_LIT("exc_info")))
@@ -232,8 +256,9 @@ static void begin(round_of *c, uint64_t seed, uint64_t number)
         .min_infix_len = c->t->min_infix_len,
         .has_pieces = c->t->min_infix_len > 0,
         .has_js_text = c->t->has_js_text,
-        .has_src = true,
-        .has_exact_strings = true,
+        .js_is_ascii = c->t->is_ascii,
+        .has_src = !c->t->is_ascii,
+        .has_exact_strings = !c->t->is_ascii,
         .columns = &c->column,
         .n_columns = c->t->has_column,
     };
@@ -241,7 +266,7 @@ static void begin(round_of *c, uint64_t seed, uint64_t number)
     while (c->batch->n < RECORDS)
         word_record(&c->r, c->batch);
     for (size_t i = 0; i < RECORDS; i++) {
-        make_row(&c->rows[i], &c->batch->recs[i], words);
+        make_row(&c->rows[i], &c->batch->recs[i], words, c->t->is_ascii);
         c->recs[i] = c->rows[i].rec;
     }
 }

@@ -30,9 +30,12 @@ void cand_put_string(al_buf *out, al_slice text)
     al_buf_u8(out, '\'');
 }
 
-void cand_put_path(al_buf *out, al_slice name)
+void cand_put_path(al_buf *out, const al_slice *names, unsigned n)
 {
-    al_buf_str(out, "js[");
-    cand_put_string(out, name);
-    al_buf_u8(out, ']');
+    al_buf_str(out, "js");
+    for (unsigned i = 0; i < n; i++) {
+        al_buf_u8(out, '[');
+        cand_put_string(out, names[i]);
+        al_buf_u8(out, ']');
+    }
 }

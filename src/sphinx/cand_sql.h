@@ -7,5 +7,5 @@
 void cand_put_word(al_buf *out, al_slice word);
 /* 'text': valid UTF-8 without control characters. */
 void cand_put_string(al_buf *out, al_slice text);
-/* js['name']: a top-level name, text as above. */
-void cand_put_path(al_buf *out, al_slice name);
+/* js['a']['b']: names as text above. */
+void cand_put_path(al_buf *out, const al_slice *names, unsigned n);

@@ -1,6 +1,9 @@
 /* A leaf as an expression over attributes.
- * Only top-level names without dots: js['name'] is then one value. What searchd 2.2.11 makes of it,
- * as seen there:
+ * js['name'] is one value. A name with dots may be several: `a.b` the name of a field, or of a
+ * member of a, or that in objects of an array. The first two are asked for one by one; an array on
+ * the way is let through. Of two members with the same name Sphinx knows one, the matcher both:
+ * upper bounds for names with dots want rows without such (has_single_names). What searchd 2.2.11
+ * makes of it, as seen there:
  * - LENGTH is 1 for a number, the number of members for arrays and objects, and 0 for strings,
  *   true, false, null and what is not there: it tells the types apart as far as that is needed.
  * - IN(js['a'],'x') holds for the string and for an array with it (not in an array in that), but
@@ -18,7 +21,7 @@
 #include "sphinx/cand_priv.h"
 #include "sphinx/cand_sql.h"
 
-enum { VALUES_MAX = 64, VALUE_BYTES_MAX = 1000, NAME_BYTES_MAX = 100 };
+enum { VALUES_MAX = 64, VALUE_BYTES_MAX = 1000, NAME_BYTES_MAX = 100, PARTS_MAX = 3 };
 static const int64_t bound_max = 1000000000000000; /* 10^15: doubles are exact far beyond */
 
 /* Can it be an SQL string that means these bytes, also to Sphinx's JSON? */
@@ -30,11 +33,11 @@ static bool is_plain(al_slice s, size_t max)
     return s.len > 0 && s.len <= max && utf8_is_valid(s);
 }
 
-static bool has_attribute(al_slice name)
-{
-    return is_plain(name, NAME_BYTES_MAX) && al_slice_find(name, '.', 0) == name.len &&
-           !al_slice_eq(name, AL_LIT("message"));
-}
+/* Where a value may be: js['a']['b']. */
+typedef struct place {
+    al_slice keys[PARTS_MAX];
+    unsigned n;
+} place;
 
 static bool is_number(al_slice text)
 {
@@ -43,9 +46,9 @@ static bool is_number(al_slice text)
     return is_ok;
 }
 
-static void put_value(const ast_node *leaf, al_buf *out)
+static void put_value(const place *v, al_buf *out)
 {
-    cand_put_path(out, leaf->name);
+    cand_put_path(out, v->keys, v->n);
 }
 
 /* How the number that is spelled stands to n. */
@@ -76,10 +79,10 @@ static bool whole_below(al_slice number, int64_t *ret)
 }
 
 /* One of these holds for whatever equals one of the values as a string, constant or element. */
-static void put_strings(const ast_node *leaf, al_buf *out)
+static void put_strings(const ast_node *leaf, const place *v, al_buf *out)
 {
     al_buf_str(out, "IN(");
-    put_value(leaf, out);
+    put_value(v, out);
     for (uint32_t i = 0; i < leaf->n_values; i++) {
         al_buf_u8(out, ',');
         cand_put_string(out, leaf->values[i]);
@@ -90,77 +93,75 @@ static void put_strings(const ast_node *leaf, al_buf *out)
         if (!is_null && !al_slice_eq(leaf->values[i], AL_LIT("true")))
             continue;
         al_buf_str(out, is_null ? " OR " : " OR DOUBLE(");
-        put_value(leaf, out);
+        put_value(v, out);
         al_buf_str(out, is_null ? " IS NULL OR LENGTH(" : ")=1 OR LENGTH(");
-        put_value(leaf, out);
+        put_value(v, out);
         al_buf_str(out, ")=1");
     }
 }
 
 /* Arrays that may hold anything. */
-static void put_arrays(const ast_node *leaf, al_buf *out)
+static void put_arrays(const place *v, al_buf *out)
 {
     al_buf_str(out, " OR LENGTH(");
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_str(out, ")>1 OR ");
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_str(out, "[0] IS NOT NULL");
 }
 
-static void put_number(const ast_node *leaf, al_slice number, al_buf *out)
+static void put_number(const place *v, al_slice number, al_buf *out)
 {
     int64_t below = 0;
     if (!whole_below(number, &below)) {
         al_buf_str(out, " OR LENGTH(");
-        put_value(leaf, out);
+        put_value(v, out);
         al_buf_str(out, ")=1");
         return;
     }
     bool is_whole = compare_with(number, below) == 0;
     al_buf_str(out, " OR (LENGTH(");
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_str(out, ")=1 AND DOUBLE(");
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_printf(out, ")>=%lld AND DOUBLE(", (long long)below);
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_printf(out, ")<=%lld)", (long long)below + !is_whole);
 }
 
 /* Values that attributes do not tell from others, or not as the record has them. */
-static bool has_no_attribute(al_slice v)
+static bool has_no_attribute(al_slice text)
 {
-    return *v.ptr == '[' || *v.ptr == '{' || al_slice_eq(v, AL_LIT("false")) ||
-           al_slice_eq(v, AL_LIT("NaN")) || al_slice_ends(v, AL_LIT("Infinity"));
+    return *text.ptr == '[' || *text.ptr == '{' || al_slice_eq(text, AL_LIT("false")) ||
+           al_slice_eq(text, AL_LIT("NaN")) || al_slice_ends(text, AL_LIT("Infinity"));
 }
 
-static bool put_equals(const ast_node *leaf, al_buf *out)
+static bool put_equals(const ast_node *leaf, const place *v, al_buf *out)
 {
     if (leaf->n_values > VALUES_MAX)
         return false;
     for (uint32_t i = 0; i < leaf->n_values; i++) {
-        al_slice v = leaf->values[i];
-        if (!is_plain(v, VALUE_BYTES_MAX) || has_no_attribute(v))
+        al_slice text = leaf->values[i];
+        if (!is_plain(text, VALUE_BYTES_MAX) || has_no_attribute(text))
             return false;
     }
     al_buf_u8(out, '(');
-    put_strings(leaf, out);
-    put_arrays(leaf, out);
+    put_strings(leaf, v, out);
+    put_arrays(v, out);
     for (uint32_t i = 0; i < leaf->n_values; i++)
         if (is_number(leaf->values[i]))
-            put_number(leaf, leaf->values[i], out);
+            put_number(v, leaf->values[i], out);
     al_buf_u8(out, ')');
     return true;
 }
 
 /* Some of the values are enough. IN is sure for a string alone. */
-static bool put_surely_equals(const cand_plan *p, const ast_node *leaf, al_buf *out)
+static bool put_surely_equals(const ast_node *leaf, const place *v, al_buf *out)
 {
     unsigned n = 0;
     size_t before = out->len;
-    if (!p->t->has_exact_strings)
-        return false;
     al_buf_str(out, "(IN(");
-    put_value(leaf, out);
+    put_value(v, out);
     for (uint32_t i = 0; i < leaf->n_values && n < VALUES_MAX; i++) {
         if (!is_plain(leaf->values[i], VALUE_BYTES_MAX))
             continue;
@@ -173,15 +174,16 @@ static bool put_surely_equals(const cand_plan *p, const ast_node *leaf, al_buf *
         return false;
     }
     al_buf_str(out, ") AND LENGTH(");
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_str(out, ")=0)");
     return true;
 }
 
-static void put_bound(const ast_node *leaf, bool is_above, int64_t below, al_buf *out)
+static void put_bound(const ast_node *leaf, const place *v, bool is_above, int64_t below,
+                      al_buf *out)
 {
     al_buf_str(out, " OR DOUBLE(");
-    put_value(leaf, out);
+    put_value(v, out);
     if (is_above)
         al_buf_printf(out, ")>=%lld", (long long)below);
     else
@@ -189,48 +191,50 @@ static void put_bound(const ast_node *leaf, bool is_above, int64_t below, al_buf
 }
 
 /* A string may spell a number: only what is one itself, or not there, can be left out. */
-static bool put_compare(const ast_node *leaf, al_buf *out)
+static bool put_compare(const ast_node *leaf, const place *v, al_buf *out)
 {
     int64_t below = 0;
     if (!whole_below(leaf->text, &below))
         return false;
     bool is_above = leaf->compare == AST_GREATER || leaf->compare == AST_GREATER_EQUAL;
     al_buf_str(out, "(");
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_str(out, " IS NOT NULL AND (LENGTH(");
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_str(out, ")<>1 OR ");
-    put_value(leaf, out);
+    put_value(v, out);
     al_buf_str(out, "[0] IS NOT NULL");
-    put_bound(leaf, is_above, below, out);
+    put_bound(leaf, v, is_above, below, out);
     al_buf_str(out, "))");
     return true;
 }
 
-bool cand_where_leaf(const cand_plan *p, const ast_node *leaf, bool is_lower, al_buf *out)
+static void put_exists(const place *v, al_buf *out)
 {
-    if (!has_attribute(leaf->name))
-        return false;
+    al_buf_u8(out, '(');
+    put_value(v, out);
+    al_buf_str(out, " IS NOT NULL)");
+}
+
+/* The leaf for the value in one place. */
+static bool put_leaf(const cand_plan *p, const ast_node *leaf, const place *v, bool is_lower,
+                     al_buf *out)
+{
     switch (leaf->kind) {
     case AST_EQUALS:
-        return is_lower ? put_surely_equals(p, leaf, out) : put_equals(leaf, out);
+        return is_lower ? p->t->has_exact_strings && put_surely_equals(leaf, v, out)
+                        : put_equals(leaf, v, out);
     case AST_COMPARE:
-        return !is_lower && put_compare(leaf, out);
-    case AST_EXISTS: /* a null is there, too: IS NOT NULL is a lower bound alone */
-        if (!is_lower)
-            return false;
-        al_buf_u8(out, '(');
-        put_value(leaf, out);
-        al_buf_str(out, " IS NOT NULL)");
-        return true;
+        return !is_lower && put_compare(leaf, v, out);
+    case AST_EXISTS: /* a null is there, too: a lower bound alone */
+        if (is_lower)
+            put_exists(v, out);
+        return is_lower;
     case AST_CONTAINS:
     case AST_FIELD_REGEX: /* null holds no text */
-        if (is_lower)
-            return false;
-        al_buf_u8(out, '(');
-        put_value(leaf, out);
-        al_buf_str(out, " IS NOT NULL)");
-        return true;
+        if (!is_lower)
+            put_exists(v, out);
+        return !is_lower;
     case AST_ALL:
     case AST_AND:
     case AST_OR:
@@ -240,4 +244,70 @@ bool cand_where_leaf(const cand_plan *p, const ast_node *leaf, bool is_lower, al
         break;
     }
     return false;
+}
+
+/* The parts of the name; false when there are too many, or one cannot be asked for. */
+static bool split(al_slice name, place *ret)
+{
+    size_t at = 0;
+    if (!is_plain(name, NAME_BYTES_MAX) || al_slice_eq(name, AL_LIT("message")))
+        return false;
+    *ret = (place){0};
+    for (size_t from = 0; from <= name.len; from = at + 1) {
+        at = al_slice_find(name, '.', from);
+        if (at == from || ret->n == PARTS_MAX)
+            return false;
+        ret->keys[ret->n++] = al_slice_sub(name, from, at);
+    }
+    return true;
+}
+
+/* The parts with dots between them, or brackets where `cuts` has a bit. */
+static place join(const place *parts, unsigned cuts)
+{
+    place v = {.keys = {parts->keys[0]}, .n = 1};
+    for (unsigned i = 1; i < parts->n; i++) {
+        if (cuts & 1U << (i - 1))
+            v.keys[v.n++] = parts->keys[i];
+        else /* they lie one behind the other */
+            v.keys[v.n - 1].len += 1 + parts->keys[i].len;
+    }
+    return v;
+}
+
+/* What is on the way to the value may be an array: its objects are not asked. */
+static void put_arrays_before(const place *v, al_buf *out)
+{
+    for (unsigned n = 1; n < v->n; n++) {
+        al_buf_str(out, " OR (LENGTH(");
+        cand_put_path(out, v->keys, n);
+        al_buf_str(out, ")>0 AND ");
+        put_value(v, out);
+        al_buf_str(out, " IS NULL)");
+    }
+}
+
+bool cand_where_leaf(const cand_plan *p, const ast_node *leaf, bool is_lower, al_buf *out)
+{
+    place parts;
+    size_t before = out->len;
+    if (!split(leaf->name, &parts))
+        return false;
+    if (parts.n == 1)
+        return put_leaf(p, leaf, &parts, is_lower, out);
+    if (!is_lower && !p->t->has_single_names)
+        return false;
+    al_buf_u8(out, '(');
+    for (unsigned cuts = 0; cuts < 1U << (parts.n - 1); cuts++) {
+        place v = join(&parts, cuts);
+        al_buf_str(out, cuts ? " OR " : "");
+        if (!put_leaf(p, leaf, &v, is_lower, out)) {
+            out->len = before;
+            return false;
+        }
+        if (!is_lower)
+            put_arrays_before(&v, out);
+    }
+    al_buf_u8(out, ')');
+    return true;
 }

@@ -31,6 +31,7 @@ typedef struct cand_table {
     bool js_is_ascii; /* written by old ALCO */
     bool has_src;
     bool has_exact_strings;
+    bool has_single_names;   /* where `src` is empty, no object has two members of one name */
     const al_slice *columns; /* fields with a full-text column of their name */
     size_t n_columns;
 } cand_table;

@@ -23,6 +23,7 @@
 
 enum {
     ESCAPED_CHARS_MAX = 36, /* of a word: with the letters of an escape before it it is not cut */
+    PART_CHARS_MAX = 40,    /* Sphinx cuts `*part*` off, too, its stars counted */
     WORDS_MAX = 64,         /* of one text: further ones hardly find less */
     PREFIX_BYTES_MAX = 6,
 };
@@ -147,15 +148,17 @@ static bool is_indexed(const cutting *c, const word *w)
 static void put_word(cutting *c, const word *w, al_slice prefix)
 {
     uint8_t text[PREFIX_BYTES_MAX + WORDS_CUT_CHARS * AL_CHAR_BYTES_MAX];
+    bool is_short = (w->opens_left || w->opens_right) && w->to - w->from > PART_CHARS_MAX;
+    uint32_t to = w->from + (is_short ? PART_CHARS_MAX : WORDS_CUT_CHARS);
     size_t n = 0;
     assert(prefix.len <= PREFIX_BYTES_MAX);
-    al_buf_str(c->out, w->opens_left ? "*" : "");
+    al_buf_str(c->out, w->opens_left || is_short ? "*" : "");
     for (; n < prefix.len; n++)
         text[n] = prefix.ptr[n];
-    for (uint32_t i = w->from; i < w->to && i - w->from < WORDS_CUT_CHARS; i++)
+    for (uint32_t i = w->from; i < w->to && i < to; i++)
         n += al_char_put(c->chars[i], text + n);
     cand_put_word(c->out, (al_slice){text, n});
-    al_buf_str(c->out, w->opens_right ? "*" : "");
+    al_buf_str(c->out, w->opens_right || is_short ? "*" : "");
     c->n_put++;
 }
 

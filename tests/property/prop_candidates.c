@@ -103,8 +103,53 @@ static void put_mended(al_buf *out, al_slice text)
     }
 }
 
+/* Behind the string at p, its opening quote. */
+static const uint8_t *behind_string(const uint8_t *p)
+{
+    for (p++; *p != '"'; p++)
+        p += *p == '\\';
+    return p + 1;
+}
+
+/* Is there an object with two members of one name in the compact JSON? *p moves behind the value.
+ */
+static bool has_doubled(const uint8_t **p) /* NOLINT(misc-no-recursion) */
+{
+    enum { NAMES_MAX = 1000 };
+    const uint8_t open = **p;
+    bool is_double = false;
+    if (open == '"') {
+        *p = behind_string(*p);
+        return false;
+    }
+    if (open != '{' && open != '[') {
+        while (!strchr(",]}", **p))
+            ++*p;
+        return false;
+    }
+    al_slice names[NAMES_MAX];
+    size_t n = 0;
+    for (++*p; **p != '}' && **p != ']'; *p += **p == ',') {
+        if (open == '{') {
+            const uint8_t *name = *p;
+            *p = behind_string(name);
+            names[n] = (al_slice){name, (size_t)(*p - name)};
+            for (size_t i = 0; i < n; i++)
+                is_double |= al_slice_eq(names[i], names[n]);
+            must(++n < NAMES_MAX, "too many names");
+            ++*p; /* the colon */
+        }
+        is_double |= has_doubled(p);
+    }
+    ++*p;
+    return is_double;
+}
+
 static bool is_odd(const record *r, al_slice js)
 {
+    const uint8_t *p = js.ptr;
+    if (has_doubled(&p))
+        return true;
     for (uint32_t i = 0; i < r->n_fields; i++)
         if (!utf8_is_valid(r->fields[i].name) || !utf8_is_valid(r->fields[i].val.text) ||
             memchr(r->fields[i].name.ptr, 0, r->fields[i].name.len))
@@ -259,6 +304,7 @@ static void begin(round_of *c, uint64_t seed, uint64_t number)
         .js_is_ascii = c->t->is_ascii,
         .has_src = !c->t->is_ascii,
         .has_exact_strings = !c->t->is_ascii,
+        .has_single_names = !c->t->is_ascii,
         .columns = &c->column,
         .n_columns = c->t->has_column,
     };

@@ -171,6 +171,8 @@ static bool phrase(reading *r, al_slice column)
         item = al_slice_sub(item, opens_left, item.len - opens_right);
         if (!next_word(r->w, item, &at, &words[n]) || next_word(r->w, item, &at, &(word){0}))
             refuse(r, "not one word");
+        if ((opens_left || opens_right) && words[n].n + opens_left + opens_right > WORD_CHARS_MAX)
+            refuse(r, "a part that Sphinx cuts off");
         words[n].opens_left = opens_left;
         words[n].opens_right = opens_right;
     }

@@ -120,8 +120,9 @@ static const char *const values[] = {
 static const char *const bounds[] = {"5",    "5.0", "503",      "499.5",           "-3",
                                      "-0.5", "0",   "16777216", "16777217",        "1e3",
                                      "1e16", "0.1", "-1e15",    "1000000000000000"};
-static const char *const paths[] = {"a",   "a",       "a",     "b.c",     "b",           "exc_info",
-                                    "ctx", "message", "never", "ctx.key", "ctx.\u212aey"};
+static const char *const paths[] = {
+    "a",   "a",   "a",       "b.c", "b",       "exc_info", "b.c",     "b.c.d",
+    "b.d", "a.c", "b.c.key", "ctx", "message", "never",    "ctx.key", "ctx.\u212aey"};
 static const char *const compares[] = {">", ">=", "<", "<="};
 
 static void put_text(rng *r, al_buf *out)
@@ -147,7 +148,7 @@ static void put_text_json(rng *r, al_buf *out)
 
 static void put_value(rng *r, unsigned depth, al_buf *out)
 {
-    unsigned kind = (unsigned)rng_below(r, depth < DEPTH_MAX ? 10 : 6);
+    unsigned kind = (unsigned)rng_below(r, depth < DEPTH_MAX ? 12 : 6);
     if (kind < 5) {
         al_buf_str(out, PICK(r, scalars));
     } else if (kind < 6) {
@@ -162,7 +163,7 @@ static void put_value(rng *r, unsigned depth, al_buf *out)
     } else {
         al_buf_str(out, rng_chance(r, 50) ? "{\"c\":" : "{\"\u212aey\":");
         put_value(r, depth + 1, out);
-        al_buf_str(out, rng_chance(r, 50) ? ",\"key\":" : ",\"d\":");
+        al_buf_str(out, rng_chance(r, 5) ? ",\"c\":" : rng_chance(r, 50) ? ",\"key\":" : ",\"d\":");
         put_value(r, depth + 1, out);
         al_buf_u8(out, '}');
     }
@@ -186,6 +187,8 @@ void word_record(rng *r, rec_batch *b)
     al_buf_str(&json, "{\"message\":\"m\"");
     put_member(r, "a", false, &json);
     put_member(r, "b", false, &json);
+    if (rng_chance(r, 40))
+        put_member(r, rng_chance(r, 50) ? "b.c" : "b.c.d", false, &json);
     put_member(r, "exc_info", true, &json);
     put_member(r, "ctx", true, &json);
     al_buf_u8(&json, '}');

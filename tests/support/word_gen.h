@@ -5,7 +5,7 @@
 #include "record/record.h"
 #include "support/rng.h"
 
-/* One more record in `b`, whose memory it stands in. Its fields: a, b (an object with c), exc_info,
+/* One more record in `b`, whose memory it stands in. Its fields: a, b, names with dots, exc_info,
  * ctx; each may be missing. */
 void word_record(rng *r, rec_batch *b);
 /* The text of a query, valid in the language, that often hits one of `recs`. */

@@ -232,6 +232,25 @@ static void parts_of_words(void **state)
     CHECK_ALL(&t, samples);
 }
 
+static void names_with_dots(void **state)
+{
+    (void)state;
+    cand_table t = table_of(CHARSET_TABLE, 1);
+    t.has_single_names = true;
+    static const sample samples[] = {
+        {"@http.status=OK", "(((@js (\"http\")) (@js (\"status\"))) ((@js (\"ok\"))))", "((IN(js['http.status'],'OK') OR LENGTH(js['http.status'])>1 OR js['http.status'][0] IS NOT NULL) OR (IN(js['http']['status'],'OK') OR LENGTH(js['http']['status'])>1 OR js['http']['status'][0] IS NOT NULL) OR (LENGTH(js['http'])>0 AND js['http']['status'] IS NULL))", NULL},
+        {"@http.status>=500", "(((@js (\"http\")) (@js (\"status\"))))", "((js['http.status'] IS NOT NULL AND (LENGTH(js['http.status'])<>1 OR js['http.status'][0] IS NOT NULL OR DOUBLE(js['http.status'])>=500)) OR (js['http']['status'] IS NOT NULL AND (LENGTH(js['http']['status'])<>1 OR js['http']['status'][0] IS NOT NULL OR DOUBLE(js['http']['status'])>=500)) OR (LENGTH(js['http'])>0 AND js['http']['status'] IS NULL))", NULL},
+        {"@http.status!=OK", "", "(NOT((IN(js['http.status'],'OK') AND LENGTH(js['http.status'])=0) OR (IN(js['http']['status'],'OK') AND LENGTH(js['http']['status'])=0)))", NULL},
+        {"@a.b.c=*", "(((@js (\"a\")) (@js (\"b\")) (@js (\"c\"))))", "", NULL},
+        {"@a.b.c!=*", "", "(NOT((js['a.b.c'] IS NOT NULL) OR (js['a']['b.c'] IS NOT NULL) OR (js['a.b']['c'] IS NOT NULL) OR (js['a']['b']['c'] IS NOT NULL)))", NULL},
+        {"@a.b.c:x", "(((@js (\"a\")) (@js (\"b\")) (@js (\"c\"))))", "((js['a.b.c'] IS NOT NULL) OR (js['a']['b.c'] IS NOT NULL) OR (LENGTH(js['a'])>0 AND js['a']['b.c'] IS NULL) OR (js['a.b']['c'] IS NOT NULL) OR (LENGTH(js['a.b'])>0 AND js['a.b']['c'] IS NULL) OR (js['a']['b']['c'] IS NOT NULL) OR (LENGTH(js['a'])>0 AND js['a']['b']['c'] IS NULL) OR (LENGTH(js['a']['b'])>0 AND js['a']['b']['c'] IS NULL))", NULL},
+        {"@a.b.c.d=x", "(((@js (\"a\")) (@js (\"b\")) (@js (\"c\")) (@js (\"d\"))) ((@js (\"x\"))))", "", NULL},
+        {"@a..c=x", "(((@js (\"a\")) (@js (\"c\"))) ((@js (\"x\"))))", "", NULL},
+        {"@.a=x", "(((@js (\"a\"))) ((@js (\"x\"))))", "", NULL},
+    };
+    CHECK_ALL(&t, samples);
+}
+
 static void unknown_words(void **state)
 {
     (void)state;
@@ -444,6 +463,7 @@ int main(void)
         cmocka_unit_test(columns_without_js_text),
         cmocka_unit_test(rows_that_have_a_source),
         cmocka_unit_test(parts_of_words),
+        cmocka_unit_test(names_with_dots),
         cmocka_unit_test(unknown_words),
         cmocka_unit_test(large_queries_ask_less),
         cmocka_unit_test(deep_queries_ask_less),

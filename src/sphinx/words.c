@@ -180,7 +180,8 @@ static void put_spellings(cutting *c, size_t from, size_t to)
     bool is_free = w->before == GAP_FREE;
     bool is_escaped = is_json(c) && (is_free || w->before == GAP_CONTROL);
     size_t n = w->to - w->from;
-    w->opens_left |= is_escaped && n <= ESCAPED_CHARS_MAX && finds_part(c->ix, n);
+    bool is_kept = n <= ESCAPED_CHARS_MAX || w->opens_right; /* else it is among the pieces */
+    w->opens_left |= is_escaped && is_kept && finds_part(c->ix, n);
     if (!is_escaped || w->opens_left) {
         put_phrase(c, from, to, (al_slice){0});
         return;

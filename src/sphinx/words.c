@@ -8,8 +8,9 @@
  * space that is free, or escaped: behind `\n` stands what Sphinx reads as the word `nrefused`, and
  * a tab after it is a word `t`. There the word is asked for in each spelling that it may have got.
  * Behind a word no escape matters: it begins with a backslash, which separates.
- * With min_infix_len the words that the text begins or ends inside of are asked for by `*part*`; in
- * JSON then also those with an escape before them.
+ * With min_infix_len the words that the text begins or ends inside of are asked for by `*part` and
+ * `part*`; in JSON `*word` then also finds those with an escape before them. A star before a word
+ * stands only at a phrase's beginning: elsewhere searchd 2.2.11 finds nothing.
  * A word shorter than min_word_len may stand inside of a phrase (as a place that any short word
  * takes), never at its ends. */
 #include "sphinx/words.h"
@@ -152,7 +153,7 @@ static void put_word(cutting *c, const word *w, al_slice prefix)
     uint32_t to = w->from + (is_short ? PART_CHARS_MAX : WORDS_CUT_CHARS);
     size_t n = 0;
     assert(prefix.len <= PREFIX_BYTES_MAX);
-    al_buf_str(c->out, w->opens_left || is_short ? "*" : "");
+    al_buf_str(c->out, w->opens_left ? "*" : "");
     for (; n < prefix.len; n++)
         text[n] = prefix.ptr[n];
     for (uint32_t i = w->from; i < w->to && i < to; i++)

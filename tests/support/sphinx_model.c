@@ -173,6 +173,8 @@ static bool phrase(reading *r, al_slice column)
             refuse(r, "not one word");
         if ((opens_left || opens_right) && words[n].n + opens_left + opens_right > WORD_CHARS_MAX)
             refuse(r, "a part that Sphinx cuts off");
+        if (opens_left && n)
+            refuse(r, "a star that Sphinx does not understand");
         words[n].opens_left = opens_left;
         words[n].opens_right = opens_right;
     }

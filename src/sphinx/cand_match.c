@@ -28,8 +28,15 @@ static bool fail(cand_plan *p, const char *why)
     return false;
 }
 
+/* Other names MATCH could not spell; they stand in js all the same. */
 static bool is_column(const cand_plan *p, al_slice name)
 {
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t lower = name.ptr[i] | 0x20;
+        bool is_digit = name.ptr[i] >= '0' && name.ptr[i] <= '9';
+        if (!(lower >= 'a' && lower <= 'z') && name.ptr[i] != '_' && !(is_digit && i))
+            return false;
+    }
     for (size_t i = 0; i < p->t->n_columns; i++)
         if (al_slice_eq(p->t->columns[i], name))
             return true;

@@ -174,7 +174,7 @@ al_code candidates_plan(const query *q, const al_slice *text_fields, size_t n_te
     else if (!put_match(&p, root, 0, &ret->match))
         al_buf_clear(&ret->match);
     al_code c = settle(&p, &ret->match);
-    if (!c && root->kind != AST_ALL)
+    if (!c && root->kind != AST_ALL && t->is_sphinx_2)
         put_where_root(&p, root, &ret->where);
     c = c ? c : settle(&p, &ret->where);
     if (c) {

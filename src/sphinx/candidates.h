@@ -31,8 +31,9 @@ typedef struct cand_table {
     bool js_is_ascii; /* written by old ALCO */
     bool has_src;
     bool has_exact_strings;
-    bool has_single_names;   /* where `src` is empty, no object has two members of one name */
-    const al_slice *columns; /* fields with a full-text column of their name */
+    bool has_single_names; /* where `src` is empty, no object has two members of one name */
+    bool is_sphinx_2;      /* expressions mean what cand_where.c found in 2.2; else none are used */
+    const al_slice *columns; /* fields with a full-text column of their name, in all the tables */
     size_t n_columns;
 } cand_table;
 

@@ -94,6 +94,8 @@ static void check_plan(query *q, uint8_t kind, const record *r)
                     .min_infix_len = words.min_infix_len,
                     .has_pieces = true,
                     .has_js_text = true,
+                    .is_sphinx_2 = true,
+                    .has_single_names = true,
                     .has_src = kind & 64,
                     .has_exact_strings = true};
     CHECK(charset_new(arena, al_cstr(is_old ? old_charset : CHARSET_TABLE), &t.words) == AL_OK);

@@ -303,6 +303,7 @@ static void begin(round_of *c, uint64_t seed, uint64_t number)
         .has_js_text = c->t->has_js_text,
         .js_is_ascii = c->t->is_ascii,
         .has_src = !c->t->is_ascii,
+        .is_sphinx_2 = true,
         .has_exact_strings = !c->t->is_ascii,
         .has_single_names = !c->t->is_ascii,
         .columns = &c->column,

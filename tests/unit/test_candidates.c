@@ -53,7 +53,10 @@ static al_arena *arena;
 /* Without src, so that the conditions stand alone. */
 static cand_table table_of(const char *words, uint32_t min_word_len)
 {
-    cand_table t = {.min_word_len = min_word_len, .has_js_text = true, .has_exact_strings = true};
+    cand_table t = {.min_word_len = min_word_len,
+                    .has_js_text = true,
+                    .has_exact_strings = true,
+                    .is_sphinx_2 = true};
     assert_int_equal(charset_new(arena, al_cstr(words), &t.words), AL_OK);
     return t;
 }
@@ -265,6 +268,35 @@ static void unknown_words(void **state)
 
 /* clang-format on */
 
+static void other_servers_are_asked_by_match_alone(void **state)
+{
+    (void)state;
+    cand_table t = table_of(CHARSET_TABLE, 1);
+    t.is_sphinx_2 = false;
+    static const sample samples[] = {
+        {"@level=ERROR", "((@js (\"level\")) ((@js (\"error\"))))", "", NULL},
+        {"@level!=ERROR", "", "", "the query only says what is not wanted"},
+    };
+    CHECK_ALL(&t, samples);
+}
+
+/* A column's name that MATCH cannot spell: the field is looked for in js. */
+static void odd_columns(void **state)
+{
+    (void)state;
+    cand_table t = table_of(CHARSET_TABLE, 1);
+    const al_slice columns[] = {AL_LIT("a-b"), AL_LIT("5x"), AL_LIT("ok_5")};
+    t.columns = columns;
+    t.n_columns = 3;
+    t.is_sphinx_2 = false;
+    static const sample samples[] = {
+        {"@a-b:\"x y z\"", "((@js (\"a b\")) (@js (\"y\")))", "", NULL},
+        {"@5x:\"x y z\"", "((@js (\"5x\")) (@js (\"y\")))", "", NULL},
+        {"@ok_5:\"x y z\"", "((@js (\"ok 5\")) (@ok_5 (\"y\")))", "", NULL},
+    };
+    CHECK_ALL(&t, samples);
+}
+
 /* ---- Large queries */
 
 static candidates plan_of(const cand_table *t, const al_buf *text)
@@ -465,6 +497,8 @@ int main(void)
         cmocka_unit_test(parts_of_words),
         cmocka_unit_test(names_with_dots),
         cmocka_unit_test(unknown_words),
+        cmocka_unit_test(other_servers_are_asked_by_match_alone),
+        cmocka_unit_test(odd_columns),
         cmocka_unit_test(large_queries_ask_less),
         cmocka_unit_test(deep_queries_ask_less),
         cmocka_unit_test(long_words_in_pieces),

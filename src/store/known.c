@@ -38,7 +38,8 @@ typedef struct text {
     uint32_t *rows;
     uint8_t *value_blocks;  /* a bit for each block whose messages have a value that holds it */
     uint8_t *number_blocks; /* ... of which a number in no lexicon may hold it */
-    uint32_t *value_rows;   /* of each block: with its only value that holds the literal; or MANY */
+    bool has_number_block;
+    uint32_t *value_rows; /* of each block: with its only value that holds the literal; or MANY */
 } text;
 
 #define MANY UINT32_MAX
@@ -487,6 +488,7 @@ static al_code ask_blocks(known *k, text *t, al_err *err)
             return c;
         if (has_number)
             set_bit(t->number_blocks, b);
+        t->has_number_block |= has_number;
     }
     al_code c = t->is_whole ? find_values(k, t, t->leaf, err) : AL_OK;
     for (uint32_t i = 0; t->is.values && !c && i < lexicon_chunks(k->lex); i++)
@@ -511,7 +513,8 @@ static bool wants_templates(const known *k, uint64_t *ret)
     for (uint32_t i = 0; i < k->plan->n_texts; i++) {
         const text *t = &k->texts[i];
         for (uint32_t n = 0; t->is.literal && n < lexicon_templates(k->lex); n++) {
-            bool is_wanted = t->templates[n] != KNOWN_NO || known_asks_numbers(&t->is, n);
+            bool is_wanted = t->templates[n] != KNOWN_NO ||
+                             (t->has_number_block && known_asks_numbers(&t->is, n));
             ret[n / 64] |= (uint64_t)is_wanted << (n % 64);
             any |= is_wanted;
         }

@@ -3,7 +3,9 @@
  * hash, and is in when the three, xored, are its own fingerprint. Building looks for an order in
  * which each key has a place that no later one needs (peeling: a place that only one key left
  * wants is that key's), and then sets the places in the reverse of it. When a few keys block each
- * other, another seed is tried.
+ * other, another seed is tried, and when some seeds in a row did not do, with one segment more: the
+ * paper's sizes are too small for some numbers of keys (100 seeds did not
+ * arrange every third set of 11,500).
  * Bytes: u64 seed, u8 log2 of places in a segment, u32 segments where first places lie,
  * fingerprints. */
 #include "store/codec/fuse.h"
@@ -18,7 +20,8 @@ enum {
     WAYS = 3,
     HEAD_BYTES = 8 + 1 + 4, /* seed, segment_bits, n_segments */
     SEGMENT_BITS_MAX = 18,  /* as in the paper's own program */
-    TRIES_MAX = 100,        /* seeds; as there */
+    TRIES_MAX = 8,          /* seeds of a size */
+    MORE_SEGMENTS_MAX = 16,
 };
 
 typedef struct places {
@@ -193,9 +196,8 @@ static void builder_done(builder *b)
     free(b->prints);
 }
 
-static al_code builder_init(builder *b)
+static al_code make_room(builder *b)
 {
-    choose_size(&b->f, b->n);
     b->n_places = b->n ? (b->f.n_segments + WAYS - 1) << b->f.segment_bits : 0;
     size_t room = (size_t)b->n_places + 1;
     b->cells = al_alloc(room, sizeof *b->cells);
@@ -206,24 +208,40 @@ static al_code builder_init(builder *b)
     return b->cells && b->alone && b->order && b->way && b->prints ? AL_OK : AL_NOMEM;
 }
 
-al_code fuse_build(uint64_t *keys, size_t n, al_buf *out)
+/* With the size that `f` says. AL_AGAIN: no seed does. */
+static al_code build(const uint64_t *keys, size_t n, fuse *f, al_buf *out)
 {
-    if (n > FUSE_KEYS_MAX)
-        return AL_LIMIT;
-    AL_CLEANUP(builder_done) builder b = {.keys = keys, .n = sort_unique(keys, n)};
-    if (builder_init(&b))
+    AL_CLEANUP(builder_done) builder b = {.keys = keys, .n = n, .f = *f};
+    if (make_room(&b))
         return AL_NOMEM;
     bool is_found = false;
     for (int i = 0; i < TRIES_MAX && !is_found; i++) {
         b.f.seed = hash_of(b.f.seed, UINT64_C(0x9e3779b97f4a7c15)); /* the same for the same keys */
         is_found = arrange(&b);
     }
+    f->seed = b.f.seed;
     if (!is_found)
-        return AL_LIMIT;
+        return AL_AGAIN;
     set_prints(&b);
     al_buf_u64(out, b.f.seed);
     al_buf_u8(out, (uint8_t)b.f.segment_bits);
     al_buf_u32(out, b.f.n_segments);
     al_buf_slice_put(out, (al_slice){b.prints, b.n_places});
     return al_buf_code(out);
+}
+
+al_code fuse_build(uint64_t *keys, size_t n, al_buf *out)
+{
+    fuse f = {0};
+    if (n > FUSE_KEYS_MAX)
+        return AL_LIMIT;
+    n = sort_unique(keys, n);
+    choose_size(&f, n);
+    for (int i = 0; i <= MORE_SEGMENTS_MAX; i++) {
+        al_code c = build(keys, n, &f, out);
+        if (c != AL_AGAIN)
+            return c;
+        f.n_segments++;
+    }
+    return AL_LIMIT;
 }

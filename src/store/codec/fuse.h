@@ -6,8 +6,8 @@
 #include "base/err.h"
 
 /* Appends the filter of the keys. Sorts `keys` and drops those that stand twice. AL_NOMEM;
- * AL_LIMIT: more than FUSE_KEYS_MAX, or no arrangement was found (keys are hashes: practically
- * never). */
+ * AL_LIMIT: more than FUSE_KEYS_MAX, or no arrangement was found, whatever the size (keys are
+ * hashes: practically never). */
 AL_CHECK al_code fuse_build(uint64_t *keys, size_t n, al_buf *out);
 
 /* Borrows the bytes. */

@@ -43,6 +43,13 @@ typedef struct chunk {
     part postings;
 } chunk;
 
+/* Where the lists of one template begin in their part. */
+typedef struct posting_at {
+    uint32_t n;
+    uint32_t blocks;
+    uint32_t rows;
+} posting_at;
+
 typedef struct filter_set {
     part at;
     uint32_t n;
@@ -61,7 +68,8 @@ struct lexicon {
     part blocks;
     _Atomic(lex_block *) block; /* NULL: not read */
     part template_postings;
-    part longest; /* of templates: bytes of their longest number */
+    _Atomic(posting_at *) template_at; /* NULL: not read; of each template */
+    part longest;                      /* of templates: bytes of their longest number */
     chunk *chunks;
     uint32_t n_chunks;
     filter_set sieve;    /* of templates, then of each chunk, then of letters of all values */
@@ -111,6 +119,7 @@ lexicon *lexicon_unref(lexicon *l)
     texts_done(&l->templates);
     part_done(&l->blocks);
     part_done(&l->template_postings);
+    free(atomic_load(&l->template_at));
     part_done(&l->longest);
     free(l->chunks);
     free(atomic_load(&l->block));
@@ -669,16 +678,10 @@ static bool tell(postings *p, uint32_t number, uint64_t block)
     return true;
 }
 
-/* The blocks that thing `number` has listed, behind block `next` - 1. */
-static bool tell_listed(postings *p, uint32_t number, uint64_t next)
+/* The next `n` blocks that thing `number` has listed, behind block `next` - 1. */
+static bool tell_all(postings *p, uint32_t number, uint64_t n, uint64_t next)
 {
-    uint64_t count = al_rd_varint(&p->counts);
-    if (!is_wanted(p, number)) {
-        skip_varints(&p->blocks, count);
-        skip_varints(&p->rows, count);
-        return true;
-    }
-    for (uint64_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < n; i++) {
         uint64_t skip = al_rd_varint(&p->blocks);
         if (skip > p->l->n_blocks || !tell(p, number, next + skip))
             return false;
@@ -687,18 +690,66 @@ static bool tell_listed(postings *p, uint32_t number, uint64_t next)
     return true;
 }
 
+static bool tell_listed(postings *p, uint32_t number, uint64_t next)
+{
+    uint64_t count = al_rd_varint(&p->counts);
+    if (is_wanted(p, number))
+        return tell_all(p, number, count, next);
+    skip_varints(&p->blocks, count);
+    skip_varints(&p->rows, count);
+    return true;
+}
+
+/* A question wants few of the templates, so where each one's lists are is found out once. */
+static al_code load_template_at(lexicon *l, const posting_at **ret, al_err *err)
+{
+    *ret = atomic_load_explicit(&l->template_at, memory_order_acquire);
+    if (*ret)
+        return AL_OK;
+    AL_LOCKED(&l->lock);
+    *ret = atomic_load_explicit(&l->template_at, memory_order_relaxed);
+    if (*ret)
+        return AL_OK; /* another thread was faster */
+    postings p = {.l = l};
+    al_rd part = {0};
+    al_code c = load_locked(l, &l->template_postings, &part, err);
+    if (c)
+        return c;
+    AL_CLEANUP(al_freep) posting_at *at = al_alloc((size_t)l->templates.n + 1, sizeof *at);
+    if (!at)
+        return al_fail(err, AL_NOMEM, "lexicon");
+    if (!open_postings(&p, &part, l->templates.n, 0))
+        return damaged(err, "blocks of templates do not fit");
+    for (uint32_t i = 0; i < l->templates.n; i++) {
+        uint32_t n = (uint32_t)al_rd_varint(&p.counts);
+        at[i] = (posting_at){n, (uint32_t)(p.blocks.p - part.p), (uint32_t)(p.rows.p - part.p)};
+        skip_varints(&p.blocks, n);
+        skip_varints(&p.rows, n);
+    }
+    *ret = at;
+    atomic_store_explicit(&l->template_at, AL_TAKE(at), memory_order_release);
+    add_bytes(l, l->templates.n * sizeof **ret);
+    return AL_OK;
+}
+
 al_code lexicon_template_blocks(lexicon *l, const uint64_t *wanted, lex_posting_fn *fn, void *ctx,
                                 al_err *err)
 {
     postings p = {.l = l, .wanted = wanted, .fn = fn, .ctx = ctx};
+    const posting_at *at;
     al_rd part = {0};
-    al_code c = load(l, &l->template_postings, &part, err);
-    if (c)
-        return c;
-    bool fits = open_postings(&p, &part, l->templates.n, 0);
-    for (uint32_t i = 0; fits && i < l->templates.n; i++)
-        fits = tell_listed(&p, i, 0);
-    return fits ? AL_OK : damaged(err, "blocks of templates do not fit");
+    al_code c = load_template_at(l, &at, err);
+    if (!c)
+        c = load(l, &l->template_postings, &part, err);
+    bool fits = true;
+    for (uint32_t i = 0; !c && fits && i < l->templates.n; i++) {
+        if (!is_wanted(&p, i))
+            continue;
+        p.blocks = al_rd_of(al_slice_sub((al_slice){part.p, part.left}, at[i].blocks, part.left));
+        p.rows = al_rd_of(al_slice_sub((al_slice){part.p, part.left}, at[i].rows, part.left));
+        fits = tell_all(&p, i, at[i].n, 0);
+    }
+    return c || fits ? c : damaged(err, "blocks of templates do not fit");
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as lexicon_template_blocks, and of which chunk */

@@ -67,12 +67,23 @@ typedef struct eng_hooks {
  */
 typedef void eng_done_fn(void *ctx, al_code code, const al_err *err);
 
+/* Ids that leave `rest` when divided by `step` (1 or more). */
+typedef struct eng_id_class {
+    uint32_t step;
+    uint32_t rest;
+} eng_id_class;
+
+/* Which ids a row with this time may get: where shards divide them among each other. Engine thread,
+ * before `done`; must not block. */
+typedef eng_id_class eng_ids_fn(void *ctx, int64_t time_ns);
+
 typedef struct eng_append {
     const char *index;
     rec_batch *batch; /* taken on AL_OK; NULL: marks only, or a barrier behind earlier appends */
     al_slice marks;   /* copied; may be empty */
+    eng_ids_fn *ids; /* NULL: any */
     eng_done_fn *done;
-    void *ctx;
+    void *ctx; /* of both */
 } eng_append;
 
 /* ---- Reading */

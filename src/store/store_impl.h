@@ -61,6 +61,7 @@ struct item {
     sindex *ix; /* NULL: marks or barrier only */
     rec_batch *batch;
     size_t bytes; /* of memory, for the queue's bound */
+    eng_ids_fn *ids; /* or NULL */
     eng_done_fn *done;
     void *ctx;
     al_slice marks; /* in `bytes_of_marks` */

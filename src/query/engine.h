@@ -81,7 +81,7 @@ typedef struct eng_append {
     const char *index;
     rec_batch *batch; /* taken on AL_OK; NULL: marks only, or a barrier behind earlier appends */
     al_slice marks;   /* copied; may be empty */
-    eng_ids_fn *ids; /* NULL: any */
+    eng_ids_fn *ids;  /* NULL: any */
     eng_done_fn *done;
     void *ctx; /* of both */
 } eng_append;

@@ -60,7 +60,7 @@ struct item {
     item *next;
     sindex *ix; /* NULL: marks or barrier only */
     rec_batch *batch;
-    size_t bytes; /* of memory, for the queue's bound */
+    size_t bytes;    /* of memory, for the queue's bound */
     eng_ids_fn *ids; /* or NULL */
     eng_done_fn *done;
     void *ctx;

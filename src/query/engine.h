@@ -33,6 +33,7 @@ typedef struct eng_index_settings {
     uint64_t max_bytes;          /* oldest are dropped beyond it; 0 = no limit */
     const al_slice *text_fields; /* copied */
     size_t n_text_fields;
+    bool keeps_positions; /* a tail can be resumed from any row that is there; else for an hour */
 } eng_index_settings;
 
 /* ---- Hooks: what an engine tells those above. All are set at open. */

@@ -38,6 +38,7 @@ struct sindex {
     bool is_open; /* engine_index_open was called */
     bool is_dropped;
     uint32_t intervals;
+    bool keeps_positions;
     uint64_t max_bytes;
     text_fields *text;
     snapshot *snap;

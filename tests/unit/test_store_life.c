@@ -94,6 +94,45 @@ static void positions_are_given_up_after_an_hour_and_ten_minutes(void **state)
     world_done(&w, NULL);
 }
 
+static eng_flow count_row(void *ctx, const eng_row *row, eng_arrival at)
+{
+    unsigned *n = ctx;
+    (void)row;
+    (void)at;
+    ++*n;
+    return ENG_MORE;
+}
+
+/* A journal is read from wherever its readers are. */
+static void positions_stay_with_an_index_that_keeps_them(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, "life");
+    engine *e = must_open(&w.o, NULL);
+    eng_index_settings s = {.name = "logs", .intervals = 30, .keeps_positions = true};
+    al_err err;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(engine_index_open(e, &s, &err), AL_OK);
+        must_append(e, "logs", batch_of(w.now, "one of three"));
+        must_compact(e, "logs");
+        w.now += 2 * 60 * 60 * AL_NS_PER_S;
+    }
+    (void)engine_close(e);
+    e = must_open(&w.o, NULL);
+    assert_int_equal(engine_index_open(e, &s, &err), AL_OK); /* what is due is given up here */
+    const char *index = "logs";
+    query *all = query_all();
+    eng_scope scope = {.indexes = &index, .n_indexes = 1, .to_ns = INT64_MAX, .q = all};
+    eng_arrival reached;
+    unsigned n = 0;
+    assert_int_equal(
+        engine_tail(e, &scope, (eng_arrival){0}, NULL, count_row, &n, &reached, NULL, &err), AL_OK);
+    assert_int_equal(n, 3);
+    (void)query_unref(all);
+    world_done(&w, e);
+}
+
 /* ---- Hooks */
 
 typedef struct hooked {
@@ -798,6 +837,7 @@ int main(void)
         cmocka_unit_test(segments_expire_by_their_last_arrival),
         cmocka_unit_test(beyond_max_bytes_the_oldest_go_but_never_todays),
         cmocka_unit_test(positions_are_given_up_after_an_hour_and_ten_minutes),
+        cmocka_unit_test(positions_stay_with_an_index_that_keeps_them),
         cmocka_unit_test(marks_are_told_again_and_carried_on),
         cmocka_unit_test(marks_alone_do_not_fill_the_log),
         cmocka_unit_test(marks_survive_a_new_file_while_others_are_forgotten),

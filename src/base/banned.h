@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#ifdef AL_WITH_MYSQL_H /* its macros name some of them, which is fine where they are made before   \
+                        */
+#include <mysql.h>
+#endif
 /* Where a checked build makes macros of them: clang does not poison a macro. */
 #undef sprintf
 #undef vsprintf

@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "libs/curl_lib.h"
+#include "libs/mariadb_lib.h"
 #include "libs/rabbitmq_lib.h"
 #include "test.h"
 
@@ -40,6 +41,17 @@ static void curl_takes_options_by_their_kind(void **state)
     assert_int_equal(l->easy_perform(h), CURLE_COULDNT_CONNECT);
     assert_int_equal(curl_status(l, h), 0);
     l->easy_cleanup(h);
+}
+
+static void mariadb_is_the_one_of_the_headers(void **state)
+{
+    (void)state;
+    const mariadb_lib *l = NULL;
+    al_err err = {0};
+    assert_int_equal(mariadb_lib_get(&l, &err), AL_OK);
+#define SAME(name) assert_ptr_equal(l->name, name);
+    MARIADB_LIB_FUNCTIONS(SAME)
+#undef SAME
 }
 
 static void rabbitmq_is_the_one_of_the_headers(void **state)
@@ -116,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curl_is_the_one_of_the_headers),
         cmocka_unit_test(curl_takes_options_by_their_kind),
+        cmocka_unit_test(mariadb_is_the_one_of_the_headers),
         cmocka_unit_test(rabbitmq_is_the_one_of_the_headers),
         cmocka_unit_test(a_missing_library_is_said_with_its_package),
         cmocka_unit_test(a_missing_function_is_said_and_nothing_is_taken),

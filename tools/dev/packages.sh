@@ -5,7 +5,7 @@ packages_of() {
     case $1 in
         build)
             echo gcc libc6-dev pkg-config meson ninja-build python3 ca-certificates tzdata
-            echo libmicrohttpd-dev librabbitmq-dev libzstd-dev libpcre2-dev libsqlite3-dev
+            echo libmicrohttpd-dev librabbitmq-dev libmariadb-dev libzstd-dev libpcre2-dev libsqlite3-dev
             echo libxxhash-dev libcurl4-openssl-dev zlib1g-dev libyaml-dev libsodium-dev libcmocka-dev
             has_node || echo nodejs npm ;;
         test) # a real broker and searchd, senders in Python, a browser for the page

@@ -170,7 +170,8 @@ static int rotate(al_slice text)
     char dir[4000];
     char path[4096];
     al_err err = {0};
-    (void)snprintf(dir, sizeof dir, "%.*s", AL_ARG(sphinx_line(text, "# files", &at)));
+    al_slice files = sphinx_line(text, "# files", &at);
+    (void)snprintf(dir, sizeof dir, "%.*s", AL_ARG(files));
     (void)snprintf(path, sizeof path, "%s/%s", dir, CONF_FILE);
     if (is_file_equal(path, text))
         return CLI_OK;

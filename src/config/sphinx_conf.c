@@ -1,8 +1,9 @@
 /* sphinx.conf: what old ALCO made of ALCO_SPHINX_CONF, for each node its own.
  * The searchd section has built-in values that a setting of the same name replaces; where a node
  * listens and where its files lie follow from its name. Differences to the old values: the binary
- * log is on and synced with every commit (without it a crash loses what is not yet written out),
- * rows are written out every hour (so long it takes to read that log again), and text is compared
+ * log is on and written with every commit (binlog_flush 2: with 1, which should sync it too, 2.2.11
+ * writes nothing for up to a second, and a crash loses that; doc/sphinx.md), rows are written out
+ * every hour (so long it takes to read that log again), and text is compared
  * byte by byte. All were tried with 2.2.11. Manticore says of ondisk_attrs_default, which keeps the
  * text of disk chunks out of RAM and which it needs no more, that it is gone, and starts. */
 #include "config/sphinx_conf.h"
@@ -21,7 +22,7 @@ static const struct {
 } usual[] = {
     {"read_timeout", "5"},    {"client_timeout", "300"}, {"max_children", "30"},
     {"dist_threads", "4"},    {"unlink_old", "1"},       {"seamless_rotate", "1"},
-    {"preopen_indexes", "1"}, {"ondisk_attrs_default", "pool"}, {"binlog_flush", "1"},
+    {"preopen_indexes", "1"}, {"ondisk_attrs_default", "pool"}, {"binlog_flush", "2"},
     {"rt_flush_period", "3600"}, {"max_packet_size", "64M"}, {"collation_server", "binary"},
 };
 enum { N_USUAL = sizeof usual / sizeof usual[0] };

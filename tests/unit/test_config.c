@@ -388,7 +388,7 @@ static void check_sphinx_conf(const char *yaml, const char *node, const char *wa
 #define USUAL     "    read_timeout = 5\n    client_timeout = 300\n    max_children = 30\n"
 #define USUAL_END                                                                                  \
     "    unlink_old = 1\n    seamless_rotate = 1\n    preopen_indexes = 1\n"                       \
-    "    ondisk_attrs_default = pool\n    binlog_flush = 1\n    rt_flush_period = 3600\n"          \
+    "    ondisk_attrs_default = pool\n    binlog_flush = 2\n    rt_flush_period = 3600\n"          \
     "    max_packet_size = 64M\n    collation_server = binary\n"
 
 static void sphinx_conf_is_of_one_node(void **state)

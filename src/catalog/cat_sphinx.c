@@ -10,13 +10,12 @@
 /* Our own columns, the id, and what the parser of 2.2.11 refuses as a column or keeps for itself;
  * some that only Manticore refuses. In order of the alphabet. */
 static const char *const reserved[] = {
-    "agent",    "and",      "as",       "asc",    "between", "bigint",  "bool",   "by",
-    "columns",  "count",    "create",   "desc",   "distinct", "div",    "double", "except",
-    "explain",  "facet",    "false",    "float",  "for",     "force",   "from",   "id",
-    "ignore",   "in",       "indexes",  "int",    "integer", "into",    "is",     "js",
-    "json",     "limit",    "logline",  "mod",    "not",     "null",    "offset", "or",
-    "order",    "regex",    "relaxed",  "select", "set",     "src",     "string", "table",
-    "tables",   "true",     "uint",     "use",    "values",  "where",
+    "agent", "and",     "as",     "asc",      "between", "bigint", "bool",    "by",      "columns",
+    "count", "create",  "desc",   "distinct", "div",     "double", "except",  "explain", "facet",
+    "false", "float",   "for",    "force",    "from",    "id",     "ignore",  "in",      "indexes",
+    "int",   "integer", "into",   "is",       "js",      "json",   "limit",   "logline", "mod",
+    "not",   "null",    "offset", "or",       "order",   "regex",  "relaxed", "select",  "set",
+    "src",   "string",  "table",  "tables",   "true",    "uint",   "use",     "values",  "where",
 };
 
 static bool is_plain(al_slice s)

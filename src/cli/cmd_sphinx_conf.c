@@ -27,10 +27,10 @@ static const char help[] =
     "configuration and a data directory that no server owns.\n"
     "\n"
     "  --node HOST:PORT    which one\n"
-    "  --rotate            print nothing: write sphinx.conf into the node's directory, and when it\n"
+    "  --rotate            print nothing: write sphinx.conf into the node's directory, and when "
+    "it\n"
     "                      has changed, tell its searchd to read it (SIGHUP); for cron, daily\n"
-    "  --config FILE       settings; else ALCO_CONFIG, else /etc/alco/alco.yaml\n" CLIENT_HELP
-    "\n"
+    "  --config FILE       settings; else ALCO_CONFIG, else /etc/alco/alco.yaml\n" CLIENT_HELP "\n"
     "As the whole of a configuration that searchd runs (SCRIPT is its own name, which searchd\n"
     "adds):\n"
     "  #!/usr/bin/env -S alco sphinx-conf --server http://127.0.0.1:8000 --node 127.0.0.1:9306\n";

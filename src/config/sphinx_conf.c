@@ -20,10 +20,12 @@ static const struct {
     const char *name;
     const char *value;
 } usual[] = {
-    {"read_timeout", "5"},    {"client_timeout", "300"}, {"max_children", "30"},
-    {"dist_threads", "4"},    {"unlink_old", "1"},       {"seamless_rotate", "1"},
-    {"preopen_indexes", "1"}, {"ondisk_attrs_default", "pool"}, {"binlog_flush", "2"},
-    {"rt_flush_period", "3600"}, {"max_packet_size", "64M"}, {"collation_server", "binary"},
+    {"read_timeout", "5"},      {"client_timeout", "300"},
+    {"max_children", "30"},     {"dist_threads", "4"},
+    {"unlink_old", "1"},        {"seamless_rotate", "1"},
+    {"preopen_indexes", "1"},   {"ondisk_attrs_default", "pool"},
+    {"binlog_flush", "2"},      {"rt_flush_period", "3600"},
+    {"max_packet_size", "64M"}, {"collation_server", "binary"},
 };
 enum { N_USUAL = sizeof usual / sizeof usual[0] };
 

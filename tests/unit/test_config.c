@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/cat_sphinx.h"
 #include "config/config.h"
 #include "config/config_text.h"
-#include "catalog/cat_sphinx.h"
 #include "config/sphinx_conf.h"
 
 typedef struct heard {
@@ -385,7 +385,7 @@ static void check_sphinx_conf(const char *yaml, const char *node, const char *wa
     check_sphinx_conf_of(yaml, node, NULL, 0, 0, wanted);
 }
 
-#define USUAL     "    read_timeout = 5\n    client_timeout = 300\n    max_children = 30\n"
+#define USUAL "    read_timeout = 5\n    client_timeout = 300\n    max_children = 30\n"
 #define USUAL_END                                                                                  \
     "    unlink_old = 1\n    seamless_rotate = 1\n    preopen_indexes = 1\n"                       \
     "    ondisk_attrs_default = pool\n    binlog_flush = 2\n    rt_flush_period = 3600\n"          \
@@ -426,7 +426,7 @@ static void sphinx_conf_is_of_one_node(void **state)
     "    rt_field = logline\n"
 #define TABLE_REST                                                                                 \
     "    rt_field = host\n    rt_attr_string = logline\n    rt_attr_json = js\n"                   \
-    "    rt_attr_string = src\n    morphology = none\n    rt_mem_limit = 64M\n"                 \
+    "    rt_attr_string = src\n    morphology = none\n    rt_mem_limit = 64M\n"                    \
     "    min_word_len = 2\n    charset_table = 0..9\n}\n"
 #define LAST_DAY_OF_FEBRUARY (INT64_C(1709251199999999999)) /* 2024-02-29T23:59:59.999999999Z */
 
@@ -440,12 +440,12 @@ static void sphinx_conf_has_the_tables_of_every_day(void **state)
     const sphinx_index web = {.name = "web", .intervals = 1, .columns = columns, .n_columns = 1};
 #define SEARCHD                                                                                    \
     "searchd\n{\n    listen = b:1:mysql41\n    log = /d/b-1/searchd.log\n"                         \
-    "    pid_file = /d/b-1/searchd.pid\n    binlog_path = /d/b-1\n" USUAL "    dist_threads = 4\n" \
-        USUAL_END "}\n"
+    "    pid_file = /d/b-1/searchd.pid\n    binlog_path = /d/b-1\n" USUAL                          \
+    "    dist_threads = 4\n" USUAL_END "}\n"
 #define OF_DAYS(today, tomorrow)                                                                   \
     "# b:1, by alco\n# files = /d/b-1\n" TABLE_OF(today) TABLE_REST TABLE_OF(tomorrow) TABLE_REST  \
-        "index web\n{\n    type = distributed\n    local = web_" today "\n    local = web_"        \
-        tomorrow "\n}\n"                                                                           \
+        "index web\n{\n    type = distributed\n    local = web_" today                             \
+        "\n    local = web_" tomorrow "\n}\n"                                                      \
         "index web_" today "_distr\n{\n    type = distributed\n    local = web_" today             \
         "\n    local = web_" tomorrow "\n}\n"                                                      \
         "index web_" tomorrow "_distr\n{\n    type = distributed\n    local = web_" tomorrow       \

@@ -261,6 +261,26 @@ al_code al_dir_open(const char *path, bool create, int *ret_fd, al_err *err)
     return posix_open_dir(NULL, AT_FDCWD, path, create, ret_fd, err);
 }
 
+al_code al_read_file(const al_io *io, int dir, const char *name, size_t max, al_buf *out,
+                     al_err *err)
+{
+    int fd = -1;
+    al_code c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);
+    if (c)
+        return c;
+    uint64_t bytes = 0;
+    c = io->file_bytes(io, fd, &bytes, err);
+    if (!c && bytes > max)
+        c = al_fail(err, AL_LIMIT, "%s has %llu bytes", name, (unsigned long long)bytes);
+    if (!c && bytes) { /* an empty file is for the decoder to refuse */
+        uint8_t *to = al_buf_extend(out, (size_t)bytes);
+        c = to ? io->read_at(io, fd, to, (size_t)bytes, 0, err)
+               : al_fail(err, AL_NOMEM, "%s", name);
+    }
+    io->close(io, fd);
+    return c;
+}
+
 al_code al_write_file(const al_io *io, int dir, const char *name, al_open_mode mode,
                       al_slice content, al_err *err)
 {

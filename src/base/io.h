@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -62,6 +63,11 @@ const al_io *al_io_posix(void);
 
 /* Opens a directory by path for use as `dir` above (mode 0750 when `create`). */
 AL_CHECK al_code al_dir_open(const char *path, bool create, int *ret_fd, al_err *err);
+
+/* Appends a whole file of at most `max` bytes to `out`. AL_NOT_FOUND; AL_LIMIT: it is larger;
+ * AL_IO, AL_NOMEM. */
+AL_CHECK al_code al_read_file(const al_io *io, int dir, const char *name, size_t max, al_buf *out,
+                              al_err *err);
 
 /* Writes `content` from the start of a file on and syncs that, not its name. On failure any part of
  * it may be there. */

@@ -33,6 +33,7 @@ typedef struct eng_index_settings {
     uint64_t max_bytes;          /* oldest are dropped beyond it; 0 = no limit */
     const al_slice *text_fields; /* copied */
     size_t n_text_fields;
+    bool keeps_positions; /* a tail can be resumed from any row that is there; else for an hour */
 } eng_index_settings;
 
 /* ---- Hooks: what an engine tells those above. All are set at open. */
@@ -67,12 +68,23 @@ typedef struct eng_hooks {
  */
 typedef void eng_done_fn(void *ctx, al_code code, const al_err *err);
 
+/* Ids that leave `rest` when divided by `step` (1 or more). */
+typedef struct eng_id_class {
+    uint32_t step;
+    uint32_t rest;
+} eng_id_class;
+
+/* Which ids a row with this time may get: where shards divide them among each other. Engine thread,
+ * before `done`; must not block. */
+typedef eng_id_class eng_ids_fn(void *ctx, int64_t time_ns);
+
 typedef struct eng_append {
     const char *index;
     rec_batch *batch; /* taken on AL_OK; NULL: marks only, or a barrier behind earlier appends */
     al_slice marks;   /* copied; may be empty */
+    eng_ids_fn *ids;  /* NULL: any */
     eng_done_fn *done;
-    void *ctx;
+    void *ctx; /* of both */
 } eng_append;
 
 /* ---- Reading */

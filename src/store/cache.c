@@ -1,6 +1,7 @@
 /* The cache of blocks, directories and positions.
- * Shape: open hashing with chains, and one list in order of use. Invariants: (1) every entry is in
- * its chain and in the list; (2) `bytes` is the sum of the entries' and never above bytes_max.
+ * Shape: open hashing with chains, and two lists in order of use: of what is cheap, of what is
+ * dear. Invariants: (1) every entry is in its chain and in its list; (2) the `bytes` of a list
+ * are the sum of its entries', both together never above bytes_max.
  * Threads: one lock; nothing is read or freed under it but entries themselves. */
 #include "store/cache.h"
 
@@ -10,7 +11,11 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-enum { N_CHAINS = 4096, ENTRY_OVERHEAD_BYTES = 128 };
+enum {
+    N_CHAINS = 4096,
+    ENTRY_OVERHEAD_BYTES = 128,
+    CHEAP_SHARE = 4, /* of the whole, no more than one in so many bytes */
+};
 
 typedef struct entry entry;
 struct entry {
@@ -23,13 +28,18 @@ struct entry {
     entry *older;
 };
 
+typedef struct use_list {
+    entry *newest;
+    entry *oldest;
+    size_t bytes;
+} use_list;
+
 struct cache {
     pthread_mutex_t lock;
     size_t bytes_max; /* immutable */
     /* guarded by lock */
-    size_t bytes;
-    entry *newest;
-    entry *oldest;
+    use_list cheap;
+    use_list dear;
     entry *chains[N_CHAINS];
 };
 
@@ -50,30 +60,46 @@ static entry **chain_of(cache *c, const cache_key *k)
     return &c->chains[(h >> 40) % N_CHAINS];
 }
 
+static use_list *list_of(cache *c, const entry *e)
+{
+    return e->kind->is_cheap ? &c->cheap : &c->dear;
+}
+
 static void list_remove(cache *c, entry *e)
 {
-    *(e->newer ? &e->newer->older : &c->newest) = e->older;
-    *(e->older ? &e->older->newer : &c->oldest) = e->newer;
+    use_list *l = list_of(c, e);
+    *(e->newer ? &e->newer->older : &l->newest) = e->older;
+    *(e->older ? &e->older->newer : &l->oldest) = e->newer;
 }
 
 static void list_add_newest(cache *c, entry *e)
 {
+    use_list *l = list_of(c, e);
     e->newer = NULL;
-    e->older = c->newest;
-    *(c->newest ? &c->newest->newer : &c->oldest) = e;
-    c->newest = e;
+    e->older = l->newest;
+    *(l->newest ? &l->newest->newer : &l->oldest) = e;
+    l->newest = e;
 }
 
-/* Takes the oldest entry out; the caller frees it. */
-static entry *evict_locked(cache *c)
+static bool is_full(const cache *c, size_t bytes)
 {
-    entry *e = c->oldest;
+    return c->cheap.bytes + c->dear.bytes + bytes > c->bytes_max;
+}
+
+static entry *oldest_of(const cache *c)
+{
+    return c->cheap.oldest ? c->cheap.oldest : c->dear.oldest;
+}
+
+/* Takes an entry out; the caller frees it. */
+static entry *evict_locked(cache *c, entry *e)
+{
     entry **at = chain_of(c, &e->key);
     while (*at != e)
         at = &(*at)->chain;
     *at = e->chain;
     list_remove(c, e);
-    c->bytes -= e->bytes;
+    list_of(c, e)->bytes -= e->bytes;
     return e;
 }
 
@@ -87,22 +113,39 @@ cache *cache_free(cache *c)
 {
     if (!c)
         return NULL;
-    while (c->oldest)
-        entry_free(evict_locked(c));
+    for (entry *e = oldest_of(c); e; e = oldest_of(c))
+        entry_free(evict_locked(c, e));
     (void)pthread_mutex_destroy(&c->lock);
     free(c);
     return NULL;
+}
+
+/* Who goes round all segments again and again would find none of them if they went whole. */
+static void shrink_locked(cache *c, size_t bytes)
+{
+    for (entry *e = c->dear.oldest; e && is_full(c, bytes); e = e->newer) {
+        size_t less = e->kind->shrink ? e->kind->shrink(e->p) : 0;
+        e->bytes -= less;
+        c->dear.bytes -= less;
+    }
+}
+
+static void evict_to(cache *c, entry *e, entry **evicted)
+{
+    (void)evict_locked(c, e);
+    e->chain = *evicted;
+    *evicted = e;
 }
 
 /* For so many bytes more; what has to go for them is the caller's. */
 static entry *make_room_locked(cache *c, size_t bytes)
 {
     entry *evicted = NULL;
-    while (c->oldest && c->bytes + bytes > c->bytes_max) {
-        entry *old = evict_locked(c);
-        old->chain = evicted;
-        evicted = old;
-    }
+    while (c->cheap.bytes > c->bytes_max / CHEAP_SHARE)
+        evict_to(c, c->cheap.oldest, &evicted);
+    shrink_locked(c, bytes);
+    for (entry *old = oldest_of(c); old && is_full(c, bytes); old = oldest_of(c))
+        evict_to(c, old, &evicted);
     return evicted;
 }
 
@@ -154,7 +197,7 @@ void cache_put(cache *c, const cache_key *key, void *p, const cache_kind *kind, 
             e->chain = *at;
             *at = e;
             list_add_newest(c, e);
-            c->bytes += bytes;
+            list_of(c, e)->bytes += bytes;
         }
     }
     free_entries(evicted);
@@ -169,7 +212,7 @@ void cache_grow(cache *c, const cache_key *key, size_t bytes)
         if (!e)
             return;
         e->bytes += bytes;
-        c->bytes += bytes;
+        list_of(c, e)->bytes += bytes;
         evicted = make_room_locked(c, 0); /* perhaps of itself */
     }
     free_entries(evicted);

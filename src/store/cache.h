@@ -1,6 +1,9 @@
 #pragma once
 /* cache.h: a bounded cache of refcounted immutable things read from segments. Any thread.
- * What is given out stays valid when it is evicted: the cache only drops its own reference. */
+ * What is given out stays valid when it is evicted: the cache only drops its own reference.
+ * When it is full, things are shrunk first, then cheap ones go, then the rest; of each, first what
+ * was not asked for longest. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +24,10 @@ typedef struct cache_key {
 typedef struct cache_kind {
     void *(*ref)(void *p);
     void *(*unref)(void *p);
+    /* NULL, or gives back what is large and seldom asked for, if nobody else has a reference. The
+     * bytes. Called under the cache's lock. */
+    size_t (*shrink)(void *p);
+    bool is_cheap; /* it is read again as quickly as from the cache of the system: goes first */
 } cache_kind;
 
 /* NULL without memory. */

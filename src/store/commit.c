@@ -14,6 +14,7 @@
 typedef struct row {
     const record *rec;
     sindex *ix;
+    const item *it; /* it came with */
     uint64_t order; /* of arrival */
 } row;
 
@@ -86,7 +87,7 @@ static al_code gather(group *g, al_err *err)
             continue;
         for (size_t i = 0; i < it->batch->n; i++, g->n_rows++)
             g->rows[g->n_rows] =
-                (row){.rec = &it->batch->recs[i], .ix = it->ix, .order = g->n_rows};
+                (row){.rec = &it->batch->recs[i], .ix = it->ix, .it = it, .order = g->n_rows};
     }
     sort_rows(g->rows, g->n_rows);
     return AL_OK;
@@ -131,6 +132,32 @@ static al_code add_row(group *g, const row *r, uint64_t id, uint32_t *frame_row,
     return c ? al_fail(err, c, "commit a row of %u fields", rec.n_fields) : AL_OK;
 }
 
+/* The least number >= id that is of the class. */
+static uint64_t to_class(uint64_t id, eng_id_class class)
+{
+    assert(class.step && class.rest < class.step);
+    return id + (class.rest + class.step - id % class.step) % class.step;
+}
+
+/* The least free id >= *id that the row may have. */
+static al_code choose_id(group *g, const row *r, uint64_t *id, al_err *err)
+{
+    eng_id_class class = {1, 0};
+    uint64_t wanted;
+    if (r->it->ids)
+        class = r->it->ids(r->it->ctx, r->rec->time_ns);
+    do {
+        segment *bad = NULL;
+        wanted = to_class(*id, class);
+        al_code c = ids_next_free(g->st->ids, wanted, id, &bad, err);
+        if (bad)
+            damage_report(g->st, bad);
+        if (c)
+            return c;
+    } while (*id != wanted);
+    return AL_OK;
+}
+
 /* Rows [from, to) are those of one index. */
 static al_code encode_index(group *g, size_t from, size_t to, uint32_t *frame_row, al_err *err)
 {
@@ -140,12 +167,9 @@ static al_code encode_index(group *g, size_t from, size_t to, uint32_t *frame_ro
     /* Only this thread changes ix->snap: it may be read without the lock. */
     al_code c = ids_begin(st->ids, ix->snap, (uint64_t)g->rows[from].rec->time_ns, err);
     for (size_t i = from; !c && i < to; i++) {
-        segment *bad = NULL;
         uint64_t time = (uint64_t)g->rows[i].rec->time_ns;
         uint64_t id = i > from && prev >= time ? prev + 1 : time;
-        c = ids_next_free(st->ids, id, &id, &bad, err);
-        if (bad)
-            damage_report(st, bad);
+        c = choose_id(g, &g->rows[i], &id, err);
         if (!c)
             c = add_row(g, &g->rows[i], id, frame_row, err);
         prev = id;

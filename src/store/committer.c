@@ -59,7 +59,7 @@ static al_code make_item(store *st, const eng_append *a, item **ret, al_err *err
     item *it = al_alloc(1, sizeof *it + a->marks.len);
     if (!it)
         return al_fail(err, AL_NOMEM, "append");
-    *it = (item){.ix = ix, .batch = a->batch, .done = a->done, .ctx = a->ctx};
+    *it = (item){.ix = ix, .batch = a->batch, .ids = a->ids, .done = a->done, .ctx = a->ctx};
     if (a->marks.len)
         memcpy(it->bytes_of_marks, a->marks.ptr, a->marks.len);
     it->marks = (al_slice){it->bytes_of_marks, a->marks.len};

@@ -415,8 +415,9 @@ static al_code work_on(cursor *c, source *s, bool *ret_has, al_err *err)
     return code;
 }
 
-static void source_done(source *s)
+static void source_done(cursor *c, source *s)
 {
+    reading_forget(c->rd, s->index_no, s->u);
     unit_close(&s->blocks);
     free(s->empty);
     s->empty = NULL;
@@ -436,7 +437,7 @@ static al_code take_back(cursor *c, al_err *err)
     if (has)
         push(c, s);
     else
-        source_done(s);
+        source_done(c, s);
     return code;
 }
 
@@ -461,7 +462,7 @@ static al_code first_hit(cursor *c, source **ret, al_err *err)
             sift_down(c, 0);
         } else {
             pop(c);
-            source_done(s);
+            source_done(c, s);
         }
     }
     return AL_NOT_FOUND;
@@ -499,7 +500,7 @@ al_code cursor_next(cursor *c, eng_row *ret, record *ret_rec, al_err *err)
         if (!code && next_block(c, s))
             push(c, s);
         else
-            source_done(s);
+            source_done(c, s);
     }
     return code;
 }
@@ -635,9 +636,9 @@ cursor *cursor_free(cursor *c)
     if (!c)
         return NULL;
     for (size_t i = 0; i < c->n_heap; i++)
-        source_done(c->heap[i]);
+        source_done(c, c->heap[i]);
     if (c->given)
-        source_done(c->given);
+        source_done(c, c->given);
     (void)views_free(c->views);
     free(c->sources);
     free(c->heap);

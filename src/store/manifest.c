@@ -249,32 +249,11 @@ void manifest_done(manifest *m)
 
 /* ---- Files */
 
-/* A whole file of at most `max` bytes. AL_NOT_FOUND, AL_LIMIT, AL_IO, AL_NOMEM. */
-static al_code file_read(const al_io *io, int dir, const char *name, size_t max, al_buf *out,
-                         al_err *err)
-{
-    int fd = -1;
-    al_code c = io->open(io, dir, name, AL_OPEN_READ, &fd, err);
-    if (c)
-        return c;
-    uint64_t bytes = 0;
-    c = io->file_bytes(io, fd, &bytes, err);
-    if (!c && bytes > max)
-        c = al_fail(err, AL_LIMIT, "%s has %llu bytes", name, (unsigned long long)bytes);
-    if (!c && bytes) { /* an empty file is for the decoder to refuse */
-        uint8_t *to = al_buf_extend(out, (size_t)bytes);
-        c = to ? io->read_at(io, fd, to, (size_t)bytes, 0, err)
-               : al_fail(err, AL_NOMEM, "%s", name);
-    }
-    io->close(io, fd);
-    return c;
-}
-
 al_code root_load(const al_io *io, int store_dir, root *ret, al_err *err)
 {
     al_buf b;
     al_buf_init(&b, ROOT_BYTES_MAX);
-    al_code c = file_read(io, store_dir, NAME_OF_ROOT, ROOT_BYTES_MAX, &b, err);
+    al_code c = al_read_file(io, store_dir, NAME_OF_ROOT, ROOT_BYTES_MAX, &b, err);
     if (c == AL_LIMIT)
         c = al_fail(err, AL_CORRUPT, "root is too large");
     if (!c)
@@ -327,7 +306,7 @@ al_code manifest_load(const al_io *io, int index_dir, manifest *ret, al_err *err
 {
     al_buf b;
     al_buf_init(&b, MANIFEST_BYTES_MAX);
-    al_code c = file_read(io, index_dir, NAME_OF_MANIFEST, MANIFEST_BYTES_MAX, &b, err);
+    al_code c = al_read_file(io, index_dir, NAME_OF_MANIFEST, MANIFEST_BYTES_MAX, &b, err);
     if (c == AL_LIMIT)
         c = al_fail(err, AL_CORRUPT, "manifest is too large");
     if (!c)

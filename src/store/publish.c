@@ -201,6 +201,7 @@ al_code publish_index_open(store *st, void *change, al_err *err)
         ix->text = text;
         text = old;
         ix->intervals = s->intervals;
+        ix->keeps_positions = s->keeps_positions;
         ix->max_bytes = s->max_bytes;
         ix->is_open = true;
     }

@@ -160,6 +160,17 @@ al_code reading_known(reading *rd, uint32_t index_no, const unit *u, const unit_
     return c;
 }
 
+void reading_forget(reading *rd, uint32_t index_no, const unit *u)
+{
+    reading_lexicons *l = rd->lexicons;
+    AL_LOCKED(&l->lock);
+    struct lexicon_entry *e = u->seg ? find_locked(l, index_no, u->seg) : NULL;
+    if (!e)
+        return;
+    (void)known_free(e->k);
+    *e = l->at[--l->n];
+}
+
 /* ---- What cannot be read at all */
 
 static bool is_noted(const eng_partial *p, const char *part)

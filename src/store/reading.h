@@ -71,10 +71,12 @@ bool reading_has_some_times(const reading *rd, int64_t min_ns, int64_t max_ns);
 bool reading_may_match(const reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b);
 
 /* What the unit's lexicon says, made at first use; *ret is NULL when it has none or is not asked
- * for anything. `with_blocks`: known_blocks was called. Valid until reading_close. AL_CORRUPT,
- * AL_IO, AL_NOMEM. */
+ * for anything. `with_blocks`: known_blocks was called. Valid until reading_forget and
+ * reading_close. AL_CORRUPT, AL_IO, AL_NOMEM. */
 AL_CHECK al_code reading_known(reading *rd, uint32_t index_no, const unit *u, const unit_blocks *b,
                                bool with_blocks, const known **ret, al_err *err);
+/* Nobody asks for this unit any more: its lexicon need not stay. Any thread of the question. */
+void reading_forget(reading *rd, uint32_t index_no, const unit *u);
 
 /* Decides rows of [from, to): time range and query; spends them. *ret_n says how many, counted from
  * `from`, or from `to` downwards if `is_downwards`: all, or fewer when is_out. Nobody's first row

@@ -120,7 +120,8 @@ static void tidy_index(store *st, sindex *ix, int64_t now)
             drop_expired(&p, ix->intervals, now);
         if (ix->is_open && ix->max_bytes)
             drop_excess(&p, ix->max_bytes, now);
-        forget_positions(st, ix, &p, now);
+        if (ix->is_open && !ix->keeps_positions)
+            forget_positions(st, ix, &p, now);
         bool is_done =
             p.is_changed && !publish_segments(st, ix, p.segs, p.n, 0, ix->covered, &ignored);
         for (size_t i = 0; is_done && i < p.n_fresh; i++)

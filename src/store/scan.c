@@ -78,12 +78,14 @@ struct scan {
 
 /* ---- What is next */
 
-static void unref_locked(open_unit *o)
+static void unref_locked(const scan *s, open_unit *o)
 {
     if (!o || --o->refs)
         return;
-    if (!o->is_listed)
+    if (!o->is_listed) {
+        reading_forget(s->rd, o->index_no, &o->u);
         unit_close(&o->blocks);
+    }
     free(o);
 }
 
@@ -110,7 +112,7 @@ static al_code open_unit_locked(scan *s, worker *w, al_err *err)
         s->now = AL_TAKE(o);
         s->block_at = 0;
     }
-    unref_locked(o);
+    unref_locked(s, o);
     return c ? c : reading_spend(w->rd, 0); /* opening many takes time too */
 }
 
@@ -170,7 +172,7 @@ static al_code next_locked(scan *s, worker *w, open_unit **ret, uint32_t *ret_bl
             s->now->refs++;
             return AL_OK;
         } else {
-            unref_locked(s->now);
+            unref_locked(s, s->now);
             s->now = NULL;
             s->unit_at++;
         }
@@ -319,7 +321,7 @@ static bool work(worker *w)
     if (c == AL_CORRUPT || c == AL_IO)
         c = reading_damage(w->rd, &o->u, c, err);
     AL_LOCKED(&s->lock);
-    unref_locked(o);
+    unref_locked(s, o);
     if (c || w->rd->is_out)
         end_locked(s, c, err);
     return !s->is_ending;
@@ -392,7 +394,7 @@ static al_code run_all(scan *s, al_err *err)
         s->pool = store_pool(s->rd->e);
     s->arena = al_arena_new(ARENA_BLOCK_BYTES);
     if (!s->arena) {
-        unref_locked(s->listed);
+        unref_locked(s, s->listed);
         return al_fail(err, AL_NOMEM, "scan");
     }
     (void)pthread_mutex_init(&s->lock, NULL);
@@ -400,8 +402,8 @@ static al_code run_all(scan *s, al_err *err)
     al_code c = s->rd->is_out ? AL_OK : run(s, &mine);
     if (c && err)
         *err = mine;
-    unref_locked(s->now);
-    unref_locked(s->listed);
+    unref_locked(s, s->now);
+    unref_locked(s, s->listed);
     (void)pthread_mutex_destroy(&s->lock);
     (void)al_arena_free(s->arena);
     return c;

@@ -390,10 +390,16 @@ static void *lexicon_unref_any(void *p)
     return lexicon_unref(p);
 }
 
-static const cache_kind kind_lexicon = {lexicon_ref_any, lexicon_unref_any};
-static const cache_kind kind_index = {index_ref_any, index_unref_any};
-static const cache_kind kind_blob = {blob_ref_any, blob_unref_any};
-static const cache_kind kind_positions = {positions_ref_any, positions_unref_any};
+static size_t lexicon_shrink_any(void *p)
+{
+    return lexicon_shrink(p);
+}
+
+static const cache_kind kind_lexicon = {lexicon_ref_any, lexicon_unref_any, lexicon_shrink_any,
+                                        false};
+static const cache_kind kind_index = {index_ref_any, index_unref_any, NULL, false};
+static const cache_kind kind_blob = {blob_ref_any, blob_unref_any, NULL, true};
+static const cache_kind kind_positions = {positions_ref_any, positions_unref_any, NULL, false};
 
 static cache_key key_of(const segment *s, uint32_t item)
 {

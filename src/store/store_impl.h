@@ -38,6 +38,7 @@ struct sindex {
     bool is_open; /* engine_index_open was called */
     bool is_dropped;
     uint32_t intervals;
+    bool keeps_positions;
     uint64_t max_bytes;
     text_fields *text;
     snapshot *snap;
@@ -60,7 +61,8 @@ struct item {
     item *next;
     sindex *ix; /* NULL: marks or barrier only */
     rec_batch *batch;
-    size_t bytes; /* of memory, for the queue's bound */
+    size_t bytes;    /* of memory, for the queue's bound */
+    eng_ids_fn *ids; /* or NULL */
     eng_done_fn *done;
     void *ctx;
     al_slice marks; /* in `bytes_of_marks` */

@@ -167,6 +167,18 @@ static void values_and_blocks_come_back(void **state)
     check_chunks(l);
     check_value(l, 17);
     assert_int_equal(lexicon_check(l, &err), AL_OK);
+    size_t full = lexicon_bytes(l);
+    (void)lexicon_ref(l);
+    assert_int_equal(lexicon_shrink(l), 0); /* somebody else may look at its values */
+    (void)lexicon_unref(l);
+    size_t less = lexicon_shrink(l);
+    assert_true(less > full / 2);
+    assert_int_equal(lexicon_bytes(l), full - less);
+    assert_int_equal(lexicon_shrink(l), 0);
+    for (uint32_t i = 0; i < VALUES; i++)
+        check_value(l, i);
+    check_chunks(l);
+    assert_int_equal(lexicon_bytes(l), full);
     al_buf_done(&out);
     free(m);
 }

@@ -94,6 +94,45 @@ static void positions_are_given_up_after_an_hour_and_ten_minutes(void **state)
     world_done(&w, NULL);
 }
 
+static eng_flow count_row(void *ctx, const eng_row *row, eng_arrival at)
+{
+    unsigned *n = ctx;
+    (void)row;
+    (void)at;
+    ++*n;
+    return ENG_MORE;
+}
+
+/* A journal is read from wherever its readers are. */
+static void positions_stay_with_an_index_that_keeps_them(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, "life");
+    engine *e = must_open(&w.o, NULL);
+    eng_index_settings s = {.name = "logs", .intervals = 30, .keeps_positions = true};
+    al_err err;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(engine_index_open(e, &s, &err), AL_OK);
+        must_append(e, "logs", batch_of(w.now, "one of three"));
+        must_compact(e, "logs");
+        w.now += 2 * 60 * 60 * AL_NS_PER_S;
+    }
+    (void)engine_close(e);
+    e = must_open(&w.o, NULL);
+    assert_int_equal(engine_index_open(e, &s, &err), AL_OK); /* what is due is given up here */
+    const char *index = "logs";
+    query *all = query_all();
+    eng_scope scope = {.indexes = &index, .n_indexes = 1, .to_ns = INT64_MAX, .q = all};
+    eng_arrival reached;
+    unsigned n = 0;
+    assert_int_equal(
+        engine_tail(e, &scope, (eng_arrival){0}, NULL, count_row, &n, &reached, NULL, &err), AL_OK);
+    assert_int_equal(n, 3);
+    (void)query_unref(all);
+    world_done(&w, e);
+}
+
 /* ---- Hooks */
 
 typedef struct hooked {
@@ -380,6 +419,87 @@ static al_code append_once(engine *e, const char *message, int64_t now)
     while (!o.is_done)
         (void)pthread_cond_wait(&o.changed, &o.lock);
     return o.code;
+}
+
+/* ---- Ids of a class */
+
+typedef struct sharded {
+    outcome o; /* first: on_done's */
+    uint32_t shard;
+    int64_t two_from_ns; /* three shards before, two from here on */
+} sharded;
+
+static eng_id_class ids_of_shard(void *ctx, int64_t time_ns)
+{
+    const sharded *s = ctx;
+    uint32_t n = time_ns < s->two_from_ns ? 3 : 2;
+    return (eng_id_class){n, s->shard % n};
+}
+
+/* Ten rows of the shard, four at one time; as many of any id come with them. */
+static void append_sharded(engine *e, sharded *s, int64_t time_ns)
+{
+    al_err err;
+    (void)pthread_mutex_init(&s->o.lock, NULL);
+    al_cond_init(&s->o.changed);
+    s->o.is_done = false;
+    rec_batch *b = rec_batch_new(time_ns);
+    for (uint32_t i = 0; i < 10; i++) {
+        record *r = rec_batch_add(b);
+        r->time_ns = time_ns + (i < 4 ? 0 : (int64_t)i / 2);
+        r->message = al_arena_copy(b->arena, s->shard == 0   ? AL_LIT("0")
+                                             : s->shard == 1 ? AL_LIT("1")
+                                                             : AL_LIT("2"));
+    }
+    eng_append a = {.index = "logs", .batch = b, .ids = ids_of_shard, .done = on_done, .ctx = s};
+    assert_int_equal(engine_append(e, &a, &err), AL_OK);
+    must_append(e, "logs", batch_of(time_ns, "any"));
+    AL_LOCKED(&s->o.lock);
+    while (!s->o.is_done)
+        (void)pthread_cond_wait(&s->o.changed, &s->o.lock);
+    assert_int_equal(s->o.code, AL_OK);
+}
+
+static eng_flow check_class(void *ctx, const eng_row *row)
+{
+    const sharded *s = ctx;
+    al_slice m = row->rec->message;
+    if (m.len == 1) {
+        uint32_t n = row->rec->time_ns < s->two_from_ns ? 3 : 2;
+        assert_int_equal(row->rec->id % n, (m.ptr[0] - '0') % n);
+    }
+    assert_true(row->rec->id >= (uint64_t)row->rec->time_ns);
+    assert_true(row->rec->id < (uint64_t)row->rec->time_ns + 500);
+    return ENG_MORE;
+}
+
+/* Each is of its class and free, whether what stands there is in a segment or in the log. */
+static void ids_are_of_the_class_that_was_asked_for(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, "life");
+    engine *e = world_open(&w);
+    must_index(e, "logs");
+    sharded s = {.two_from_ns = w.now + 3};
+    for (uint32_t round = 0; round < 9; round++) {
+        s.shard = round % 3;
+        append_sharded(e, &s, w.now);
+        if (round == 4)
+            must_compact(e, "logs");
+    }
+    const char *index = "logs";
+    query *all = query_all();
+    eng_search q = {.scope = {.indexes = &index, .n_indexes = 1, .to_ns = INT64_MAX, .q = all}};
+    eng_answer answer = {0};
+    al_err err;
+    assert_int_equal(engine_search(e, &q, NULL, check_class, &s, &answer, &err), AL_OK);
+    (void)query_unref(all);
+    lines got;
+    read_all(e, "logs", &got, NULL); /* ids ascend, so no two are equal */
+    assert_int_equal(got.n, 9 * 11);
+    lines_done(&got);
+    world_done(&w, e);
 }
 
 static void wait_for_room(hooked *h, unsigned n)
@@ -717,10 +837,12 @@ int main(void)
         cmocka_unit_test(segments_expire_by_their_last_arrival),
         cmocka_unit_test(beyond_max_bytes_the_oldest_go_but_never_todays),
         cmocka_unit_test(positions_are_given_up_after_an_hour_and_ten_minutes),
+        cmocka_unit_test(positions_stay_with_an_index_that_keeps_them),
         cmocka_unit_test(marks_are_told_again_and_carried_on),
         cmocka_unit_test(marks_alone_do_not_fill_the_log),
         cmocka_unit_test(marks_survive_a_new_file_while_others_are_forgotten),
         cmocka_unit_test(fields_are_told_while_their_frame_is_in_the_log),
+        cmocka_unit_test(ids_are_of_the_class_that_was_asked_for),
         cmocka_unit_test(a_full_disk_refuses_and_resumes_by_itself),
         cmocka_unit_test(when_low_the_oldest_are_dropped_but_never_todays),
         cmocka_unit_test(when_low_input_stops_and_nothing_is_dropped),

@@ -8,8 +8,9 @@ packages_of() {
             echo libmicrohttpd-dev librabbitmq-dev libzstd-dev libpcre2-dev libsqlite3-dev
             echo libxxhash-dev libcurl4-openssl-dev zlib1g-dev libyaml-dev libsodium-dev libcmocka-dev
             has_node || echo nodejs npm ;;
-        test) # a real broker, senders in Python, a browser for the page
-            echo python3-pytest python3-requests python3-amqp rabbitmq-server chromium zstd procps curl ;;
+        test) # a real broker and searchd, senders in Python, a browser for the page
+            echo python3-pytest python3-requests python3-amqp rabbitmq-server chromium zstd procps curl
+            echo sphinxsearch python3-pymysql ;;
         clang) echo clang llvm libclang-rt-dev ;;
         lint) echo clang-format clang-tidy cppcheck shellcheck ;;
         *) die "packages_of: $1?" ;;

@@ -95,6 +95,7 @@ run_integration() {
     say "tests of the whole program"
     rc=0
     ALCO=$root/build/alco JSON_DUMP=$root/build/release/tests/support/json_dump \
+        PROP_CANDIDATES=$root/build/release/tests/property/prop_candidates \
         PYTHONDONTWRITEBYTECODE=1 timeout -k 10 1800 /usr/bin/python3 -m pytest -q \
         -p no:cacheprovider -o faulthandler_timeout=240 --tb=short --junitxml=build/results/integration.junit "$@" || rc=$?
     ended "$rc" integration

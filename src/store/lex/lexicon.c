@@ -1,6 +1,6 @@
 /* Reads lexicons. The bytes come from disk: the head has a checksum and says how long each part is,
  * every count in a part is checked against the head before anything is allocated.
- * Invariants: (1) a part is read at most once and stays until the last unref; (2) what a part says
+ * Invariants: (1) a part stays while anybody has a reference; (2) what a part says
  * was checked when it was read: offsets of texts ascend within it, block numbers ascend below
  * n_blocks.
  * Threads: a part that was read is immutable; its pointer is stored last (release) and looked at
@@ -129,6 +129,29 @@ lexicon *lexicon_unref(lexicon *l)
         l->source.done(l->source.ctx);
     free(l);
     return NULL;
+}
+
+static size_t part_forget(part *p)
+{
+    uint8_t *raw = atomic_exchange(&p->raw, NULL);
+    free(raw);
+    return raw ? (size_t)p->d.raw_bytes : 0;
+}
+
+size_t lexicon_shrink(lexicon *l)
+{
+    size_t n = 0;
+    if (atomic_load_explicit(&l->refs, memory_order_acquire) != 1)
+        return 0;
+    for (uint32_t i = 0; i < l->n_chunks; i++) {
+        chunk *c = &l->chunks[i];
+        uint32_t *ends = atomic_exchange(&c->t.ends, NULL);
+        n += ends ? c->t.n * sizeof *ends : 0;
+        free(ends);
+        n += part_forget(&c->t.at) + part_forget(&c->postings);
+    }
+    (void)atomic_fetch_sub_explicit(&l->bytes, n, memory_order_relaxed);
+    return n;
 }
 
 size_t lexicon_bytes(const lexicon *l)

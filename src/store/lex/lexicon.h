@@ -1,6 +1,6 @@
 #pragma once
 /* lexicon.h: reads what lex_builder wrote (doc/format.md section 9). Parts are read when they are
- * asked for, and kept until the last unref. Any thread.
+ * asked for, and kept while anybody has a reference. Any thread.
  *
  * Every function that reads: AL_CORRUPT (a checksum or a number does not fit), AL_NOMEM, and what
  * the source returns. */
@@ -51,6 +51,9 @@ AL_CHECK al_code lexicon_open(const lex_source *source, lexicon **ret, al_err *e
 lexicon *lexicon_ref(lexicon *l);
 lexicon *lexicon_unref(lexicon *l);
 size_t lexicon_bytes(const lexicon *l); /* memory it holds now */
+/* Forgets values and their blocks, four fifths of it, if the caller's is the only reference, and
+ * nobody gets one meanwhile. The bytes that were given back; they are read again when asked for. */
+size_t lexicon_shrink(lexicon *l);
 
 uint32_t lexicon_templates(const lexicon *l);
 uint32_t lexicon_values(const lexicon *l);

@@ -19,6 +19,7 @@ int cmd_index(int argc, char **argv);
 int cmd_field(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_shortcut(int argc, char **argv);
+int cmd_sphinx_conf(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 /* "alco: text" on stderr, as cli_put_visible makes it. */

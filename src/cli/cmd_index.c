@@ -23,7 +23,7 @@ static const char help[] =
     "  --durable yes|no        --num-processes N\n"
     "  --timestamp-zone ZONE   in which times without offset are read: utc, local, Europe/Moscow\n"
     "  --text-fields A,B       searched by bare text beside the message (exc_info,stack_info)\n"
-    "  --engine embedded\n" CLIENT_HELP;
+    "  --engine embedded|sphinx   when it is created (embedded)\n" CLIENT_HELP;
 
 enum { KIND_TEXT, KIND_NUMBER, KIND_BYTES, KIND_BOOL, KIND_LIST };
 

@@ -15,10 +15,11 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "cli/cli.h"
+#include "cli/config_read.h"
 #include "cli/node.h"
+#include "cli/sphinx_text.h"
 #include "config/config.h"
 #include "config/config_text.h"
-#include "config/sphinx_conf.h"
 #include "inputs/amqp_input.h"
 #include "inputs/amqp_url.h"
 #include "store/store.h"
@@ -30,8 +31,6 @@ enum {
     FLAG_SETTING = 1000, /* first value of getopt_long for those of the table */
     SERVE_DONE = -1,     /* a text was printed: exit status 0 */
 };
-
-#define USUAL_CONFIG "/etc/alco/alco.yaml"
 
 static const char help_before[] =
     "usage: alco serve [--config FILE] [SETTING]...\n"
@@ -62,6 +61,7 @@ typedef struct serve {
     amqp_broker brokers[AMQP_BROKERS_MAX];
     size_t n_brokers;
     amqp_input *amqp;
+    catalog *cat; /* the node's */
     files_spec follows[FILES_SPECS_MAX];
     size_t n_follows;
     bool only_checks;
@@ -72,12 +72,6 @@ typedef struct serve {
 } serve;
 
 /* ---- Settings */
-
-static void say_mistake(void *ctx, const char *line)
-{
-    (void)ctx;
-    cli_say("%s", line);
-}
 
 static int print_text(void (*put)(al_buf *out), const char *before, const char *after)
 {
@@ -139,28 +133,6 @@ static int parse_flags(serve *s, config *to)
     return CLI_OK;
 }
 
-/* The file: one that was named must be there. */
-static al_code read_config_file(config *c, const char *named, al_err *err)
-{
-    const char *path = named;
-    if (!path || !path[0])
-        path = getenv("ALCO_CONFIG"); /* NOLINT(concurrency-mt-unsafe): one thread */
-    bool is_named = path && path[0];
-    al_code code = config_read_file(c, is_named ? path : USUAL_CONFIG, err);
-    return code == AL_NOT_FOUND && !is_named ? AL_OK : code;
-}
-
-static int read_config(config *c, const char *named)
-{
-    al_err err = {0};
-    al_code file = read_config_file(c, named, &err);
-    if (file)
-        cli_say("%s", err.msg);
-    al_code environment = config_read_environment(c, environ, &err);
-    config_settle(c);
-    return file || environment ? CLI_USAGE : CLI_OK;
-}
-
 static al_code take_brokers(serve *s)
 {
     al_err err = {0};
@@ -195,17 +167,6 @@ static al_code take_follows(serve *s)
         s->n_follows++;
     }
     return AL_OK;
-}
-
-static al_code check_shards(const serve *s)
-{
-    al_code code = AL_OK;
-    const config_value *v = NULL;
-    for (size_t i = 0; (v = config_at(s->config, SET_SPHINX_SHARDS, i)); i++)
-        if (!sphinx_conf_is_node(v->text))
-            code = config_complain(s->config, SET_SPHINX_SHARDS, v,
-                                   "expected HOST:PORT, not '%.*s'", AL_ARG(v->text));
-    return code;
 }
 
 /* A name with more around it would never be equal to a Host, and the page be out of reach. */
@@ -277,7 +238,7 @@ static int take_config(serve *s)
     s->options.connections_per_address = (uint32_t)config_number(c, SET_CONNECTIONS);
     bool is_wrong = take_brokers(s) != AL_OK;
     is_wrong |= take_follows(s) != AL_OK;
-    is_wrong |= check_shards(s) != AL_OK;
+    is_wrong |= sphinx_conf_check(c) != AL_OK;
     is_wrong |= read_tuning(c, &s->options.tuning) != AL_OK;
     if (config_get(c, SET_LISTEN)) /* the default needs no look */
         is_wrong |= take_listen(s) != AL_OK;
@@ -314,14 +275,17 @@ static void amqp_state_of(void *ctx, const char *index, al_buf *out)
 static al_code put_sphinx_conf(void *ctx, al_slice of_node, al_buf *out, al_err *err)
 {
     const serve *s = ctx;
-    return sphinx_conf_put(s->config, of_node, out, err);
+    return sphinx_text_put(s->config, s->cat, of_node, out, err);
 }
 
 /* Before the server answers: the input's listeners, metrics and state. */
 static al_code make_inputs(void *ctx, node *n, al_err *err)
 {
     serve *s = ctx;
+    s->cat = node_catalog(n);
     server_show_sphinx_conf(node_server(n), put_sphinx_conf, s);
+    if (config_count(s->config, SET_SPHINX_SHARDS))
+        ingest_take_sphinx(node_ingest(n));
     if (s->n_brokers == 0)
         return AL_OK;
     amqp_options o = {.brokers = s->brokers, .n_brokers = s->n_brokers, .log = log_line};
@@ -393,8 +357,8 @@ static al_code apply(const config *old, config *new, node *n)
 /* All or nothing: with a mistake anywhere, everything stays as it is. */
 static void reload(serve *s, node *n)
 {
-    AL_CLEANUP(config_freep) config *c = config_new(say_mistake, NULL);
-    if (!c || parse_flags(s, c) != CLI_OK || read_config(c, s->config_file) != CLI_OK ||
+    AL_CLEANUP(config_freep) config *c = config_new(config_say_mistake, NULL);
+    if (!c || parse_flags(s, c) != CLI_OK || config_read_all(c, s->config_file) != CLI_OK ||
         apply(s->newer ? s->newer : s->config, c, n) != AL_OK) {
         cli_say("settings: nothing is changed");
         return;
@@ -513,12 +477,12 @@ static int serve_until_told(serve *s)
 
 int cmd_serve(int argc, char **argv)
 {
-    serve s = {.argc = argc, .argv = argv, .config = config_new(say_mistake, NULL)};
+    serve s = {.argc = argc, .argv = argv, .config = config_new(config_say_mistake, NULL)};
     if (!s.config)
         return CLI_FAILED;
     int r = parse_flags(&s, s.config);
     if (r == CLI_OK)
-        r = read_config(s.config, s.config_file);
+        r = config_read_all(s.config, s.config_file);
     if (r == CLI_OK)
         r = take_config(&s);
     if (r == CLI_OK && !s.only_checks)

@@ -21,19 +21,20 @@ static const struct {
     {"shortcut", cmd_shortcut, "list, create and drop saved searches"},
     {"user", cmd_user, "users, their passwords and tokens"},
     {"send", cmd_send, "publish lines to RabbitMQ, to try a broker's set-up"},
+    {"sphinx-conf", cmd_sphinx_conf, "the configuration of a node of Sphinx, and its directories"},
     {"verify", cmd_verify, "check a data directory"},
     {"backup", cmd_backup, "copy a data directory, also while it is written to"},
     {"restore", cmd_restore, "make a data directory from a backup"},
 };
 
 /* What the documents speak of and this build has not. */
-static const char *const later[] = {"less", "sphinx-conf"};
+static const char *const later[] = {"less"};
 
 static void print_help(FILE *to)
 {
     (void)fprintf(to, "usage: alco COMMAND [ARGUMENTS]\n\ncommands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        (void)fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
+        (void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].what);
     (void)fprintf(to, "\nalco COMMAND --help tells more; alco --version the version.\n");
 }
 

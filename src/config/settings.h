@@ -75,6 +75,9 @@ typedef struct setting {
       "a node's files lie under DIR/host-port/") \
     X(SPHINX_INDEX, "sphinx.index.*", "", "", "VALUE", TEXT, START, 0, 0, "", "{min_word_len: 1}", \
       "lines for the index sections of sphinx.conf") \
+    X(SPHINX_INDEX_JS, "sphinx.index_js", "", "", "yes|no", CHOICE, START, 0, 0, "yes", "", \
+      "may full text be looked for in fields without the flag indexed, too: the tables made from now on have " \
+      "a full-text field js") \
     X(SPHINX_SEARCHD, "sphinx.searchd.*", "", "", "VALUE", TEXT, START, 0, 0, "", "{dist_threads: 4}", \
       "lines for its searchd section")
 /* clang-format on */

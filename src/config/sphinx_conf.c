@@ -1,12 +1,17 @@
 /* sphinx.conf: what old ALCO made of ALCO_SPHINX_CONF, for each node its own.
  * The searchd section has built-in values that a setting of the same name replaces; where a node
  * listens and where its files lie follow from its name. Differences to the old values: the binary
- * log is on (without it a crash loses what is not yet written out), and nothing is fixed to one
- * version of Sphinx but what both 2.2 and Manticore take.
- * No index is of engine sphinx in this build, so there is no index section. */
+ * log is on and written with every commit (binlog_flush 2: with 1, which should sync it too, 2.2.11
+ * writes nothing for up to a second, and a crash loses that; doc/sphinx.md), rows are written out
+ * every hour (so long it takes to read that log again), and text is compared
+ * byte by byte. All were tried with 2.2.11. Manticore says of ondisk_attrs_default, which keeps the
+ * text of disk chunks out of RAM and which it needs no more, that it is gone, and starts. */
 #include "config/sphinx_conf.h"
 
 #include <string.h>
+
+#include "base/clock.h"
+#include "config/sphinx_tables.h"
 
 #define FIRST_NODE "127.0.0.1:9306"
 enum { NODE_BYTES_MAX = 200 };
@@ -15,9 +20,12 @@ static const struct {
     const char *name;
     const char *value;
 } usual[] = {
-    {"read_timeout", "5"},    {"client_timeout", "300"}, {"max_children", "30"},
-    {"dist_threads", "4"},    {"unlink_old", "1"},       {"seamless_rotate", "1"},
-    {"preopen_indexes", "1"},
+    {"read_timeout", "5"},      {"client_timeout", "300"},
+    {"max_children", "30"},     {"dist_threads", "4"},
+    {"unlink_old", "1"},        {"seamless_rotate", "1"},
+    {"preopen_indexes", "1"},   {"ondisk_attrs_default", "pool"},
+    {"binlog_flush", "2"},      {"rt_flush_period", "3600"},
+    {"max_packet_size", "64M"}, {"collation_server", "binary"},
 };
 enum { N_USUAL = sizeof usual / sizeof usual[0] };
 
@@ -65,64 +73,78 @@ static al_code choose(const config *c, al_slice node, al_slice *ret, al_err *err
     return AL_OK;
 }
 
-static bool is_set(const config *c, const char *name)
-{
-    for (size_t i = 0; i < config_count(c, SET_SPHINX_SEARCHD); i++)
-        if (al_slice_eq(config_at(c, SET_SPHINX_SEARCHD, i)->name, al_cstr(name)))
-            return true;
-    return false;
-}
-
 static void put_line(const config *c, al_buf *out, const char *name, al_slice value)
 {
-    if (!is_set(c, name))
+    if (!sphinx_is_set(c, SET_SPHINX_SEARCHD, name))
         al_buf_printf(out, "    %s = %.*s\n", name, AL_ARG(value));
 }
 
-/* A file of the node: <data_dir>/<host>-<port>/NAME. */
-static void put_path(const config *c, al_buf *out, al_slice node, const char *name,
-                     const char *file)
+/* Of the node's files: <data_dir>/<host>-<port>. */
+static void put_dir(const config *c, al_buf *out, al_slice node)
 {
     size_t colon = colon_of(node);
-    if (is_set(c, name))
-        return;
-    al_buf_printf(out, "    %s = %s/", name, config_text(c, SET_SPHINX_DATA_DIR));
+    al_buf_str(out, config_text(c, SET_SPHINX_DATA_DIR));
+    al_buf_u8(out, '/');
     al_buf_slice_put(out, al_slice_sub(node, 0, colon));
     al_buf_u8(out, '-');
     al_buf_slice_put(out, al_slice_sub(node, colon + 1, node.len));
-    al_buf_printf(out, "%s%s\n", file[0] ? "/" : "", file);
 }
 
-/* A line's end within a value goes on behind a backslash in that file. */
-static void put_setting(al_buf *out, const config_value *v)
+static void put_path(const config *c, al_buf *out, al_slice dir, const char *name, const char *file)
 {
-    al_buf_str(out, "    ");
-    al_buf_slice_put(out, v->name);
-    al_buf_str(out, " = ");
-    for (size_t i = 0; i < v->text.len; i++) {
-        if (v->text.ptr[i] == '\n')
-            al_buf_str(out, " \\");
-        al_buf_u8(out, v->text.ptr[i]);
-    }
-    al_buf_u8(out, '\n');
+    if (!sphinx_is_set(c, SET_SPHINX_SEARCHD, name))
+        al_buf_printf(out, "    %s = %.*s%s%s\n", name, AL_ARG(dir), file[0] ? "/" : "", file);
 }
 
-al_code sphinx_conf_put(const config *c, al_slice node, al_buf *out, al_err *err)
+al_code sphinx_conf_check(config *c)
 {
-    al_slice at = {0};
-    al_code code = choose(c, node, &at, err);
-    if (code)
-        return code;
-    al_buf_printf(out, "# %.*s, by alco\nsearchd\n{\n", AL_ARG(at));
-    if (!is_set(c, "listen"))
-        al_buf_printf(out, "    listen = %.*s:mysql41\n", AL_ARG(at));
-    put_path(c, out, at, "log", "searchd.log");
-    put_path(c, out, at, "pid_file", "searchd.pid");
-    put_path(c, out, at, "binlog_path", "");
+    al_code code = AL_OK;
+    const config_value *v = NULL;
+    for (size_t i = 0; (v = config_at(c, SET_SPHINX_SHARDS, i)); i++)
+        if (!sphinx_conf_is_node(v->text))
+            code = config_complain(c, SET_SPHINX_SHARDS, v, "expected HOST:PORT, not '%.*s'",
+                                   AL_ARG(v->text));
+    for (size_t i = 0; (v = config_at(c, SET_SPHINX_INDEX, i)); i++)
+        if (!sphinx_tables_may_set(v->name))
+            code = config_complain(c, SET_SPHINX_INDEX, v,
+                                   "'%.*s' is written by alco: which fields a table has, the "
+                                   "flag `indexed` and sphinx.index_js say",
+                                   AL_ARG(v->name));
+    return code;
+}
+
+static void put_searchd(const config *c, al_slice node, al_slice dir, al_buf *out)
+{
+    al_buf_str(out, "searchd\n{\n");
+    if (!sphinx_is_set(c, SET_SPHINX_SEARCHD, "listen"))
+        al_buf_printf(out, "    listen = %.*s:mysql41\n", AL_ARG(node));
+    put_path(c, out, dir, "log", "searchd.log");
+    put_path(c, out, dir, "pid_file", "searchd.pid");
+    put_path(c, out, dir, "binlog_path", "");
     for (size_t i = 0; i < N_USUAL; i++)
         put_line(c, out, usual[i].name, al_cstr(usual[i].value));
     for (size_t i = 0; i < config_count(c, SET_SPHINX_SEARCHD); i++)
-        put_setting(out, config_at(c, SET_SPHINX_SEARCHD, i));
+        sphinx_setting_put(out, config_at(c, SET_SPHINX_SEARCHD, i));
     al_buf_str(out, "}\n");
-    return al_buf_code(out) ? al_fail(err, AL_NOMEM, "write sphinx.conf") : AL_OK;
+}
+
+al_code sphinx_conf_put(const config *c, al_slice node, const sphinx_index *indexes,
+                        size_t n_indexes, int64_t now_ns, al_buf *out, al_err *err)
+{
+    al_slice at = {0};
+    al_buf dir;
+    al_code code = choose(c, node, &at, err);
+    if (code)
+        return code;
+    al_buf_init(&dir, 1 << 16);
+    put_dir(c, &dir, at);
+    al_buf_printf(out, "# %.*s, by alco\n# files = %.*s\n", AL_ARG(at), (int)dir.len,
+                  (const char *)dir.ptr);
+    for (size_t i = 0; i < n_indexes; i++)
+        sphinx_tables_put(c, al_buf_slice(&dir), &indexes[i], (int32_t)(now_ns / AL_NS_PER_DAY),
+                          out);
+    put_searchd(c, at, al_buf_slice(&dir), out);
+    code = al_buf_code(&dir) ? al_buf_code(&dir) : al_buf_code(out);
+    al_buf_done(&dir);
+    return code ? al_fail(err, code, "write sphinx.conf") : AL_OK;
 }

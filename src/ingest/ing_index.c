@@ -9,13 +9,32 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "catalog/cat_sphinx.h"
 
-al_code ing_index_check(const cat_index *idx, al_err *err)
+/* Names are checked here, where none of engine sphinx exists yet that could have a bad one. */
+static al_code check_sphinx(const cat_index *idx, bool has_sphinx, al_err *err)
+{
+    if (!has_sphinx)
+        return al_fail(err, AL_INVALID,
+                       "engine 'sphinx': sphinx.shards is not set in the configuration of alco "
+                       "serve, so there is no node to keep the index on; expected embedded");
+    if (!cat_sphinx_index_is_good(idx->name))
+        return al_fail(err, AL_INVALID,
+                       "name '%s': an index of engine sphinx is expected to have small letters, "
+                       "digits and underscores, no digit first, and not to end as the tables of "
+                       "a day do (_YYYYMMDD, _YYYYMMDD_distr)",
+                       idx->name);
+    return AL_OK;
+}
+
+al_code ing_index_check(const cat_index *idx, bool has_sphinx, al_err *err)
 {
     AL_CLEANUP(rec_zone_freep) rec_zone *zone = NULL;
-    if (!al_slice_eq(idx->engine, AL_LIT("embedded")))
-        return al_fail(err, AL_INVALID, "engine '%.*s': this build has embedded only",
-                       AL_ARG(idx->engine));
+    if (al_slice_eq(idx->engine, AL_LIT("sphinx"))) {
+        al_code bad = check_sphinx(idx, has_sphinx, err);
+        if (bad)
+            return bad;
+    }
     al_code c = rec_zone_open(idx->timestamp_zone, &zone, err);
     if (c == AL_INVALID)
         return al_fail(err, AL_INVALID,

@@ -47,7 +47,7 @@ ing_settings *ing_index_pin(ing_index *ix);
 bool ing_index_has_changed(const ing_index *ix, const ing_settings *than);
 ing_settings *ing_settings_unref(ing_settings *s);
 /* Is `engine` one this build has, and `timestamp_zone` known to the system? */
-AL_CHECK al_code ing_index_check(const cat_index *idx, al_err *err);
+AL_CHECK al_code ing_index_check(const cat_index *idx, bool has_sphinx, al_err *err);
 
 AL_DEFINE_CLEANUP(ing_index, ing_index_unref);
 AL_DEFINE_CLEANUP(ing_settings, ing_settings_unref);

@@ -15,6 +15,7 @@ struct ingest {
     ingest_memory memory;  /* all NULL: none */
     _Atomic(engine *) eng; /* NULL before ingest_attach */
     atomic_bool is_stopped;
+    atomic_bool has_sphinx; /* indexes of that engine can be made */
 
     pthread_mutex_t change_lock; /* held over a whole create, change or drop */
 

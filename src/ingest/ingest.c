@@ -261,7 +261,7 @@ static al_code create(ingest *in, const cat_index *idx, al_err *err)
     if (!e)
         return AL_AGAIN;
     AL_LOCKED(&in->change_lock);
-    al_code c = ing_index_check(idx, err);
+    al_code c = ing_index_check(idx, atomic_load(&in->has_sphinx), err);
     if (!c)
         c = catalog_index_create(in->cat, idx, err);
     if (c)
@@ -282,6 +282,28 @@ al_code ingest_index_create(ingest *in, const cat_index *idx, al_err *err)
     return c;
 }
 
+void ingest_take_sphinx(ingest *in)
+{
+    atomic_store(&in->has_sphinx, true);
+}
+
+/* What keeps an index is chosen when it is made, for good: its records would be on both sides, and
+ * between a look whether it is empty and the change one might come in. */
+static al_code check_engine(ingest *in, const cat_index *idx, al_err *err)
+{
+    cat_index now;
+    AL_CLEANUP(al_arena_freep) al_arena *arena = al_arena_new(4096);
+    if (!arena)
+        return al_fail(err, AL_NOMEM, "no memory");
+    al_code c = catalog_index_get(in->cat, idx->name, arena, &now, err);
+    if (!c && !al_slice_eq(idx->engine, now.engine))
+        c = al_fail(err, AL_INVALID,
+                    "engine '%.*s': index '%s' is of engine %.*s, and that cannot be changed: drop "
+                    "it and create it anew, or create another one",
+                    AL_ARG(idx->engine), idx->name, AL_ARG(now.engine));
+    return c;
+}
+
 /* The caller holds change_lock. */
 static al_code change_locked(ingest *in, const cat_index *idx, al_err *err)
 {
@@ -291,7 +313,9 @@ static al_code change_locked(ingest *in, const cat_index *idx, al_err *err)
     AL_CLEANUP(ing_index_unrefp) ing_index *ix = ingest_find(in, idx->name);
     if (!ix)
         return al_fail(err, AL_NOT_FOUND, "no index '%.40s'", idx->name);
-    al_code c = ing_index_check(idx, err);
+    al_code c = check_engine(in, idx, err);
+    if (!c)
+        c = ing_index_check(idx, true, err); /* what it is already stays possible */
     if (!c)
         c = catalog_index_change(in->cat, idx, err);
     if (!c)

@@ -35,6 +35,9 @@ void ingest_stop(ingest *in);
 
 /* ---- Indexes: create, change and drop go through here so that engine, catalogue and listeners
  * agree. Any thread. */
+/* From now on an index may be created with engine sphinx: there are nodes for it. An index's engine
+ * is never changed. */
+void ingest_take_sphinx(ingest *in);
 AL_CHECK al_code ingest_index_create(ingest *in, const cat_index *idx, al_err *err);
 AL_CHECK al_code ingest_index_change(ingest *in, const cat_index *idx, al_err *err);
 AL_CHECK al_code ingest_index_drop(ingest *in, const char *name, al_err *err);

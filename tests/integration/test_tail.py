@@ -136,7 +136,7 @@ def test_on_a_directory(server, alco):
     assert alco("tail", "--data", server.data).stdout == b"kept\n"
 
 
-@pytest.mark.parametrize("command", ["less", "sphinx-conf"])
+@pytest.mark.parametrize("command", ["less"])
 def test_what_this_build_has_not_is_said_so(alco, command):
     done = alco(command, "anything")
     assert done.returncode == 2 and b"does not have it yet" in done.stderr

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/cat_sphinx.h"
 #include "config/config.h"
 #include "config/config_text.h"
 #include "config/sphinx_conf.h"
@@ -361,7 +362,8 @@ static void every_cut_of_a_file_is_read_or_refused(void **state)
     }
 }
 
-static void check_sphinx_conf(const char *yaml, const char *node, const char *wanted)
+static void check_sphinx_conf_of(const char *yaml, const char *node, const sphinx_index *indexes,
+                                 size_t n, int64_t now_ns, const char *wanted)
 {
     heard h = {0};
     AL_CLEANUP(config_freep) config *c = config_new(hear, &h);
@@ -370,7 +372,7 @@ static void check_sphinx_conf(const char *yaml, const char *node, const char *wa
     al_buf_init(&out, 1 << 16);
     assert_int_equal(read_text(c, yaml), AL_OK);
     config_settle(c);
-    al_code code = sphinx_conf_put(c, al_cstr(node), &out, &err);
+    al_code code = sphinx_conf_put(c, al_cstr(node), indexes, n, now_ns, &out, &err);
     if (code)
         assert_non_null(strstr(err.msg, wanted));
     else if (!al_slice_eq(al_buf_slice(&out), al_cstr(wanted)))
@@ -378,8 +380,16 @@ static void check_sphinx_conf(const char *yaml, const char *node, const char *wa
     al_buf_done(&out);
 }
 
-#define USUAL     "    read_timeout = 5\n    client_timeout = 300\n    max_children = 30\n"
-#define USUAL_END "    unlink_old = 1\n    seamless_rotate = 1\n    preopen_indexes = 1\n"
+static void check_sphinx_conf(const char *yaml, const char *node, const char *wanted)
+{
+    check_sphinx_conf_of(yaml, node, NULL, 0, 0, wanted);
+}
+
+#define USUAL "    read_timeout = 5\n    client_timeout = 300\n    max_children = 30\n"
+#define USUAL_END                                                                                  \
+    "    unlink_old = 1\n    seamless_rotate = 1\n    preopen_indexes = 1\n"                       \
+    "    ondisk_attrs_default = pool\n    binlog_flush = 2\n    rt_flush_period = 3600\n"          \
+    "    max_packet_size = 64M\n    collation_server = binary\n"
 
 static void sphinx_conf_is_of_one_node(void **state)
 {
@@ -387,20 +397,21 @@ static void sphinx_conf_is_of_one_node(void **state)
     static const char shards[] =
         "sphinx:\n  shards: [[\"10.0.0.1:9306\"], [\"b:1\", \"b:2\"]]\n  data_dir: /d\n";
     check_sphinx_conf("", "",
-                      "# 127.0.0.1:9306, by alco\nsearchd\n{\n"
+                      "# 127.0.0.1:9306, by alco\n"
+                      "# files = /data/sphinx/127.0.0.1-9306\nsearchd\n{\n"
                       "    listen = 127.0.0.1:9306:mysql41\n"
                       "    log = /data/sphinx/127.0.0.1-9306/searchd.log\n"
                       "    pid_file = /data/sphinx/127.0.0.1-9306/searchd.pid\n"
                       "    binlog_path = /data/sphinx/127.0.0.1-9306\n" USUAL
                       "    dist_threads = 4\n" USUAL_END "}\n");
     check_sphinx_conf(shards, "b:2",
-                      "# b:2, by alco\nsearchd\n{\n    listen = b:2:mysql41\n"
+                      "# b:2, by alco\n# files = /d/b-2\nsearchd\n{\n    listen = b:2:mysql41\n"
                       "    log = /d/b-2/searchd.log\n    pid_file = /d/b-2/searchd.pid\n"
                       "    binlog_path = /d/b-2\n" USUAL "    dist_threads = 4\n" USUAL_END "}\n");
     check_sphinx_conf("sphinx: {searchd: {dist_threads: 9, listen: \"1:mysql41\", log: /l, "
                       "pid_file: /p, binlog_path: /b, query_log: /q}}\n",
                       "x:7",
-                      "# x:7, by alco\nsearchd\n{\n" USUAL USUAL_END
+                      "# x:7, by alco\n# files = /data/sphinx/x-7\nsearchd\n{\n" USUAL USUAL_END
                       "    dist_threads = 9\n    listen = 1:mysql41\n    log = /l\n"
                       "    pid_file = /p\n    binlog_path = /b\n    query_log = /q\n}\n");
     check_sphinx_conf(shards, "b:3", "node 'b:3': expected one of sphinx.shards");
@@ -408,6 +419,56 @@ static void sphinx_conf_is_of_one_node(void **state)
                                       "b:65536", "b:x", "b c:1", "b/../c:1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         check_sphinx_conf("", bad[i], "expected HOST:PORT");
+}
+
+#define TABLE_OF(day)                                                                              \
+    "index web_" day "\n{\n    type = rt\n    path = /d/b-1/web/" day "/rt\n"                      \
+    "    rt_field = logline\n"
+#define TABLE_REST                                                                                 \
+    "    rt_field = host\n    rt_attr_string = logline\n    rt_attr_json = js\n"                   \
+    "    rt_attr_string = src\n    morphology = none\n    rt_mem_limit = 64M\n"                    \
+    "    min_word_len = 2\n    charset_table = 0..9\n}\n"
+#define LAST_DAY_OF_FEBRUARY (INT64_C(1709251199999999999)) /* 2024-02-29T23:59:59.999999999Z */
+
+/* The days that are listed follow from the moment, to the nanosecond. */
+static void sphinx_conf_has_the_tables_of_every_day(void **state)
+{
+    (void)state;
+    static const char yaml[] = "sphinx: {shards: [[\"b:1\"]], data_dir: /d, index_js: no, "
+                               "index: {min_word_len: 2, charset_table: 0..9}}\n";
+    const al_slice columns[] = {AL_LIT("host")};
+    const sphinx_index web = {.name = "web", .intervals = 1, .columns = columns, .n_columns = 1};
+#define SEARCHD                                                                                    \
+    "searchd\n{\n    listen = b:1:mysql41\n    log = /d/b-1/searchd.log\n"                         \
+    "    pid_file = /d/b-1/searchd.pid\n    binlog_path = /d/b-1\n" USUAL                          \
+    "    dist_threads = 4\n" USUAL_END "}\n"
+#define OF_DAYS(today, tomorrow)                                                                   \
+    "# b:1, by alco\n# files = /d/b-1\n" TABLE_OF(today) TABLE_REST TABLE_OF(tomorrow) TABLE_REST  \
+        "index web\n{\n    type = distributed\n    local = web_" today                             \
+        "\n    local = web_" tomorrow "\n}\n"                                                      \
+        "index web_" today "_distr\n{\n    type = distributed\n    local = web_" today             \
+        "\n    local = web_" tomorrow "\n}\n"                                                      \
+        "index web_" tomorrow "_distr\n{\n    type = distributed\n    local = web_" tomorrow       \
+        "\n}\n" SEARCHD
+    check_sphinx_conf_of(yaml, "", &web, 1, LAST_DAY_OF_FEBRUARY, OF_DAYS("20240229", "20240301"));
+    check_sphinx_conf_of(yaml, "", &web, 1, LAST_DAY_OF_FEBRUARY + 1,
+                         OF_DAYS("20240301", "20240302"));
+}
+
+static void names_of_tables_and_columns(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"web", "_", "a1", "web_2024", "x_1234567", "w_distr"};
+    static const char *const bad[] = {"Web", "1a", "", "a_20240229", "a_20240229_distr"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(cat_sphinx_index_is_good(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(cat_sphinx_index_is_good(bad[i]));
+    assert_true(cat_sphinx_column_is_good(AL_LIT("levelname")));
+    static const char *const no_columns[] = {"threadName", "a.b", "a b",     "1a",  "",
+                                             "select",     "id",  "logline", "src", "x\ny"};
+    for (size_t i = 0; i < sizeof no_columns / sizeof no_columns[0]; i++)
+        assert_false(cat_sphinx_column_is_good(al_cstr(no_columns[i])));
 }
 
 int main(void)
@@ -423,6 +484,8 @@ int main(void)
         cmocka_unit_test(the_default_file_reads_back),
         cmocka_unit_test(the_documents_have_every_setting),
         cmocka_unit_test(sphinx_conf_is_of_one_node),
+        cmocka_unit_test(sphinx_conf_has_the_tables_of_every_day),
+        cmocka_unit_test(names_of_tables_and_columns),
         cmocka_unit_test(every_cut_of_a_file_is_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@ packages_of() {
             echo libxxhash-dev libcurl4-openssl-dev zlib1g-dev libyaml-dev libsodium-dev libcmocka-dev
             has_node || echo nodejs npm ;;
         test) # a real broker and searchd, senders in Python, a browser for the page
-            echo python3-pytest python3-requests python3-amqp rabbitmq-server chromium zstd procps curl
+            echo python3-pytest python3-requests python3-amqp python3-pymysql rabbitmq-server sphinxsearch chromium zstd procps curl
             echo sphinxsearch python3-pymysql ;;
         clang) echo clang llvm libclang-rt-dev ;;
         lint) echo clang-format clang-tidy cppcheck shellcheck ;;

@@ -74,8 +74,8 @@ typedef struct eng_id_class {
     uint32_t rest;
 } eng_id_class;
 
-/* Which ids a row with this time may get: where shards divide them among each other. Engine thread,
- * before `done`; must not block. */
+/* Which ids a row with this time may get: where shards divide them among each other. Never 0, which
+ * is no row's in Sphinx. Engine thread, before `done`; must not block. */
 typedef eng_id_class eng_ids_fn(void *ctx, int64_t time_ns);
 
 typedef struct eng_append {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "store/limits.h"
 #include "store/store_impl.h"
@@ -144,8 +145,10 @@ static al_code choose_id(group *g, const row *r, uint64_t *id, al_err *err)
 {
     eng_id_class class = {1, 0};
     uint64_t wanted;
-    if (r->it->ids)
+    if (r->it->ids) {
         class = r->it->ids(r->it->ctx, r->rec->time_ns);
+        *id = AL_MAX(*id, UINT64_C(1));
+    }
     do {
         segment *bad = NULL;
         wanted = to_class(*id, class);

@@ -96,6 +96,7 @@ run_integration() {
     rc=0
     ALCO=$root/build/alco JSON_DUMP=$root/build/release/tests/support/json_dump \
         PROP_CANDIDATES=$root/build/release/tests/property/prop_candidates \
+        PROP_ROW=$root/build/release/tests/property/prop_row \
         PYTHONDONTWRITEBYTECODE=1 timeout -k 10 1800 /usr/bin/python3 -m pytest -q \
         -p no:cacheprovider -o faulthandler_timeout=240 --tb=short --junitxml=build/results/integration.junit "$@" || rc=$?
     ended "$rc" integration

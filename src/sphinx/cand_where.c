@@ -19,7 +19,7 @@
 
 #include "record/utf8.h"
 #include "sphinx/cand_priv.h"
-#include "sphinx/cand_sql.h"
+#include "sphinx/sql_text.h"
 
 enum { VALUES_MAX = 64, VALUE_BYTES_MAX = 1000, NAME_BYTES_MAX = 100, PARTS_MAX = 3 };
 static const int64_t bound_max = 1000000000000000; /* 10^15: doubles are exact far beyond */
@@ -48,7 +48,7 @@ static bool is_number(al_slice text)
 
 static void put_value(const place *v, al_buf *out)
 {
-    cand_put_path(out, v->keys, v->n);
+    sql_put_path(out, v->keys, v->n);
 }
 
 /* How the number that is spelled stands to n. */
@@ -85,7 +85,7 @@ static void put_strings(const ast_node *leaf, const place *v, al_buf *out)
     put_value(v, out);
     for (uint32_t i = 0; i < leaf->n_values; i++) {
         al_buf_u8(out, ',');
-        cand_put_string(out, leaf->values[i]);
+        sql_put_string(out, leaf->values[i]);
     }
     al_buf_u8(out, ')');
     for (uint32_t i = 0; i < leaf->n_values; i++) {
@@ -166,7 +166,7 @@ static bool put_surely_equals(const ast_node *leaf, const place *v, al_buf *out)
         if (!is_plain(leaf->values[i], VALUE_BYTES_MAX))
             continue;
         al_buf_u8(out, ',');
-        cand_put_string(out, leaf->values[i]);
+        sql_put_string(out, leaf->values[i]);
         n++;
     }
     if (!n) {
@@ -280,7 +280,7 @@ static void put_arrays_before(const place *v, al_buf *out)
 {
     for (unsigned n = 1; n < v->n; n++) {
         al_buf_str(out, " OR (LENGTH(");
-        cand_put_path(out, v->keys, n);
+        sql_put_path(out, v->keys, n);
         al_buf_str(out, ")>0 AND ");
         put_value(v, out);
         al_buf_str(out, " IS NULL)");

@@ -20,7 +20,7 @@
 #include "base/fold.h"
 #include "query/literal.h"
 #include "record/json.h"
-#include "sphinx/cand_sql.h"
+#include "sphinx/sql_text.h"
 
 enum {
     ESCAPED_CHARS_MAX = 36, /* of a word: with the letters of an escape before it it is not cut */
@@ -158,7 +158,7 @@ static void put_word(cutting *c, const word *w, al_slice prefix)
         text[n] = prefix.ptr[n];
     for (uint32_t i = w->from; i < w->to && i < to; i++)
         n += al_char_put(c->chars[i], text + n);
-    cand_put_word(c->out, (al_slice){text, n});
+    sql_put_word(c->out, (al_slice){text, n});
     al_buf_str(c->out, w->opens_right || is_short ? "*" : "");
     c->n_put++;
 }

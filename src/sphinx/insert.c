@@ -285,23 +285,33 @@ static al_code insert_one(const insert_into *to, texts *t, record *r, const sql_
 
 /* ---- Many */
 
+static al_code insert_singly(const insert_into *to, texts *t, record *recs, size_t n,
+                             const sql_patience *p, size_t *ret_n, al_err *err)
+{
+    for (size_t i = 0; i < n; i++, ++*ret_n) {
+        al_code c = insert_one(to, t, &recs[i], p, err);
+        if (c)
+            return c;
+    }
+    return AL_OK;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): what, how long, how far */
 al_code insert_rows(const insert_into *to, record *recs, size_t n, const sql_patience *p,
-                    al_err *err)
+                    size_t *ret_n, al_err *err)
 {
     AL_CLEANUP(texts_done) texts t;
     al_code c = AL_OK;
     texts_init(&t);
-    for (size_t at = 0; at < n && !c;) {
-        size_t more = put_rows(to, &t, recs + at, n - at);
+    *ret_n = 0;
+    while (*ret_n < n && !c) {
+        record *next = recs + *ret_n;
+        size_t more = put_rows(to, &t, next, n - *ret_n);
         c = send(to, &t, p, err);
-        if (c == AL_EXISTS || c == AL_INVALID || c == AL_LIMIT)
-            c = AL_AGAIN;
-        for (size_t i = 0; i < more && c == AL_AGAIN; i++) {
-            c = insert_one(to, &t, &recs[at + i], p, err);
-            if (!c && i + 1 < more)
-                c = AL_AGAIN;
-        }
-        at += more;
+        if (!c)
+            *ret_n += more;
+        else if (c == AL_EXISTS || c == AL_INVALID || c == AL_LIMIT)
+            c = insert_singly(to, &t, next, more, p, ret_n, err);
     }
     return c;
 }

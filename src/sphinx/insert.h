@@ -31,7 +31,7 @@ typedef struct insert_into {
  * came through) if the row is equal to it; else its id goes up by `step` to the next free one, or
  * the one where it is: on each node that got the same rows in the same order that is the same. What
  * was not refused may be there after a failure; sent again, it is there once.
- * AL_INVALID names the first record that the node refused, AL_LIMIT one that is too large for it;
- * otherwise as sql_receive. */
+ * *ret_n: so many from the first on are there. AL_INVALID names the record behind them, which the
+ * node refused, AL_LIMIT one that is too large for it; otherwise as sql_receive. */
 AL_CHECK al_code insert_rows(const insert_into *to, record *recs, size_t n, const sql_patience *p,
-                             al_err *err);
+                             size_t *ret_n, al_err *err);

@@ -58,8 +58,10 @@ static void must_insert(sql_conn *c, const insert_table *t, record *recs, size_t
     al_err err = {0};
     sql_patience p = soon();
     insert_into to = {.conn = c, .table = t, .words = words, .step = STEP};
-    if (insert_rows(&to, recs, n, &p, &err))
+    size_t n_there = 0;
+    if (insert_rows(&to, recs, n, &p, &n_there, &err))
         fail_msg("insert: %s", err.msg);
+    assert_int_equal(n_there, n);
 }
 
 typedef struct seen {
@@ -211,7 +213,9 @@ static void a_record_that_is_too_large_is_named(void **state)
     al_err err = {0};
     sql_patience p = soon();
     insert_into to = {.conn = c, .table = &t, .words = words, .step = STEP};
-    assert_int_equal(insert_rows(&to, r, 3, &p, &err), AL_LIMIT);
+    size_t n_there = 0;
+    assert_int_equal(insert_rows(&to, r, 3, &p, &n_there, &err), AL_LIMIT);
+    assert_int_equal(n_there, 2);
     assert_non_null(strstr(err.msg, "306"));
     assert_int_equal(read_all(c, "small")->n, before + 2);
     free(text);

@@ -56,7 +56,8 @@ static bool is_kept_raw(const json_token *t)
         if (t->raw.ptr[i] != '\\')
             continue;
         i++;
-        if (!memchr("nt\"\\", t->raw.ptr[i], 4))
+        uint8_t c = t->raw.ptr[i];
+        if (c != 'n' && c != 't' && c != '"' && c != '\\')
             return false;
     }
     return true;

@@ -57,8 +57,9 @@ static bool take_address(const char *node, char *host, unsigned *ret_port)
     bool is_bracketed = len > 2 && node[0] == '[' && node[len - 1] == ']';
     if (len == 0 || (!is_bracketed && (node[0] == '[' || memchr(node, ':', len))))
         return false;
-    memcpy(host, node + is_bracketed, len - 2 * is_bracketed);
-    host[len - 2 * is_bracketed] = 0;
+    size_t n_brackets = is_bracketed ? 2 : 0;
+    memcpy(host, node + is_bracketed, len - n_brackets);
+    host[len - n_brackets] = 0;
     *ret_port = (unsigned)port;
     return true;
 }

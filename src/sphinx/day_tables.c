@@ -136,9 +136,9 @@ al_code day_tables_of(day_tables *d, const char *index, int64_t time_ns, int32_t
     else if (!t->is_described)
         c = insert_describe(d->conn, t->name, p, d->arena, &t->is, err);
     al_buf_done(&name);
-    if (c)
-        return c;
-    t->is_described = true;
-    *ret = &t->is;
-    return AL_OK;
+    if (!c && t) {
+        t->is_described = true;
+        *ret = &t->is;
+    }
+    return c;
 }

@@ -142,7 +142,9 @@ static int tell_searchd(al_slice text)
     }
     if (kill((pid_t)pid, SIGHUP) == 0)
         return CLI_OK;
-    cli_say("sphinx-conf: tell searchd (process %" PRIu64 "): %s", pid, strerror(errno));
+    al_err err;
+    (void)al_fail_errno(&err, "tell searchd (process %" PRIu64 ")", pid);
+    cli_say("sphinx-conf: %s", err.msg);
     return CLI_FAILED;
 }
 

@@ -113,8 +113,11 @@ static void remove_day(int parent, const char *day, al_slice parent_name)
         if (strncmp(e->d_name, "rt.", 3) == 0)
             (void)unlinkat(dirfd(d), e->d_name, 0);
     (void)closedir(d);
-    if (unlinkat(parent, day, AT_REMOVEDIR))
-        cli_say("'%.*s/%s' is expired and stays: %s", AL_ARG(parent_name), day, strerror(errno));
+    al_err err;
+    if (unlinkat(parent, day, AT_REMOVEDIR) == 0)
+        return;
+    (void)al_fail_errno(&err, "'%.*s/%s' is expired and stays", AL_ARG(parent_name), day);
+    cli_say("%s", err.msg);
 }
 
 static al_code clean(al_slice text, al_slice parent, al_err *err)

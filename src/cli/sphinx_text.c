@@ -33,7 +33,7 @@ al_code sphinx_text_put(const config *c, catalog *cat, al_slice node, al_buf *ou
     sphinx_index *taken = code ? NULL : al_arena_alloc(arena, n + 1, sizeof *taken);
     if (!code && !taken)
         code = al_fail(err, AL_NOMEM, "no memory");
-    for (size_t i = 0; !code && i < n; i++) {
+    for (size_t i = 0; !code && taken && i < n; i++) {
         if (!al_slice_eq(all[i].engine, AL_LIT("sphinx")))
             continue;
         sphinx_index idx = {.name = all[i].name, .intervals = all[i].intervals};
